@@ -1,0 +1,81 @@
+# One Makefile for the whole house. Variables a user may set:
+#   CC=clang      another compiler            SAN=1   AddressSanitizer and UBSan
+#   DESTDIR= PREFIX=/usr                      where `make install` puts things
+CC      ?= cc
+PREFIX  ?= /usr
+SYSCONF ?= /etc
+VERSION := 0.1.0
+VARIANT := $(notdir $(CC))$(if $(SAN),-san)
+B       := build/$(VARIANT)
+PKGS    := libconfig libnl-3.0 libnl-route-3.0 jansson libmicrohttpd libsystemd libcap-ng
+
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDEN  := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all)
+comma   := ,
+CFLAGS  ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARN) $(HARDEN) $(SANFLAG) -MMD -MP -I. -D_GNU_SOURCE \
+	   -DANYPOP_VERSION='"$(VERSION)"' -DANYPOP_LIBEXEC='"$(PREFIX)/libexec/anypop"' \
+	   $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
+LIB_BASE   := -lconfig -lsystemd
+LIB_BGPCTL := $(LIB_BASE) -lev -lnl-route-3 -lnl-3 -ljansson -lm
+LIB_BRAIN  := $(LIB_BGPCTL) -lmicrohttpd -lcap-ng
+
+objs = $(patsubst %.c,$(B)/%.o,$(1))
+LIB_O     := $(call objs,$(sort $(wildcard lib/*.c)))
+CLI_C     := $(sort bgpctl/main.c $(wildcard bgpctl/verb_*.c))
+BGPCTL_O  := $(call objs,$(sort $(filter-out $(CLI_C),$(wildcard bgpctl/*.c))))
+MAINS     := healthd/main.c healthd/brain_main.c
+HEALTHD_O := $(call objs,$(sort $(filter-out $(MAINS),$(wildcard healthd/*.c))))
+A_LIB     := $(B)/lib.a
+A_BGPCTL  := $(B)/bgpctl.a
+A_HEALTHD := $(B)/healthd.a
+ARCHIVES  := $(A_HEALTHD) $(A_BGPCTL) $(A_LIB)
+BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl
+UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
+FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+
+all: $(BINS)
+	@ln -sfn $(VARIANT)/bin build/bin
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(A_LIB): $(LIB_O)
+$(A_BGPCTL): $(BGPCTL_O)
+$(A_HEALTHD): $(HEALTHD_O)
+%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/bin/healthd: $(B)/healthd/main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+$(B)/bin/healthd-brain: $(B)/healthd/brain_main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+$(B)/bin/bgpctl: $(call objs,$(CLI_C)) $(A_BGPCTL) $(A_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BGPCTL)
+
+$(B)/tests/unit/% $(B)/tests/model/%: $(B)/tests/unit/%.o
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
+$(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: all check clean
+.SECONDARY:
+
+# Unprivileged and done in seconds: the house's rules, unit and table tests, the model checks.
+check: all $(UNIT) $(MODEL)
+	@tests/house/run
+	@tests/check $(UNIT) $(MODEL)
+
+clean:
+	rm -rf build

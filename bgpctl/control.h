@@ -1,0 +1,25 @@
+/*
+ * control: the operator's socket, both ends. One JSON object per line: {"verb": ..., "args": {...}}
+ * in, {"ok": bool, "error": text, "data": ...} out; a `follow` request keeps receiving lines.
+ * docs/control.md is the protocol.
+ */
+#ifndef BGPCTL_CONTROL_H
+#define BGPCTL_CONTROL_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "lib/err.h"
+
+#define CONTROL_SOCKET "control.sock" /* in paths.run_dir */
+
+/* Client, blocking with a timeout. */
+struct control;
+struct control *control_open(const char *path, int timeout_ms, struct err *err);
+/* Sends a request; args may be NULL (reference stolen otherwise). */
+int control_ask(struct control *c, const char *verb, json_t *args, struct err *err);
+/* The next line's object (new reference); NULL and an error at its end. */
+json_t *control_next(struct control *c, int timeout_ms, struct err *err);
+void control_close(struct control *c);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * door: the two locks of each rung of one lane, and the order in which they move. Pure.
+ *
+ * A rung's route reaches BIRD's table only when its protocol is enabled and its gate (an
+ * address-less link) is up. door_step() compares what is wanted with what was observed and says what
+ * to do next; it is called with every observation and at every deadline, so a lost command, a
+ * restarted BIRD or a foreign `configure` is one more difference to settle, not a case of its own.
+ * Design, section 4.
+ */
+#ifndef BGPCTL_DOOR_H
+#define BGPCTL_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bgpctl/site.h"
+#include "lib/mono.h"
+
+enum lock { LOCK_UNKNOWN, LOCK_ABSENT, LOCK_CLOSED, LOCK_OPEN };
+
+/* What one session sends for one prefix. */
+enum sent { SENT_UNKNOWN, /* session down, or no answer */ SENT_NOTHING, SENT_OURS, SENT_FOREIGN };
+
+struct sending {
+	enum sent sent;
+	int8_t rung;	 /* SENT_OURS */
+	bool attributes; /* the filter makes of it what the rung says */
+	char protocol[32]; /* SENT_FOREIGN: from which protocol; SENT_OURS: ours */
+};
+
+struct door_view { /* observation; stale parts are UNKNOWN */
+	bool bird_answers;
+	struct mono bird_at;	       /* of the last whole observation by the socket */
+	enum lock protocol[MAX_RUNGS]; /* [0] unused */
+	enum lock gate[MAX_RUNGS];
+	uint32_t in_table[MAX_RUNGS];  /* bit per prefix: its route stands in BIRD's table */
+	int n_prefixes, n_sessions;
+	struct sending sending[MAX_PREFIXES][MAX_SESSIONS]; /* only sessions of this family */
+};
+
+enum door_alarm { /* bits */
+	ALARM_BIRD_SILENT = 1,	 /* no answer over the socket */
+	ALARM_PROTOCOL_MISSING = 2, /* include file not in force */
+	ALARM_GATE_FAILED = 4,
+	ALARM_ONE_LOCK = 8,	 /* closed by one lock only */
+	ALARM_UNPROVEN = 16,	 /* ordered, and not seen at any session in time */
+	ALARM_COVERED = 32,	 /* silent, yet exported from somebody else's protocol */
+	ALARM_ATTRIBUTES = 64,	 /* exported without the rung's attributes */
+	ALARM_PARTIAL = 128,	 /* proven at some sessions, not at all that are up */
+	ALARM_NO_SESSION = 256,
+	ALARM_HAND = 512,	 /* a protocol was disabled by hand */
+};
+
+struct door {
+	int8_t order;	 /* wanted rung */
+	int8_t proven;	 /* rung proven for this order, -1 none */
+	bool made;	 /* the wanted rung's route stands (or waiting for that is over) */
+	struct mono ordered_at, proven_at, next_try;
+	uint16_t tries;
+	bool commanded[MAX_RUNGS]; /* protocols that we enabled and saw enabled since */
+	int8_t hand;	 /* rung whose protocol somebody disabled, -1 none */
+	uint32_t alarms;
+	char covered_by[32];
+};
+
+enum door_do { DOOR_ENABLE = 1, DOOR_DISABLE, DOOR_GATE_UP, DOOR_GATE_DOWN, DOOR_GATE_MAKE };
+struct door_action {
+	enum door_do what;
+	int8_t rung;
+};
+struct door_out {
+	struct door state;
+	int n;
+	struct door_action actions[4 * MAX_RUNGS];
+	struct mono look; /* observe again at this time at the latest */
+};
+
+struct door_conf {
+	int n_rungs;
+	int64_t make_ms;    /* a fall waits at most so long for the lower rung's route to stand */
+	int64_t prove_ms;   /* unproven so long: alarm */
+	int64_t retry_min_ms, retry_max_ms, poll_ms;
+};
+
+struct door door_init(struct mono now);
+/* The rung that locks and exports show, for adoption: -1 when it cannot be told. */
+int door_shown(const struct door_view *view, int n_rungs);
+struct door door_order(struct door d, int rung, struct mono now);
+struct door_out door_step(const struct door_conf *conf, struct door d,
+    const struct door_view *view, struct mono now);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * bond: the messages between keeper and brain, over one SOCK_SEQPACKET pair. Fixed structs of one
+ * version: both sides are the same release (the keeper checks HELLO and starts the brain anew when
+ * it is not).
+ */
+#ifndef HEALTHD_BOND_H
+#define HEALTHD_BOND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "healthd/supervise.h"
+#include "lib/mono.h"
+
+#define BOND_VERSION 1
+#define BOND_FD 3 /* the brain finds its end here */
+
+enum bond_type {
+	/* brain to keeper */
+	BOND_HELLO = 1, /* version; asks for ROSTER */
+	BOND_LEASE,	/* I am well; ready = bits of slots whose worker is ready by my last probes */
+	BOND_START,	/* slot */
+	BOND_STOP,	/* slot, signal */
+	BOND_UPGRADE,	/* re-exec yourself and replace me (the same as SIGHUP) */
+	BOND_DRAINED,	/* shutdown: silent is proven or its time is up; stop the workers now */
+	/* keeper to brain */
+	BOND_ROSTER,	/* one per slot that runs: slot, pid, started_at; ends with slot -1 */
+	BOND_STARTED,	/* slot, pid */
+	BOND_FAILED,	/* slot, status = errno: could not start */
+	BOND_EXITED,	/* slot, pid, status */
+	BOND_SHUTDOWN,	/* SIGTERM: drain, go silent, say DRAINED */
+	BOND_YIELD,	/* save your state and exit 0 now; a successor adopts */
+	BOND_NOTE,	/* text: something to log and show (the configuration is broken: ...) */
+};
+
+struct bond_message {
+	uint32_t type;
+	int32_t slot;
+	int32_t pid;
+	int32_t status; /* wait status, errno, or signal */
+	uint64_t ready; /* BOND_LEASE */
+	int64_t at_us;
+	uint32_t version;
+	char text[256];
+};
+
+/* 1 sent or received, 0 would block, -1 the other end is gone or the message is not one of ours. */
+int bond_send(int fd, const struct bond_message *m);
+int bond_receive(int fd, struct bond_message *m);
+
+#endif

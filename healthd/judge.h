@@ -1,0 +1,57 @@
+/*
+ * judge: from windows to a check's fact, and from facts to one judgement per lane. Pure.
+ *
+ * Design, section 2 (classes, verdicts, score) and section 3 (attribution: who may prove that a
+ * fault is here).
+ */
+#ifndef HEALTHD_JUDGE_H
+#define HEALTHD_JUDGE_H
+
+#include "healthd/check.h"
+#include "healthd/window.h"
+
+/* One check instance as the decision sees it. */
+struct fact {
+	enum check_class class;
+	bool vital;
+	bool evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
+	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
+	uint16_t weight;
+	enum verdict verdict;
+	int8_t value;		  /* 0..100; unknown keeps the last verdict's */
+	bool judged;		  /* has ever been known or idle */
+	struct mono onset;	  /* of a failure that stands: the latest onset among the targets
+				     that make it fail (conservative) */
+	struct mono last_ok_sent; /* the time since which k targets have had a success */
+};
+
+struct tally_conf {
+	uint16_t k; /* well when at least k targets are (clipped to the targets that are not idle) */
+	enum check_class class;
+	bool vital, evidence, overload;
+	uint16_t weight;
+};
+
+/* k of n over the targets. A vital check is never idle: it is unknown then. `value` is the mean of
+ * the targets' values when the check is ok or unknown and graded, 0 when failed unless graded. */
+struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
+
+struct judgement {
+	int score;	  /* 0..100; 0 whenever a vital check has failed */
+	int mean;	  /* the weighted mean before that rule */
+	bool round;	  /* every check has been judged (or is idle) */
+	bool self_ok;	  /* at least one self check, and every self check is ok or idle */
+	bool unknown;	  /* some check that counts is unknown: blocks climbing */
+	bool vital_failed;
+	bool shared_bad;  /* a shared check is failed or unknown */
+	bool shared_well; /* at least one shared check is ok, and none is failed or unknown */
+	bool proven;	  /* rule (b): the fault is here */
+	bool overload;	  /* something fails, and all that fails is overload */
+	int8_t because;	  /* index of the fact that decided most (first vital failure, else the one
+			     that costs most), -1 when nothing fails */
+};
+
+/* `mask` has a bit per fact that belongs to the lane. */
+struct judgement judge(const struct fact *facts, int n, uint64_t mask);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * ladder: which rung one lane should stand on. Pure: (state, event, now) -> (state', what to do, when
+ * to call again), with its reasons. Design, section 3, is the specification.
+ *
+ * Words: `rung` is what has been ordered, `proven` what BIRD has shown for it; `wish` is where score
+ * and vital checks alone would go. A rung is claimed only when proven == rung.
+ */
+#ifndef HEALTHD_LADDER_H
+#define HEALTHD_LADDER_H
+
+#include "bgpctl/site.h"
+#include "healthd/flap.h"
+#include "healthd/judge.h"
+#include "healthd/limit.h"
+
+enum alone_policy { ALONE_DRAIN, ALONE_SILENT };
+
+struct ladder_conf {
+	int n_rungs;
+	int enter[MAX_RUNGS], leave[MAX_RUNGS]; /* by rung; of the best rung unused */
+	int64_t fall_hold_ms; /* at drain so long before going silent by proof: 30 s */
+	int64_t latch_ms;     /* brake stays on after shared checks are well: 60 s */
+	int64_t hold_ms, hold_cap_ms; /* between climbs: 60 s; doubled at relapse up to the cap */
+	int64_t relapse_ms;   /* a fall so soon after a climb is a relapse */
+	int64_t heal_ms;      /* so long without a fall halves the hold */
+	int64_t adopt_ms;     /* a self round must pass within this to adopt: 300 ms */
+	int64_t preflight_warm_ms;
+	bool alone; /* this PoP is to be treated as the only one: emergency climb */
+	int vital_alone, proven_alone; /* enum alone_policy: how far down without a fleet view */
+	int64_t emergency_min_ms, emergency_max_ms, emergency_relapse_ms; /* 1 s, 60 s, 10 min */
+	struct flap_conf flap;
+};
+
+enum ladder_phase {
+	LADDER_START, /* silent until one full round is in */
+	LADDER_ADOPT, /* a predecessor's rung stands; one self round decides */
+	LADDER_RUN,
+};
+
+/* Kept over restarts of the brain except where noted; a plain value. */
+struct ladder {
+	enum ladder_phase phase;
+	int8_t rung, proven; /* proven -1: nothing shown yet for the present order */
+	int8_t relapses;
+	int8_t emergency_count;
+	struct mono phase_since; /* not kept */
+	struct mono rung_since;	 /* when ordered */
+	struct mono proven_since;
+	struct mono better_since; /* since when the wish has been above the rung, without a break */
+	struct mono low_since;	  /* since when at drain with the score calling for silent */
+	struct mono last_fall, last_climb;
+	struct mono healed_at;
+	int64_t hold_ms; /* the present wait between climbs */
+	struct mono latch_until; /* brake; FOREVER while shared checks are bad */
+	struct mono emergency_at;    /* last emergency climb */
+	int64_t emergency_wait_ms;
+	struct mono fell_vital; /* last fall by a vital failure */
+	struct flap flap;
+};
+
+enum preflight { /* bits: what is missing before an announcement or a climb */
+	PREFLIGHT_ADDRESSES = 1, /* service addresses bound */
+	PREFLIGHT_LISTENERS = 2, /* they answer */
+	PREFLIGHT_WORKERS = 4,	 /* enough of them ready */
+	PREFLIGHT_SESSION = 8,	 /* a BGP session up */
+	PREFLIGHT_WARM = 16,
+	PREFLIGHT_GATES = 32,	 /* our locks exist */
+};
+
+struct ladder_in {
+	struct judgement judgement;
+	uint32_t preflight; /* missing */
+	int proven;	    /* rung that BIRD and the gates show proven for the present order, or -1 */
+	const struct limit *limits; /* borrowed; from outside, expired ones already dropped */
+	int n_limits;
+	bool shutdown; /* SIGTERM: go to drain, and then to silent on `shutdown_silent` */
+	bool shutdown_silent;
+};
+
+/* Why the ladder moved or stays. Each value names one rule; docs/design.md lists them. */
+enum ladder_rule {
+	RULE_STAY,	   /* the wish is where we are */
+	RULE_START,	   /* waiting for the first round */
+	RULE_ADOPT,	   /* predecessor's rung taken over */
+	RULE_ADOPT_FAILED, /* the self round did not pass in time */
+	RULE_SCORE_FALL,
+	RULE_VITAL_FALL,
+	RULE_PROVEN_FALL, /* below drain by rule (b) */
+	RULE_LIMIT_FALL,  /* a cap or a pin */
+	RULE_CLIMB,
+	RULE_FIRST,	  /* first announcement, at drain */
+	RULE_EMERGENCY,
+	RULE_PIN,
+	RULE_SHUTDOWN,
+	RULE_WAIT,	  /* it would climb or fall further, and limits hold it */
+};
+const char *ladder_rule_name(enum ladder_rule r);
+
+struct ladder_out {
+	struct ladder state;
+	bool moved;	/* state.rung differs from before: order it */
+	int wish;
+	enum ladder_rule rule;
+	int n_limits;
+	struct limit limits[16]; /* every limit that bounds this lane now, with reasons and expiry */
+	struct mono next;	/* call again then at the latest, even if nothing happens */
+	int next_rung;		/* the rung it would order at `next_move`, -1 unknown */
+	struct mono next_move;	/* never: waits for an event, not for time */
+	char because[160];	/* "score 41 < 50", "vital check workers failed" is filled by the
+				   caller's name for judgement.because, given as "%c" here */
+};
+
+struct ladder ladder_init(const struct ladder_conf *conf, struct mono now);
+/* A predecessor's saved state, to be adopted if `shown` (what gates and BIRD show now) is a rung
+ * and the lease was fresh; otherwise starts silent, with holds, budget and waits kept. */
+struct ladder ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown,
+    bool lease_fresh, struct mono now);
+struct ladder_out ladder_step(const struct ladder_conf *conf, struct ladder state,
+    const struct ladder_in *in, struct mono now);
+
+#endif

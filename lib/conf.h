@@ -1,0 +1,74 @@
+/*
+ * conf: libconfig files read by key table into plain structs.
+ *
+ * A table says for each key its type, where it goes, its range or names and its default. Unknown
+ * keys, wrong types, values out of range, missing required keys and duplicate names in a list are
+ * errors that name file, line, full key path and the mend ("did you mean ...", the range, the
+ * names). The same table renders the struct back to text that reads to the same struct, and prints
+ * the reference documentation of the keys.
+ */
+#ifndef LIB_CONF_H
+#define LIB_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/addr.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+
+enum conf_type {
+	CONF_STR,      /* const char * (in the arena); `text` is the default or NULL */
+	CONF_INT,      /* int64_t, min..max, default `number` */
+	CONF_BOOL,     /* bool, default `number` */
+	CONF_ENUM,     /* int, index into NULL-terminated `names`, default `number` */
+	CONF_SET,      /* uint32_t bit mask of `names`, written as an array of strings; default `number` */
+	CONF_ADDR,     /* struct addr */
+	CONF_STRS,     /* const char ** + int count: array of strings */
+	CONF_ADDRS,    /* struct addr * + int count */
+	CONF_PREFIXES, /* struct prefix * + int count */
+	CONF_GROUP,    /* nested struct by `sub` */
+	CONF_LIST,     /* array of structs of `sub_size` by `sub`, + int count; at most `max` of them */
+	CONF_SKIP,     /* known, but somebody else reads it: accepted unread, not rendered */
+};
+
+struct conf_key {
+	const char *name;
+	enum conf_type type;
+	size_t offset;	     /* of the value in the struct */
+	size_t count_offset; /* of the `int` count, for arrays and lists */
+	size_t line_offset;  /* CONF_GROUP, CONF_LIST: offset in the *sub* struct of an `int` that
+				receives the line it stands on, or CONF_NO_LINE */
+	bool required;
+	int64_t min, max; /* CONF_INT range; arrays and lists: element count range */
+	int64_t number;
+	const char *text;
+	const char *const *names;
+	const struct conf_key *sub; /* ends with a NULL name */
+	size_t sub_size;
+	const char *help; /* one phrase; the unit is in the key's name */
+};
+
+#define CONF_NO_LINE ((size_t)-1)
+
+/*
+ * Reads `path` into `out` (a zeroed struct laid out as `keys` says; absent keys get defaults, an
+ * absent group gets the defaults of its keys). Strings and arrays live in `arena`. 0, or -1 with
+ * "path:line: key.path: what is wrong; the mend".
+ */
+int conf_read(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
+    struct err *err);
+
+/* As conf_read(), from memory; `path` is only for messages. */
+int conf_read_text(const char *text, const char *path, const struct conf_key *keys, void *out,
+    struct arena *arena, struct err *err);
+
+/* Writes every key with its value, so that conf_read() of it gives the same struct. */
+void conf_render(FILE *to, const struct conf_key *keys, const void *in);
+
+/* Writes "path.to.key  type range  default  help" lines, the reference of all keys. */
+void conf_reference(FILE *to, const struct conf_key *keys);
+
+#endif
