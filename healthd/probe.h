@@ -35,9 +35,11 @@ struct probe *probe_dns(struct ev_loop *loop, const struct probe_timing *t,
     const struct dns_question *q, const struct addr *server, uint16_t port,
     enum dns_transport transport, const struct addr *source, /* NULL: any */
     probe_done *done, void *arg, struct err *err);
-/* Canaries `qnames` are asked in turn; well when any rcode but SERVFAIL/REFUSED comes back in time. */
+/* Canaries `qnames` are asked in turn; well when any rcode but SERVFAIL/REFUSED comes back in time.
+ * `rd` for a forwarder, not for an authoritative server. A truncated answer is asked again by TCP
+ * within the same timeout. */
 struct probe *probe_upstream(struct ev_loop *loop, const struct probe_timing *t,
-    const char *const *qnames, int n_qnames, const char *qtype, const struct addr *server,
+    const char *const *qnames, int n_qnames, const char *qtype, bool rd, const struct addr *server,
     uint16_t port, const struct addr *source, probe_done *done, void *arg, struct err *err);
 struct probe *probe_resource(struct ev_loop *loop, const struct probe_timing *t,
     enum resource_source source, const char *path, int64_t warn, int64_t crit, probe_done *done,
