@@ -18,15 +18,17 @@
 enum bond_type {
 	/* brain to keeper */
 	BOND_HELLO = 1, /* version; asks for ROSTER */
-	BOND_LEASE,	/* I am well; ready = bits of slots whose worker is ready by my last probes */
+	BOND_LEASE,	/* I am well; ready = bits of slots whose worker is ready by my last probes;
+			   text = one line for `systemctl status` ("" = as before) */
 	BOND_START,	/* slot */
 	BOND_STOP,	/* slot, signal */
 	BOND_UPGRADE,	/* re-exec yourself and replace me (the same as SIGHUP) */
 	BOND_DRAINED,	/* shutdown: silent is proven or its time is up; stop the workers now */
 	/* keeper to brain */
-	BOND_ROSTER,	/* one per slot that runs: slot, pid, started_at; ends with slot -1 */
-	BOND_STARTED,	/* slot, pid */
-	BOND_FAILED,	/* slot, status = errno: could not start */
+	BOND_ROSTER,	/* one per slot that runs: slot, pid, at_us = started at; ready != 0: it was
+			   ready by the last brain's word. Ends with slot -1 */
+	BOND_STARTED,	/* slot, pid, at_us */
+	BOND_FAILED,	/* slot, status = errno: could not start, or EINVAL; EEXIST: pid runs there */
 	BOND_EXITED,	/* slot, pid, status */
 	BOND_SHUTDOWN,	/* SIGTERM: drain, go silent, say DRAINED */
 	BOND_YIELD,	/* save your state and exit 0 now; a successor adopts */
@@ -44,7 +46,11 @@ struct bond_message {
 	char text[256];
 };
 
-/* 1 sent or received, 0 would block, -1 the other end is gone or the message is not one of ours. */
+/*
+ * 1 sent or received, 0 would block, -1 the other end is gone or the message is not one of ours
+ * (size, version, type, slot, text without an end): close then. Never blocks. bond_send() fills in
+ * `version`. A received slot is -1 or a valid index below MAX_WORKERS.
+ */
 int bond_send(int fd, const struct bond_message *m);
 int bond_receive(int fd, struct bond_message *m);
 

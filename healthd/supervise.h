@@ -15,14 +15,20 @@
 struct supervise_conf {
 	int64_t hang_probes, start_timeout_ms, backoff_min_ms, backoff_max_ms;
 	int64_t quarantine_starts, quarantine_ms, stop_timeout_ms;
+	int64_t stable_ms; /* ready so long: earlier failures are forgotten. WORKER_STABLE_MS */
 };
+
+/* A worker that fails sooner than this after it became ready has not really been ready: its start
+ * counts as failed, so that one that hangs or dies at every start is seen for what it is. */
+#define WORKER_STABLE_MS 2000
 
 enum worker_state {
 	WORKER_STOPPED,	    /* not wanted */
 	WORKER_WAITING,	    /* back-off before the next start */
 	WORKER_STARTING,    /* start asked for, or running and not ready yet */
 	WORKER_READY,
-	WORKER_UNREADY,	    /* was ready; answers wrongly or not at all, not yet judged hung */
+	WORKER_UNREADY,	    /* runs and answers wrongly (never killed for that), or was ready and
+			       answers no more, not yet judged hung */
 	WORKER_STOPPING,    /* SIGTERM sent */
 	WORKER_QUARANTINED, /* crash loop: tried again only after quarantine_ms */
 };
@@ -32,9 +38,11 @@ struct worker {
 	bool wanted;
 	int32_t pid;		/* 0: none */
 	uint32_t starts;	/* ever */
-	uint16_t failed_starts; /* in a row, since it was last ready */
+	uint32_t failures;	/* failed starts, ever */
+	uint16_t failed_starts; /* in a row, since it was last ready for stable_ms */
 	uint16_t silent_probes; /* in a row */
-	bool killed_hung;
+	bool stable;		/* has been ready for stable_ms in this life */
+	bool killed_hung;	/* this life (or the last, until the next start) was killed for silence */
 	struct mono since;	/* of the state */
 	struct mono started_at, ready_at;
 	struct mono due;	/* of the next time-driven step; never: none */
@@ -48,7 +56,7 @@ enum worker_event_type {
 };
 struct worker_event {
 	enum worker_event_type type;
-	int32_t pid;		/* STARTED, EXITED */
+	int32_t pid;		/* STARTED, EXITED; START_FAILED with EEXIST: the one that runs */
 	int status;		/* EXITED: wait status; START_FAILED: errno */
 	enum outcome outcome;	/* PROBE */
 	struct mono sent;	/* PROBE: a probe sent before the start says nothing */
@@ -63,26 +71,39 @@ struct worker_out {
 
 const char *worker_state_name(enum worker_state s);
 struct worker worker_init(struct mono now);
-/* One that already runs (a new brain adopts it). */
+/* One that already runs (a new brain adopts it); the next tick or probe takes it further.
+ * worker_adopt_ready(): the keeper says that it was ready by the predecessor's last word
+ * (BOND_ROSTER with ready != 0), so it counts as ready until a probe says otherwise. */
 struct worker worker_adopt(int32_t pid, struct mono started_at, struct mono now);
+struct worker worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now);
+/* Call with a TICK at w.due at the latest; acting on every action is the caller's part. KILL and
+ * START are said again at later ticks until the keeper answers, so a lost message is no deadlock. */
 struct worker_out worker_step(const struct supervise_conf *conf, struct worker w,
     const struct worker_event *ev, struct mono now);
 
-/* The `workers` check: from all slots to one sample. ready >= 1 keeps it ok. */
+/*
+ * The `workers` check: from all slots to one sample; a worker that is ready keeps it ok (roster.c).
+ *
+ * Time without a ready worker and failed starts both add up until one has been ready for stable_ms:
+ * workers that become ready for a moment and hang again are not well for that.
+ */
 struct roster {
 	int ready, wanted;
-	struct mono none_since; /* since when none has been ready; never: some is */
-	int failed_starts;	/* since one was last ready, over all slots */
+	struct mono none_since; /* never: some worker is ready (or none is wanted). Else since when
+				   none has been, less what had added up before */
+	int64_t none_us;	/* added up since one was last ready for stable_ms */
+	int failed_starts;	/* since then, over all slots */
+	uint32_t base;		/* sum of worker.failures at that time */
 };
+/* Call after every worker_step(). */
 struct roster roster_step(struct roster r, const struct worker *w, int n, struct mono now);
 bool roster_failed(const struct roster *r, int64_t none_ready_ms, int64_t failed_starts,
     struct mono now);
+/* When roster_failed() may turn true by time alone; never: not by time. */
+struct mono roster_deadline(const struct roster *r, int64_t none_ready_ms);
 
-/* Rolling restart: which slot may be stopped next. Pure. */
-struct rolling {
-	bool active;
-	int next;	 /* slot being replaced */
-	int stage;
-	struct mono since;
-};
+/* The supervise_conf that the configuration asks for. */
+struct settings;
+struct supervise_conf supervise_conf_of(const struct settings *s);
+
 #endif
