@@ -23,7 +23,7 @@ enum conf_type {
 	CONF_STR,      /* const char * (in the arena); `text` is the default or NULL */
 	CONF_INT,      /* int64_t, min..max, default `number` */
 	CONF_BOOL,     /* bool, default `number` */
-	CONF_ENUM,     /* int, index into NULL-terminated `names`, default `number` */
+	CONF_ENUM,     /* int, `min` + index into NULL-terminated `names`, default `number` */
 	CONF_SET,      /* uint32_t bit mask of `names`, written as an array of strings; default `number` */
 	CONF_ADDR,     /* struct addr */
 	CONF_STRS,     /* const char ** + int count: array of strings */
@@ -42,8 +42,9 @@ struct conf_key {
 	size_t line_offset;  /* CONF_GROUP, CONF_LIST: offset in the *sub* struct of an `int` that
 				receives the line it stands on, or CONF_NO_LINE */
 	bool required;
-	int64_t min, max; /* CONF_INT range; arrays and lists: element count range */
-	int64_t number;
+	int64_t min, max; /* CONF_INT range (none when equal); sets, arrays and lists: how many
+			     elements when present, max 0: any number */
+	int64_t number;	  /* CONF_AUTO: see there */
 	const char *text;
 	const char *const *names;
 	const struct conf_key *sub; /* ends with a NULL name */
@@ -52,6 +53,13 @@ struct conf_key {
 };
 
 #define CONF_NO_LINE ((size_t)-1)
+
+/* Default of a CONF_INT whose owner computes it from other keys: an absent key leaves CONF_AUTO in
+ * the struct, and a value of CONF_AUTO is not rendered. */
+#define CONF_AUTO INT64_MIN
+
+/* Where each value came from, for errors that only the owner of the struct can find. */
+struct conf_places;
 
 /*
  * Reads `path` into `out` (a zeroed struct laid out as `keys` says; absent keys get defaults, an
@@ -64,6 +72,28 @@ int conf_read(const char *path, const struct conf_key *keys, void *out, struct a
 /* As conf_read(), from memory; `path` is only for messages. */
 int conf_read_text(const char *text, const char *path, const struct conf_key *keys, void *out,
     struct arena *arena, struct err *err);
+
+/* As conf_read(); `*places` receives the places (in `arena`). */
+int conf_read_placed(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
+    const struct conf_places **places, struct err *err);
+int conf_read_text_placed(const char *text, const char *path, const struct conf_key *keys,
+    void *out, struct arena *arena, const struct conf_places **places, struct err *err);
+/* Without a place, for structs that were not read: errors name `path` alone. */
+const struct conf_places *conf_places_none(const char *path, struct arena *arena);
+
+/*
+ * Fills `err` with "path:line: key.path: " and the formatted rest; returns -1. `base` is the struct
+ * (group or list element) that holds key `name`; `index` picks an element of an array, -1 is the
+ * key itself. A key that was not in the file is placed where its group stands. `name` NULL is the
+ * struct itself.
+ */
+int conf_wrong(const struct conf_places *places, const void *base, const char *name, int index,
+    struct err *err, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* Was this key written in the file? */
+bool conf_given(const struct conf_places *places, const void *base, const char *name);
+
+/* The name closest to `word` among NULL-terminated `names`, NULL when none is close. */
+const char *conf_nearest(const char *word, const char *const *names);
 
 /* Writes every key with its value, so that conf_read() of it gives the same struct. */
 void conf_render(FILE *to, const struct conf_key *keys, const void *in);

@@ -24,8 +24,13 @@ struct event {
 /* Called with each event sent, after stderr; `line` is NUL-terminated and valid for the call only. */
 typedef void event_sink(void *arg, enum event_level level, const char *name, const char *line);
 
-/* `ident` names the process in the journal; events above `threshold` are not written, only sunk. */
+/* `ident` names the process in the journal; events above `threshold` are not written, only sunk.
+ * SIGPIPE is ignored from here on (stderr's reader may go away); whoever execs puts it back. On
+ * stderr each line starts with the time in UTC, unless stderr is the journal's. Before this call
+ * events go to stderr alone. May be called again. */
 void event_open(const char *ident, enum event_level threshold);
+/* Another journal socket than systemd's (tests); NULL or a path that is not there: none. */
+void event_open_journal(const char *path);
 void event_set_sink(event_sink *sink, void *arg);
 uint64_t event_dropped(void);
 
