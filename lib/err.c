@@ -43,7 +43,8 @@ err_wrap(struct err *e, const char *fmt, ...)
 	vsnprintf(whole.text, sizeof(whole.text), fmt, ap);
 	va_end(ap);
 	len = strlen(whole.text);
-	snprintf(whole.text + len, sizeof(whole.text) - len, ": %s", e->text);
+	if (snprintf(whole.text + len, sizeof(whole.text) - len, ": %s", e->text) < 0)
+		whole.text[len] = '\0'; /* cut to fit is fine */
 	*e = whole;
 	return -1;
 }
