@@ -21,6 +21,9 @@
 #define MAX_SESSIONS 16
 #define MAX_PREFIXES 8	/* per lane */
 #define MAX_ADDRESSES 8 /* per lane */
+#define MAX_SERVICE_NAME 10 /* so that a gate's name fits the kernel's 15 characters */
+#define MAX_RUNG_NAME 12
+#define MAX_SESSION_NAME 31
 
 enum { RUNG_SILENT = 0, RUNG_DRAIN = 1 }; /* rungs are ordered: "better" is `>` */
 
@@ -46,7 +49,7 @@ struct session {
 };
 
 struct service {
-	const char *name; /* [a-z0-9_], at most 12 */
+	const char *name; /* [a-z0-9_], at most MAX_SERVICE_NAME */
 	int line;
 	struct prefix *prefixes; /* both families mixed, as configured */
 	int n_prefixes;
@@ -76,11 +79,12 @@ struct site {
 		int64_t timeout_ms; /* one command's answer */
 		int64_t hand_ms;    /* how long an operator's hand in BIRD is respected */
 	} bird;
-	struct rung *rungs_conf; /* as configured, best first, silent last */
+	struct rung *rungs_conf; /* as configured or by default, best first, silent last */
 	int n_rungs;
 	struct service *services;
 	int n_services;
 	struct rung rungs[MAX_RUNGS]; /* derived: [0] silent ... [n_rungs-1] best */
+	const struct conf_places *places; /* for error messages; NULL when not read from a file */
 };
 
 /* Key tables of these sections. bgpctl's own table of a whole healthd.conf skips what is healthd's;

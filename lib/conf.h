@@ -92,6 +92,9 @@ int conf_wrong(const struct conf_places *places, const void *base, const char *n
 /* Was this key written in the file? */
 bool conf_given(const struct conf_places *places, const void *base, const char *name);
 
+/* 1 to `max` characters of [a-z0-9_]? */
+bool conf_is_name(const char *text, size_t max);
+
 /* The name closest to `word` among NULL-terminated `names`, NULL when none is close. */
 const char *conf_nearest(const char *word, const char *const *names);
 

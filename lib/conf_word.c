@@ -60,6 +60,14 @@ conf_nearest(const char *word, const char *const *names)
 	return nearest;
 }
 
+bool
+conf_is_name(const char *text, size_t max)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && n <= max && text[n] == '\0';
+}
+
 const char *
 conf_words(struct arena *arena, const char *const *names)
 {

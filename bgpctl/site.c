@@ -1,0 +1,203 @@
+/*
+ * The key tables of the sections about BGP, and what follows from a site without looking further:
+ * lanes, and the names of the locks. What the tables cannot check is in site_check.c. A site and
+ * everything it points to lives in the arena that it was read into, and does not change.
+ */
+#include "bgpctl/site.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AT(type, member) offsetof(type, member)
+#define IN(group, member) (offsetof(struct site, group.member) - offsetof(struct site, group))
+
+static const char *const family_words[] = {"v4", "v6", NULL};
+
+const struct conf_key site_node_keys[] = {
+    {.name = "name", .type = CONF_STR, .offset = IN(node, name),
+	.help = "this node; the host's name by default"},
+    {.name = "pop", .type = CONF_STR, .offset = IN(node, pop),
+	.help = "the point of presence it stands in; the node's name by default"},
+    {.name = NULL},
+};
+
+const struct conf_key site_paths_keys[] = {
+    {.name = "run_dir", .type = CONF_STR, .offset = IN(paths, run_dir), .text = "/run/anypop",
+	.help = "control socket, saved state, lease; gone at a reboot"},
+    {.name = "state_dir", .type = CONF_STR, .offset = IN(paths, state_dir),
+	.text = "/var/lib/anypop", .help = "limits, flight recorder; kept over reboots"},
+    {.name = "control_group", .type = CONF_STR, .offset = IN(paths, control_group),
+	.text = "anypop", .help = "group that may use the control socket"},
+    {.name = NULL},
+};
+
+static const struct conf_key session_keys[] = {
+    {.name = "name", .type = CONF_STR, .offset = AT(struct session, name), .required = true,
+	.help = "BIRD's name of the protocol"},
+    {.name = "families", .type = CONF_SET, .offset = AT(struct session, families), .min = 1,
+	.names = family_words, .number = 3, .help = "which of its channels carry our prefixes"},
+    {.name = NULL},
+};
+
+const struct conf_key site_bird_keys[] = {
+    {.name = "socket", .type = CONF_STR, .offset = IN(bird, socket),
+	.text = "/run/bird/bird.ctl", .help = "BIRD's control socket"},
+    {.name = "config", .type = CONF_STR, .offset = IN(bird, config),
+	.text = "/etc/bird/bird.conf", .help = "BIRD's configuration, for apply and doctor"},
+    {.name = "include", .type = CONF_STR, .offset = IN(bird, include),
+	.text = "/etc/bird/anypop.conf", .help = "file that `bgpctl bird` generates"},
+    {.name = "asn", .type = CONF_INT, .offset = IN(bird, asn), .max = UINT32_MAX,
+	.help = "our AS number; 0: none yet (mode observe only)"},
+    {.name = "pipe_master", .type = CONF_BOOL, .offset = IN(bird, pipe_master), .number = 1,
+	.help = "the sessions' channels are on master4 and master6: generate the pipes"},
+    {.name = "sessions", .type = CONF_LIST, .offset = IN(bird, sessions),
+	.count_offset = IN(bird, n_sessions), .line_offset = AT(struct session, line),
+	.sub = session_keys, .sub_size = sizeof(struct session), .min = 1, .max = MAX_SESSIONS,
+	.help = "BGP sessions that carry our prefixes"},
+    {.name = "poll_ms", .type = CONF_INT, .offset = IN(bird, poll_ms), .min = 100, .max = 60000,
+	.number = 1000, .help = "compare wanted with observed at least this often"},
+    {.name = "timeout_ms", .type = CONF_INT, .offset = IN(bird, timeout_ms), .min = 50,
+	.max = 60000, .number = 5000, .help = "how long one answer of BIRD may take"},
+    {.name = "hand_ms", .type = CONF_INT, .offset = IN(bird, hand_ms), .max = 604800000,
+	.number = 3600000, .help = "how long an operator's hand in BIRD is respected"},
+    {.name = NULL},
+};
+
+const struct conf_key site_rung_keys[] = {
+    {.name = "name", .type = CONF_STR, .offset = AT(struct rung, name), .required = true,
+	.help = "[a-z0-9_]; the last one is \"silent\""},
+    {.name = "enter", .type = CONF_INT, .offset = AT(struct rung, enter), .max = 100,
+	.number = CONF_AUTO, .help = "fall to this rung when the score is under it"},
+    {.name = "leave", .type = CONF_INT, .offset = AT(struct rung, leave), .max = 100,
+	.number = CONF_AUTO, .help = "climb out of this rung when the score is at least this"},
+    {.name = "local_pref", .type = CONF_INT, .offset = AT(struct rung, local_pref),
+	.max = UINT32_MAX, .number = CONF_AUTO, .help = "iBGP local preference; 100 by default"},
+    {.name = "prepend", .type = CONF_INT, .offset = AT(struct rung, prepend), .max = 10,
+	.help = "eBGP: how many times our AS is put in front once more"},
+    {.name = "med", .type = CONF_INT, .offset = AT(struct rung, med), .min = -1,
+	.max = UINT32_MAX, .number = -1, .help = "eBGP: MED; -1: none"},
+    {.name = "graceful_shutdown", .type = CONF_BOOL, .offset = AT(struct rung, graceful_shutdown),
+	.help = "add the community 65535:0 (RFC 8326)"},
+    {.name = "communities", .type = CONF_STRS, .offset = AT(struct rung, communities),
+	.count_offset = AT(struct rung, n_communities), .max = 16,
+	.help = "eBGP: \"asn:value\" or \"asn:a:b\", added"},
+    {.name = NULL},
+};
+
+const struct conf_key site_service_keys[] = {
+    {.name = "name", .type = CONF_STR, .offset = AT(struct service, name), .required = true,
+	.help = "[a-z0-9_], at most 10"},
+    {.name = "prefixes", .type = CONF_PREFIXES, .offset = AT(struct service, prefixes),
+	.count_offset = AT(struct service, n_prefixes), .required = true, .min = 1,
+	.max = 2 * MAX_PREFIXES, .help = "announced, IPv4 and IPv6"},
+    {.name = "addresses", .type = CONF_ADDRS, .offset = AT(struct service, addresses),
+	.count_offset = AT(struct service, n_addresses), .required = true, .min = 1,
+	.max = 2 * MAX_ADDRESSES, .help = "anycast service addresses, each inside a prefix"},
+    {.name = "port", .type = CONF_INT, .offset = AT(struct service, port), .min = 1,
+	.max = 65535, .number = 53, .help = "UDP and TCP port of the service"},
+    {.name = NULL},
+};
+
+#define SKIP(key) {.name = key, .type = CONF_SKIP}
+
+static const struct conf_key file_keys[] = {
+    {.name = "node", .type = CONF_GROUP, .offset = AT(struct site, node),
+	.line_offset = CONF_NO_LINE, .sub = site_node_keys},
+    {.name = "paths", .type = CONF_GROUP, .offset = AT(struct site, paths),
+	.line_offset = CONF_NO_LINE, .sub = site_paths_keys},
+    {.name = "bird", .type = CONF_GROUP, .offset = AT(struct site, bird),
+	.line_offset = CONF_NO_LINE, .sub = site_bird_keys},
+    {.name = "rungs", .type = CONF_LIST, .offset = AT(struct site, rungs_conf),
+	.count_offset = AT(struct site, n_rungs), .line_offset = AT(struct rung, line),
+	.sub = site_rung_keys, .sub_size = sizeof(struct rung), .min = 2, .max = MAX_RUNGS},
+    {.name = "services", .type = CONF_LIST, .offset = AT(struct site, services),
+	.count_offset = AT(struct site, n_services), .line_offset = AT(struct service, line),
+	.required = true, .sub = site_service_keys, .sub_size = sizeof(struct service), .min = 1,
+	.max = MAX_SERVICES, .help = "what is announced"},
+    SKIP("mode"), SKIP("user"), SKIP("log_level"), SKIP("keeper"), SKIP("workers"),
+    SKIP("ladder"), SKIP("checks"), SKIP("recorder"), SKIP("metrics"), SKIP("hook"),
+    SKIP("stop"), SKIP("outgoing_addresses"),
+    {.name = NULL},
+};
+
+int
+site_read(const char *path, struct site *out, struct arena *arena, struct err *err)
+{
+	const struct conf_places *places;
+
+	*out = (struct site){.places = NULL};
+	if (conf_read_placed(path, file_keys, out, arena, &places, err) < 0)
+		return -1;
+	out->places = places;
+	return site_derive(out, path, arena, err);
+}
+
+bool
+lane_exists(const struct site *site, int lane)
+{
+	const struct service *s;
+	int i;
+
+	if (lane < 0 || lane_service(lane) >= site->n_services)
+		return false;
+	s = &site->services[lane_service(lane)];
+	for (i = 0; i < s->n_prefixes; i++) {
+		if (s->prefixes[i].addr.family == lane_family(lane))
+			return true;
+	}
+	return false;
+}
+
+int
+lane_prefixes(const struct site *site, int lane, struct prefix *out)
+{
+	const struct service *s = &site->services[lane_service(lane)];
+	int i, n = 0;
+
+	for (i = 0; i < s->n_prefixes && n < MAX_PREFIXES; i++) {
+		if (s->prefixes[i].addr.family == lane_family(lane))
+			out[n++] = s->prefixes[i];
+	}
+	return n;
+}
+
+int
+lane_addresses(const struct site *site, int lane, struct addr *out)
+{
+	const struct service *s = &site->services[lane_service(lane)];
+	int i, n = 0;
+
+	for (i = 0; i < s->n_addresses && n < MAX_ADDRESSES; i++) {
+		if (s->addresses[i].family == lane_family(lane))
+			out[n++] = s->addresses[i];
+	}
+	return n;
+}
+
+const char *
+lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
+{
+	snprintf(buf, LOCK_NAME, "anypop_%s_%s_%s", site->services[lane_service(lane)].name,
+	    family_name(lane_family(lane)), site->rungs[rung].name);
+	return buf;
+}
+
+const char *
+lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
+{
+	snprintf(buf, LOCK_NAME, "ap%s%s.%d", site->services[lane_service(lane)].name,
+	    lane_family(lane) == FAMILY_V4 ? "4" : "6", rung);
+	return buf;
+}
+
+int
+rung_find(const struct site *site, const char *name)
+{
+	int i;
+
+	for (i = 0; i < site->n_rungs; i++) {
+		if (strcmp(site->rungs[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
