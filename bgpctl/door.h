@@ -30,7 +30,7 @@ struct sending {
 
 struct door_view { /* observation; stale parts are UNKNOWN */
 	bool bird_answers;
-	struct mono bird_at;	       /* of the last whole observation by the socket */
+	struct mono bird_at;	       /* when the last whole observation by the socket began */
 	enum lock protocol[MAX_RUNGS]; /* [0] unused */
 	enum lock gate[MAX_RUNGS];
 	uint32_t in_table[MAX_RUNGS];  /* bit per prefix: its route stands in BIRD's table */
@@ -57,10 +57,16 @@ struct door {
 	bool made;	 /* the wanted rung's route stands (or waiting for that is over) */
 	struct mono ordered_at, proven_at, next_try;
 	uint16_t tries;
-	bool commanded[MAX_RUNGS]; /* protocols that we enabled and saw enabled since */
+	bool commanded[MAX_RUNGS]; /* protocols that we enabled and whose rung was proven since */
 	int8_t hand;	 /* rung whose protocol somebody disabled, -1 none */
 	uint32_t alarms;
-	char covered_by[32];
+	char covered_by[32]; /* the foreign protocol whose route some session sends, "" none */
+	uint32_t corrections; /* protocols closed again that somebody else had enabled */
+	/* private */
+	bool settled;	      /* nothing to do and proven, at the last step */
+	uint8_t looks;	      /* since something moved: the next one comes later */
+	uint32_t asked;	      /* actions given out and not seen done, a bit each */
+	struct mono unproven_since, hand_since, look_at;
 };
 
 enum door_do { DOOR_ENABLE = 1, DOOR_DISABLE, DOOR_GATE_UP, DOOR_GATE_DOWN, DOOR_GATE_MAKE };
@@ -82,9 +88,26 @@ struct door_conf {
 	int64_t retry_min_ms, retry_max_ms, poll_ms;
 };
 
+/*
+ * What the order of moves promises:
+ * - silent: every lock of every rung is closed at once, and whatever BIRD does, no gate is left open;
+ * - from rung to rung the target is opened first. A better rung is closed when the target's route
+ *   stands in the table (or make_ms have passed), a worse one when the target is proven;
+ * - proven == order >= drain: at least one session sends all prefixes from the order's own protocol,
+ *   its gate is up, and that was seen by an observation begun after the order;
+ * - proven == silent: no session sends any of our rungs and every rung is shut by at least one lock
+ *   (by one alone is ALARM_ONE_LOCK). Somebody else's route for the prefix is ALARM_COVERED, and
+ *   leaves the proof of our own part as it is;
+ * - the proof is level-triggered: it is lost when BIRD stops answering or the export ends;
+ * - a proven rung's protocol found disabled for HAND_SETTLE_MS is an operator's hand: not enabled
+ *   again until somebody enables it, or the rung is ordered anew.
+ */
+#define HAND_SETTLE_MS 200
+
 struct door door_init(struct mono now);
 /* The rung that locks and exports show, for adoption: -1 when it cannot be told. */
 int door_shown(const struct door_view *view, int n_rungs);
+/* A new order; the one in force already changes nothing. */
 struct door door_order(struct door d, int rung, struct mono now);
 struct door_out door_step(const struct door_conf *conf, struct door d,
     const struct door_view *view, struct mono now);
