@@ -16,12 +16,13 @@ struct fact {
 	bool vital;
 	bool evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
-	uint16_t weight;
+	uint16_t weight; /* 0: nothing to weigh now (it was idle before it became unknown) */
 	enum verdict verdict;
-	int8_t value;		  /* 0..100; unknown keeps the last verdict's */
+	int8_t value;		  /* 0..100; unknown keeps the last verdict's, 100 if there was none:
+				     what was never seen must not pull the score down */
 	bool judged;		  /* has ever been known or idle */
-	struct mono onset;	  /* of a failure that stands: the latest onset among the targets
-				     that make it fail (conservative) */
+	struct mono onset;	  /* of a failure that stands: the latest beginning among the targets
+				     that make it fail (conservative); never otherwise */
 	struct mono last_ok_sent; /* the time since which k targets have had a success */
 };
 
@@ -32,23 +33,29 @@ struct tally_conf {
 	uint16_t weight;
 };
 
-/* k of n over the targets. A vital check is never idle: it is unknown then. `value` is the mean of
- * the targets' values when the check is ok or unknown and graded, 0 when failed unless graded. */
+/*
+ * k of n over the targets; k 0 means all. Idle targets are left out; with none left the check is
+ * idle, but a vital check is never idle: it is unknown then. `value`: ok, the mean of its best k ok
+ * targets (losing the others is what k allows); failed, the mean of its failed targets (0 unless
+ * graded); unknown, as it was when every target still had its last verdict.
+ */
 struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
 
 struct judgement {
 	int score;	  /* 0..100; 0 whenever a vital check has failed */
 	int mean;	  /* the weighted mean before that rule */
 	bool round;	  /* every check has been judged (or is idle) */
-	bool self_ok;	  /* at least one self check, and every self check is ok or idle */
-	bool unknown;	  /* some check that counts is unknown: blocks climbing */
+	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
+	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or unknown */
+	bool empty;	  /* nothing is weighed: the score says nothing (100, and unknown) */
+	bool unknown;	  /* some check is unknown, or there is nothing to judge: blocks climbing */
 	bool vital_failed;
 	bool shared_bad;  /* a shared check is failed or unknown */
 	bool shared_well; /* at least one shared check is ok, and none is failed or unknown */
 	bool proven;	  /* rule (b): the fault is here */
 	bool overload;	  /* something fails, and all that fails is overload */
 	int8_t because;	  /* index of the fact that decided most (first vital failure, else the one
-			     that costs most), -1 when nothing fails */
+			     that costs most, else one that fails), -1 when all is well */
 };
 
 /* `mask` has a bit per fact that belongs to the lane. */

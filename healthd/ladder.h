@@ -41,20 +41,23 @@ enum ladder_phase {
 struct ladder {
 	enum ladder_phase phase;
 	int8_t rung, proven; /* proven -1: nothing shown yet for the present order */
-	int8_t relapses;
-	int8_t emergency_count;
+	int8_t relapses;     /* how often the hold has doubled and not healed */
+	bool first;	     /* not kept: nothing announced since START */
+	bool climbed;	     /* since the last fall by health: the next one may be a relapse */
 	struct mono phase_since; /* not kept */
 	struct mono rung_since;	 /* when ordered */
 	struct mono proven_since;
-	struct mono better_since; /* since when the wish has been above the rung, without a break */
-	struct mono low_since;	  /* since when at drain with the score calling for silent */
-	struct mono last_fall, last_climb;
-	struct mono healed_at;
-	int64_t hold_ms; /* the present wait between climbs */
-	struct mono latch_until; /* brake; FOREVER while shared checks are bad */
-	struct mono emergency_at;    /* last emergency climb */
-	int64_t emergency_wait_ms;
-	struct mono fell_vital; /* last fall by a vital failure */
+	struct mono better_since; /* not kept: since when nothing but hold and budget has kept it
+				     from climbing, without a break */
+	struct mono low_since;	  /* not kept: since when at drain, proven, with the score calling
+				     for silent */
+	struct mono last_fall;	  /* by health: score, vital check, proof, failed adoption */
+	struct mono last_climb;	  /* by rule, not by a pin */
+	struct mono healed_at;	  /* the hold halves heal_ms after this */
+	int64_t hold_ms;	  /* the present wait between climbs */
+	struct mono latch_until;  /* brake; FOREVER while shared checks are bad */
+	struct mono emergency_at; /* last emergency climb */
+	int64_t emergency_wait_ms; /* at silent so long before the next emergency climb */
 	struct flap flap;
 };
 
@@ -72,21 +75,21 @@ struct ladder_in {
 	uint32_t preflight; /* missing */
 	int proven;	    /* rung that BIRD and the gates show proven for the present order, or -1 */
 	const struct limit *limits; /* borrowed; from outside, expired ones already dropped */
-	int n_limits;
+	int n_limits;		    /* at most MAX_LIMITS */
 	bool shutdown; /* SIGTERM: go to drain, and then to silent on `shutdown_silent` */
 	bool shutdown_silent;
 };
 
-/* Why the ladder moved or stays. Each value names one rule; docs/design.md lists them. */
+/* Why the ladder moved or stays. Each value names one rule; docs/ladder.md lists them. */
 enum ladder_rule {
 	RULE_STAY,	   /* the wish is where we are */
 	RULE_START,	   /* waiting for the first round */
-	RULE_ADOPT,	   /* predecessor's rung taken over */
+	RULE_ADOPT,	   /* predecessor's rung stands until the self round is in, then is taken over */
 	RULE_ADOPT_FAILED, /* the self round did not pass in time */
 	RULE_SCORE_FALL,
 	RULE_VITAL_FALL,
 	RULE_PROVEN_FALL, /* below drain by rule (b) */
-	RULE_LIMIT_FALL,  /* a cap or a pin */
+	RULE_LIMIT_FALL,  /* a cap */
 	RULE_CLIMB,
 	RULE_FIRST,	  /* first announcement, at drain */
 	RULE_EMERGENCY,
@@ -96,23 +99,33 @@ enum ladder_rule {
 };
 const char *ladder_rule_name(enum ladder_rule r);
 
+#define MAX_LADDER_LIMITS (MAX_LIMITS + 8)
+
 struct ladder_out {
 	struct ladder state;
 	bool moved;	/* state.rung differs from before: order it */
 	int wish;
 	enum ladder_rule rule;
 	int n_limits;
-	struct limit limits[16]; /* every limit that bounds this lane now, with reasons and expiry */
-	struct mono next;	/* call again then at the latest, even if nothing happens */
+	struct limit limits[MAX_LADDER_LIMITS]; /* every limit that bounds this lane now, those from
+						   outside first, with reasons and expiry */
+	struct mono next;	/* call again then at the latest, even if nothing happens; FOREVER:
+				   time alone changes nothing */
 	int next_rung;		/* the rung it would order at `next_move`, -1 unknown */
 	struct mono next_move;	/* never: waits for an event, not for time */
-	char because[160];	/* "score 41 < 50", "vital check workers failed" is filled by the
-				   caller's name for judgement.because, given as "%c" here */
+	char because[160];	/* one sentence: "score 41 < 50; check %c counts most", where "%c" (at
+				   most once) stands for the name of check judgement.because */
 };
 
+/* Starts silent with nothing remembered. */
 struct ladder ladder_init(const struct ladder_conf *conf, struct mono now);
-/* A predecessor's saved state, to be adopted if `shown` (what gates and BIRD show now) is a rung
- * and the lease was fresh; otherwise starts silent, with holds, budget and waits kept. */
+/* Makes any values (a state file, a reload with fewer rungs) a state that can be stepped: rungs,
+ * holds, waits and penalties within range, times not in the future, NaN gone. What is clamped is
+ * clamped towards caution. The phase is kept if it is one. */
+struct ladder ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now);
+/* A predecessor's saved state (any values, see ladder_sane), to be adopted if `shown` (what gates and
+ * BIRD show now, -1 unknown) is an announcing rung and the lease was fresh; otherwise starts silent,
+ * with holds, budget, brake and waits kept. The caller orders `rung` of the result. */
 struct ladder ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown,
     bool lease_fresh, struct mono now);
 struct ladder_out ladder_step(const struct ladder_conf *conf, struct ladder state,

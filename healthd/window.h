@@ -3,8 +3,9 @@
  *
  * gdnsd's counters: failures count even when they are not consecutive; `forgive` successes in a row
  * forget them; `rise` successes in a row make a failed target well. Silence is given `patience_ms`
- * (a supervisor may be restarting the worker) where a wrong answer is not. The first sample decides
- * at once. A target without an observation for `stale_ms` is unknown.
+ * (a supervisor may be restarting the worker) where a wrong answer is not. The first sample ever
+ * decides at once. A target without an observation for `stale_ms` is unknown; one success makes it
+ * ok again if it was ok before, one failure makes it failed again if it was failed.
  */
 #ifndef HEALTHD_WINDOW_H
 #define HEALTHD_WINDOW_H
@@ -14,17 +15,19 @@
 struct window_conf {
 	uint16_t rise, fall, forgive; /* 1..1000 */
 	uint32_t patience_ms;	      /* silence must have lasted so long to count as failed */
-	uint32_t stale_ms;
+	uint32_t stale_ms;	      /* 0: never stale (the source reports changes only) */
 };
 
 struct window {
 	enum verdict verdict;
-	bool judged;		/* has ever had a verdict of ok or fail: `solid` below is valid */
+	bool judged;		/* has ever been ok, fail or idle: `solid` below is valid */
 	enum verdict solid;	/* last of ok / fail / idle, what unknown falls back on in the mean */
-	int8_t value;		/* 0..100, what it weighs in the mean now */
+	int8_t value;		/* 0..100, what it weighs in the mean now; 100 until judged */
 	uint16_t fails, wrongs; /* not yet forgiven; wrongs <= fails */
 	uint16_t oks;		/* in a row */
 	struct mono onset;	/* `sent` of the first failure not yet forgiven; never if none */
+	struct mono broke;	/* `sent` of the failure that began the run which made it fail (or may
+				   yet): what proof that the fault is here is measured against */
 	struct mono last_ok_sent;
 	struct mono last_at;
 	struct mono since;	/* of the present verdict */
@@ -35,7 +38,7 @@ struct window window_init(struct mono now);
 struct window window_step(const struct window_conf *conf, struct window w, const struct sample *s);
 /* Only time passed: may turn unknown. */
 struct window window_tick(const struct window_conf *conf, struct window w, struct mono now);
-/* When window_tick() should be called next at the latest. */
+/* When window_tick() should be called next at the latest; FOREVER when time alone changes nothing. */
 struct mono window_deadline(const struct window_conf *conf, const struct window *w);
 
 #endif
