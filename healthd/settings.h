@@ -113,8 +113,7 @@ struct settings {
 		int64_t timeout_ms;
 	} hook;
 	struct {
-		int64_t drain_max_ms; /* SIGTERM: at drain at most so long */
-		int64_t rate_share;   /* percent of the query rate before, that counts as gone */
+		int64_t drain_ms; /* SIGTERM: at drain so long before silent */
 	} stop;
 	int log_level; /* enum event_level */
 	const char **outgoing_addresses; /* of probes to the outside; an anycast address is an error */
