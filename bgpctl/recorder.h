@@ -15,10 +15,12 @@
 
 struct recorder;
 
+#define RECORDER_SET_ASIDE ".aside" /* what a file that cannot be trusted is renamed to */
+
 enum record_type {
 	RECORD_BOOT = 1, /* text: version, boot id, the whole configuration in force */
-	RECORD_SAMPLE,	 /* binary: instance, target, sample */
-	RECORD_EVENT,	 /* the event line */
+	RECORD_SAMPLE,	 /* binary: one or more struct record_sample, in order */
+	RECORD_EVENT,	 /* level as one digit, a blank, the event line */
 	RECORD_DECISION, /* JSON text: lane, inputs, outputs, reasons */
 	RECORD_INPUT,	 /* JSON text: other input of a decision: proof, limits, preflight */
 };
@@ -27,19 +29,33 @@ struct record_sample {
 	uint16_t check, target;
 	uint8_t outcome;
 	int8_t value;
+	uint16_t reserved;
 	int32_t rtt_us;
+	uint32_t reserved_too;
 	int64_t sent_us, at_us;
 };
 
-/* NULL and an error when it can't be opened; the daemon goes on without. */
+/* NULL and an error when it can't be opened; the daemon goes on without (and may try again each
+ * minute). `size_bytes` is at least 1 MiB. A file of another size, version or boot of the world is
+ * renamed to PATH.aside. */
 struct recorder *recorder_open(const char *path, int64_t size_bytes, struct err *err);
+
+/* Copies to memory, never blocks; data beyond 64 KiB is cut off. Samples that follow each other share
+ * a record. What finds no room (the disk stands still) is dropped and counted. */
 void recorder_append(struct recorder *r, enum record_type type, const void *data, size_t length);
-/* To be called about once a second. -1 with an error the first time that writing fails. */
+/* An event in the form that RECORD_EVENT asks for. */
+void recorder_event(struct recorder *r, int level, const char *line);
+
+/* To be called about once a second; never blocks: a thread writes. -1 with an error the first time
+ * that writing has failed (or stands still for 10 s), 1 the first time that it works again, else 0.
+ * After a failure it is tried again each minute. */
 int recorder_flush(struct recorder *r, struct err *err);
+uint64_t recorder_dropped(const struct recorder *r); /* records */
+/* Writes what is there, waiting at most 2 s. NULL is fine. */
 void recorder_close(struct recorder *r);
 
-/* Reads the ring from the oldest record on; `wall_us` is wall-clock. Stops when `each` returns
- * non-zero. Damaged records are skipped and counted in *skipped. */
+/* Reads the ring from the oldest record on, also while it is being written; `wall_us` is wall-clock.
+ * Stops when `each` returns non-zero. Damaged records are skipped and counted in *skipped. */
 typedef int record_each(void *arg, enum record_type type, int64_t wall_us, int64_t mono_us,
     const void *data, size_t length);
 int recorder_read(const char *path, record_each *each, void *arg, uint64_t *skipped,
