@@ -11,8 +11,8 @@ PKGS    := libconfig libnl-3.0 libnl-route-3.0 jansson libmicrohttpd libsystemd 
 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN  := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all)
 comma   := ,
+SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all)
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) $(HARDEN) $(SANFLAG) -MMD -MP -I. -D_GNU_SOURCE \
 	   -DANYPOP_VERSION='"$(VERSION)"' -DANYPOP_LIBEXEC='"$(PREFIX)/libexec/anypop"' \
