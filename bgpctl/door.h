@@ -112,4 +112,8 @@ struct door door_order(struct door d, int rung, struct mono now);
 struct door_out door_step(const struct door_conf *conf, struct door d,
     const struct door_view *view, struct mono now);
 
+/* Did anything change that an operator would want to see? */
+bool door_differs(const struct door *a, const struct door *b);
+bool door_view_differs(const struct door_view *a, const struct door_view *b);
+
 #endif

@@ -33,6 +33,7 @@ struct driver_events {
 /* `site` is borrowed for the driver's life. In `observe` nothing is written to BIRD or links. */
 struct driver *driver_new(struct ev_loop *loop, const struct site *site, bool observe,
     const struct driver_events *events, struct err *err);
+/* In observe mode an order is ignored: the driver only looks. */
 void driver_order(struct driver *d, int lane, int rung);
 /* Until the first order for a lane the driver only looks. */
 const struct door *driver_door(const struct driver *d, int lane);

@@ -1,0 +1,144 @@
+/*
+ * driver_tool: the driver alone, on a leash. Orders on stdin ("LANE RUNG", "edge", "include",
+ * "example", "kick"), what the driver sees and claims on stdout, one line per change.
+ *
+ *     driver_tool SITE-FILE [observe]          drives until stdin ends
+ *     driver_tool SITE-FILE include|example|edge    prints configuration of BIRD's and ends
+ */
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "bgpctl/birdconf.h"
+#include "bgpctl/driver.h"
+
+static struct driver *driver;
+static const struct site *the_site;
+
+static void
+on_lane(void *arg, int lane, const struct door *door, const struct door_view *view)
+{
+	(void)arg;
+	printf("lane %d order=%d proven=%d alarms=0x%x hand=%d corrections=%u covered_by=%s shown=%d "
+	       "bird=%d locks=",
+	    lane, door->order, door->proven, door->alarms, door->hand, door->corrections,
+	    door->covered_by[0] ? door->covered_by : "-", door_shown(view, the_site->n_rungs),
+	    view->bird_answers);
+	for (int k = RUNG_DRAIN; k < the_site->n_rungs; k++)
+		printf("%d%d%s", view->protocol[k], view->gate[k], k + 1 < the_site->n_rungs ? "," : "");
+	for (int i = 0; i < view->n_sessions; i++)
+		printf(" s%d=%d/%d/%d", i, view->sending[0][i].sent, view->sending[0][i].rung,
+		    view->sending[0][i].attributes);
+	printf("\n");
+}
+
+static void
+on_sessions(void *arg, const struct session_view *s, int n)
+{
+	(void)arg;
+	for (int i = 0; i < n; i++)
+		printf("session %d state=%d bfd=%d%d text=%s\n", i, s[i].state, s[i].bfd_known,
+		    s[i].bfd_up, s[i].text);
+}
+
+static void
+on_bird(void *arg, bool answers, const char *version, const char *boot, const char *reconfigured)
+{
+	(void)arg;
+	printf("bird answers=%d version=%s boot=%s reconfigured=%s\n", answers, version, boot,
+	    reconfigured);
+}
+
+static void
+obey(const char *line)
+{
+	struct rusage usage;
+	int lane, rung;
+
+	if (sscanf(line, "%d %d", &lane, &rung) == 2) {
+		driver_order(driver, lane, rung);
+		printf("ordered %d %d\n", lane, rung);
+	} else if (strncmp(line, "kick", 4) == 0) {
+		driver_kick(driver);
+	} else if (strncmp(line, "cost", 4) == 0) {
+		getrusage(RUSAGE_SELF, &usage);
+		printf("cost cpu_us=%lld commands=%llu\n",
+		    (long long)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+			usage.ru_utime.tv_usec + usage.ru_stime.tv_usec,
+		    (unsigned long long)driver_commands(driver));
+	} else {
+		printf("unknown order: %s", line);
+	}
+}
+
+static void
+on_stdin(struct ev_loop *loop, ev_io *io, int revents)
+{
+	static char line[256];
+	static size_t used;
+	ssize_t n = read(0, line + used, sizeof(line) - 1 - used);
+	char *end;
+
+	(void)io;
+	(void)revents;
+	if (n <= 0) {
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	used += (size_t)n;
+	line[used] = '\0';
+	while ((end = strchr(line, '\n'))) {
+		*end = '\0';
+		obey(line);
+		used -= (size_t)(end + 1 - line);
+		memmove(line, end + 1, used + 1);
+	}
+}
+
+static int
+print(const char *what)
+{
+	if (strcmp(what, "include") == 0)
+		birdconf_render(stdout, the_site);
+	else if (strcmp(what, "example") == 0)
+		birdconf_example(stdout, the_site);
+	else if (strcmp(what, "edge") == 0)
+		birdconf_edge(stdout, the_site);
+	else
+		return 2;
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct driver_events events = {.lane = on_lane, .sessions = on_sessions, .bird = on_bird};
+	struct ev_loop *loop = ev_default_loop(EVBACKEND_EPOLL);
+	struct arena *arena = arena_new();
+	static struct site site;
+	struct err err;
+	ev_io in;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	the_site = &site;
+	if (argc < 2 || site_read(argv[1], &site, arena, &err) < 0) {
+		fprintf(stderr, "%s\n", argc < 2 ? "usage: driver_tool SITE-FILE [WHAT]" : err.text);
+		return 2;
+	}
+	if (argc > 2 && strcmp(argv[2], "observe") != 0)
+		return print(argv[2]);
+	driver = driver_new(loop, &site, argc > 2, &events, &err);
+	if (!driver) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	ev_io_init(&in, on_stdin, 0, EV_READ);
+	ev_io_start(loop, &in);
+	ev_run(loop, 0);
+	driver_free(driver);
+	arena_free(arena);
+	return 0;
+}
