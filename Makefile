@@ -35,6 +35,7 @@ ARCHIVES  := $(A_HEALTHD) $(A_BGPCTL) $(A_LIB)
 BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
+TOOLS     := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(wildcard tests/integration/*_tool.c))
 FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(BINS)
@@ -67,10 +68,16 @@ $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
 $(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(ARCHIVES)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
 
+$(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all check clean
+.PHONY: all check clean tools
 .SECONDARY:
+
+# What the integration tests drive.
+tools: $(TOOLS)
 
 # Unprivileged and done in seconds: the house's rules, unit and table tests, the model checks.
 check: all $(UNIT) $(MODEL)

@@ -171,7 +171,7 @@ step(struct driver *d, int i)
 	lane->door = out.state;
 	lane->look = out.look;
 	act(d, i, &out);
-	if (lane->seen || !lane->view.bird_answers)
+	if (lane->seen || (d->bird_reported && !d->bird_answers))
 		report(d, i);
 }
 
