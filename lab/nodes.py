@@ -66,6 +66,28 @@ def _inits():
     return found
 
 
+class Process:
+    """A process inside a node, started from outside: nsenter waits, its child is the one meant."""
+
+    def __init__(self, nsenter):
+        self.nsenter = nsenter
+
+    def running(self):
+        return self.nsenter.poll() is None
+
+    def stop(self):
+        """Ends it and waits until it is gone."""
+        pid = self.nsenter.pid
+        try:
+            with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+                for child in f.read().split():
+                    os.kill(int(child), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        self.nsenter.kill()
+        self.nsenter.wait()
+
+
 class Node:
     """One live node."""
 
@@ -95,10 +117,15 @@ class Node:
         return self.run('sh', '-ec', script, **how).stdout
 
     def start(self, *words, log):
-        """Starts a process that stays; its Popen. Output goes to `log` in the node's state."""
+        """Starts a process that stays, a Process. Output goes to `log` in the node's state."""
         with open(f'{self.state}/{log}', 'ab') as out:
-            return subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=out,
-                                    stderr=out, env=ENVIRONMENT, start_new_session=True)
+            return Process(subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=out, env=ENVIRONMENT,
+                                            start_new_session=True))
+
+    def path(self, inside):
+        """A path in the node as seen from outside; sockets can be connected to through it."""
+        return f'/proc/{self.pid}/root{inside}'
 
     def processes(self, name):
         """Ids, as seen in the node, of its processes with that command name."""

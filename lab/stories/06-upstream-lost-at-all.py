@@ -1,0 +1,38 @@
+"""Upstream lost at all PoPs, with 2000 queries a second, half of them misses, for minutes: none
+silent, one change at most per node."""
+import time
+
+from story import FAMILIES, POPS
+
+SECONDS = 120
+
+
+def play(lab):
+    with lab.asking(rate=2000, miss=50) as asking:
+        since = time.time_ns() // 1000
+        t0 = lab.now()
+        with lab.without_upstream(*POPS):
+            lab.say(f'no PoP has an upstream, for {SECONDS} s')
+
+            def none_silent():
+                return all((lab.lane(pop, family) or {}).get('rung', 'full') != 'silent'
+                           for pop in POPS for family in FAMILIES)
+            lab.stay(SECONDS, 'no node silent', none_silent)
+            moves = {(pop, family): lab.moves(pop, family, since)
+                     for pop in POPS for family in FAMILIES}
+            for (pop, family), took in moves.items():
+                lab.need(len(took) <= 1, f'{pop} {family} moved more than once: {took}')
+            lab.need(all(change.event != 'del' for change in lab.changes(t0)),
+                     'transit had no route for a while')
+            lab.say('; '.join(f'{pop} {family} {took[0][0]} -> {took[0][1]}' if took else
+                              f'{pop} {family} stayed' for (pop, family), took in moves.items()))
+            end = lab.now()
+        lab.say('upstream is back')
+        for pop in POPS:
+            lab.wait_rung(pop, 'full', within=120)
+        asking.summary(t0, end)
+        # Names in the cache and the health name are still answered: the fleet serves what it can.
+        hits = [row for row in asking.rows(t0, end) if row.kind == 'hit']
+        answered = sum(row.rtt_us >= 0 for row in hits)
+        lab.say(f'{answered} of {len(hits)} questions for popular names had an answer')
+        lab.need(answered > 0.9 * len(hits), 'less than nine of ten had an answer')

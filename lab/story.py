@@ -1,0 +1,660 @@
+"""What stories are told with: the lab's state as verbs, faults that end with the story, and a time
+line.
+
+A story file has a docstring (its first line is the title) and `play(lab)`. It waits for conditions,
+each with a generous deadline, and asserts; when one does not come, the failure shows what every node
+thought. Where the promise is that nothing moves, the transit's kernel routes and the updates that its
+BIRD received are counted over a stated while: by then every probe has had many rounds.
+"""
+
+import collections
+import contextlib
+import glob
+import importlib.util
+import json
+import os
+import re
+import shlex
+import sys
+import threading
+import time
+
+import client
+import monitor
+import nodes
+import raise_lab
+import talk
+
+POPS = raise_lab.POPS
+FAMILIES = ('v4', 'v6')
+PREFIX = monitor.TEXT
+RUNGS = ('silent', 'drain', 'backup', 'full')  # by the number in the large community
+NEIGHBOUR = {'pop1': 'pop1', 'pop2': 'pop2', 'pop3': 'edge3'}  # as transit calls it
+STORIES = f'{nodes.LAB}/stories'
+PATIENCE = 60  # seconds that a condition may take on a loaded machine
+
+Heard = collections.namedtuple('Heard', 'rung path_length local_pref med communities')
+
+
+class StoryFailed(Exception):
+    """The outcome did not come; the text says which."""
+
+
+def _fields(line):
+    """key=value words of an event line."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    return dict(word.split('=', 1) for word in words if '=' in word)
+
+
+class Timeline(threading.Thread):
+    """Prints what happens as it happens: rung changes at the nodes, routes at transit, and what the
+    story says. Keeps all of it."""
+
+    SHOWN = ('rung', 'alarm', 'worker', 'limit')
+
+    def __init__(self, lab, out=print):
+        super().__init__(daemon=True)
+        self.lab = lab
+        self.out = out
+        self.t0 = client.now_us()
+        self.lock = threading.Lock()
+        self.seen = set()
+        self.routes = len(monitor.read(lab.routes_log))
+        self.ending = threading.Event()
+        self.since = {pop: time.time_ns() // 1000 for pop in POPS}
+
+    def say(self, who, text, us=None):
+        with self.lock:
+            at = ((us or client.now_us()) - self.t0) / 1e6
+            self.out(f'{at:9.3f}  {who:<8} {text}')
+
+    def run(self):
+        while not self.ending.wait(0.15):
+            self.collect()
+
+    def stop(self):
+        self.ending.set()
+        self.join()
+        self.collect()
+
+    def collect(self):
+        """Takes what is new; sorted, so that one fault's consequences read in their order."""
+        offset = time.time_ns() // 1000 - client.now_us()
+        found = []
+        for pop in POPS:
+            for event in self.lab.events(pop, self.since[pop]):
+                key = (pop, event['wall_us'], event['line'])
+                if key not in self.seen:
+                    self.seen.add(key)
+                    self.since[pop] = max(self.since[pop], event['wall_us'])
+                    text = self._event(event)
+                    if text:
+                        found.append((event['wall_us'] - offset, pop, text))
+        changes = monitor.read(self.lab.routes_log)
+        for change in changes[self.routes:]:
+            where = change.device if change.event != 'del' else 'nowhere'
+            found.append((change.us, 'transit', f'{change.family} kernel route -> {where}'))
+        self.routes = len(changes)
+        for us, who, text in sorted(found):
+            self.say(who, text, us)
+
+    @staticmethod
+    def _event(event):
+        f = _fields(event['line'])
+        if event['name'] == 'rung':
+            return (f'{f.get("family", "")} {f.get("from")} -> {f.get("to")}: '
+                    f'{f.get("because", "")}')
+        if event['level'] in ('alarm', 'warn'):
+            return f'{event["level"]}: {event["line"].removeprefix("event=")}'
+        return None
+
+
+class Lab:
+    """The raised lab, as a story sees it."""
+
+    BRAIN = '/srv/anypop/build/bin/healthd-brain'
+
+    def __init__(self, live, out=print):
+        self.nodes = live
+        self.out = out
+        self.routes_log = f'{nodes.RUN}/transit/routes.log'
+        self.cut = set()
+        self.processes = []
+        self.timeline = None
+        self._monitor()
+
+    # ---- what is measured ------------------------------------------------------------------
+
+    def _monitor(self):
+        if os.path.exists(self.routes_log):
+            os.unlink(self.routes_log)
+        self.processes.append(self.nodes['transit'].start(
+            'python3', '/srv/anypop/lab/monitor.py', '/run/lab/routes.log', log='monitor.log'))
+        nodes.wait_for(lambda: os.path.exists(self.routes_log)
+                       and ' ready ' in open(self.routes_log, encoding='ascii').read(),
+                       20, 'the route monitor')
+
+    @contextlib.contextmanager
+    def asking(self, rate=200, miss=20, families=FAMILIES):
+        """A client that asks all along; yields a Client to ask what it saw."""
+        log = f'client-{client.now_us()}.log'
+        path = f'{nodes.RUN}/client/{log}'
+        process = self.nodes['client'].start(
+            'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
+            '--miss', str(miss), '--families', ','.join(families), log='client.err')
+        try:
+            nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
+                           'the client to be answered')
+            yield Asking(self, path, process)
+        finally:
+            process.stop()
+
+    def route(self, family):
+        """The neighbour that transit's kernel sends the prefix to: an interface name, or None."""
+        node = self.nodes['transit']
+        done = node.run('ip', '-6' if family == 'v6' else '-4', '-j', 'route', 'show',
+                        PREFIX[family])
+        found = json.loads(done.stdout or '[]')
+        return found[0].get('dev') if found else None
+
+    def changes(self, from_us, until_us=None):
+        """Changes of transit's kernel routes in that window."""
+        return monitor.read(self.routes_log, from_us, until_us)
+
+    def updates(self, pop):
+        """How many updates and withdrawals transit's BIRD has received from a PoP so far."""
+        total = 0
+        for name in self.sessions_at_transit(pop):
+            for _, text in talk.bird(self.nodes['transit'], f'show protocols all {name}'):
+                found = re.match(r'\s*Import (updates|withdraws):\s+(\d+)', text)
+                if found:
+                    total += int(found.group(2))
+        return total
+
+    @staticmethod
+    def sessions_at_transit(pop, family=None):
+        sides = ['pop1', 'pop1b'] if pop == 'pop1' else [NEIGHBOUR[pop]]
+        return [f'{side}_{f[1]}' for side in sides for f in FAMILIES if family in (None, f)]
+
+    def heard(self, pop, family, session=None):
+        """What transit has from a PoP, a Heard; its rung is "silent" when there is no route."""
+        session = session or self.sessions_at_transit(pop, family)[0]
+        try:
+            rows = talk.bird(self.nodes['transit'],
+                             f'show route {PREFIX[family]} protocol {session} all')
+        except talk.TalkError as e:
+            if '8001' in str(e):
+                rows = []
+            else:
+                raise
+        found = {}
+        for _, text in rows:
+            match = re.match(r'\s*BGP\.(\w+): (.*)', text)
+            if match:
+                found[match.group(1)] = match.group(2)
+        if 'as_path' not in found:
+            return Heard('silent', 0, None, None, ())
+        number = re.search(r'\(64500, 1, (\d+)\)', found.get('large_community', ''))
+        return Heard(RUNGS[int(number.group(1))] if number else '?',
+                     len(found['as_path'].split()), int(found.get('local_pref', 100)),
+                     int(found.get('med', 0)),
+                     tuple(re.findall(r'\((\d+,\d+)\)', found.get('community', ''))))
+
+    # ---- healthd ---------------------------------------------------------------------------
+
+    def ask(self, pop, verb, **args):
+        return talk.control(self.nodes[pop], verb, **args)
+
+    def status(self, pop):
+        """healthd's status, or None while nobody answers."""
+        try:
+            return self.ask(pop, 'status')
+        except talk.TalkError:
+            return None
+
+    def lane(self, pop, family):
+        status = self.status(pop)
+        for lane in status['lanes'] if status else ():
+            if lane['family'] == family:
+                return lane
+        return None
+
+    def rung(self, pop, family='v4'):
+        """The proven rung, or None: not proven, or nobody answers."""
+        lane = self.lane(pop, family)
+        return lane['rung'] if lane and lane['proven'] else None
+
+    def events(self, pop, since_us):
+        try:
+            return self.ask(pop, 'events', since_us=since_us)['events']
+        except talk.TalkError:
+            return []
+
+    def moves(self, pop, family, since_us):
+        """Rungs ordered since then (wall clock), as "from -> to" pairs, oldest first."""
+        found = []
+        for event in self.events(pop, since_us):
+            f = _fields(event['line'])
+            if event['name'] == 'rung' and f.get('family') == family:
+                found.append((f['from'], f['to']))
+        return found
+
+    def bgpctl(self, pop, *words, check=True):
+        """Runs bgpctl in a PoP as an operator would; its CompletedProcess."""
+        return self.nodes[pop].run('/srv/anypop/build/bin/bgpctl', *words, check=check)
+
+    def check(self, pop, name, family=None):
+        """One check's account, or None."""
+        for found in self.ask(pop, 'checks')['checks']:
+            if found['name'] == name and found['family'] in (None, family):
+                return found
+        return None
+
+    def alarms(self, pop, family):
+        """Names of the alarms that stand, the lane's and the node's."""
+        status = self.status(pop)
+        if not status:
+            return set()
+        lanes = [lane for lane in status['lanes'] if lane['family'] == family]
+        return {a['name'] for part in [status, *lanes] for a in part['alarms']}
+
+    def limits(self, pop, family):
+        """Owners of the limits on a lane."""
+        lane = self.lane(pop, family)
+        return {limit['owner'] for limit in lane['limits']} if lane else set()
+
+    def why_lane(self, pop, family):
+        """The whole account of one lane."""
+        return self.ask(pop, 'why', family=family)['lanes'][0]
+
+    # ---- waiting and asserting -------------------------------------------------------------
+
+    @staticmethod
+    def now():
+        """Microseconds, comparable to the client's, the monitor's and healthd's."""
+        return client.now_us()
+
+    def say(self, text):
+        self.timeline.say('story', text)
+
+    def wait(self, what, condition, within=PATIENCE):
+        """Waits until `condition()` is true and returns what it returned."""
+        t0 = time.monotonic()
+        while True:
+            found = condition()
+            if found:
+                return found
+            if time.monotonic() - t0 > within:
+                raise StoryFailed(f'{what}: not within {within} s')
+            time.sleep(0.02)
+
+    def wait_rung(self, pop, rung, families=FAMILIES, within=PATIENCE):
+        """Waits until a PoP claims a rung (proven) and transit has heard it so."""
+        for family in families:
+            self.wait(f'{pop} {family} at {rung}',
+                      lambda f=family: self.rung(pop, f) == rung
+                      and self.heard(pop, f).rung == rung, within)
+
+    def wait_route(self, neighbour, families=FAMILIES, within=PATIENCE):
+        """Waits until transit's kernel sends the prefixes that way (None: nowhere)."""
+        for family in families:
+            self.wait(f'transit\'s {family} route at {neighbour}',
+                      lambda f=family: self.route(f) == neighbour, within)
+
+    @staticmethod
+    def need(condition, what):
+        """Asserts; `what` is the sentence that turned out false."""
+        if not condition:
+            raise StoryFailed(what)
+
+    @contextlib.contextmanager
+    def nothing_moves(self, *pops, kernel=True):
+        """Inside, transit's kernel routes stay and its BIRD hears nothing from these PoPs."""
+        before = {pop: self.updates(pop) for pop in pops}
+        t0 = client.now_us()
+        yield
+        for pop, count in before.items():
+            more = self.updates(pop) - count
+            self.need(more == 0, f'transit heard {more} updates from {pop}; none were due')
+        moved = self.changes(t0)
+        self.need(not kernel or not moved, f'transit\'s kernel routes moved: {moved}')
+
+    def stay(self, seconds, what, condition):
+        """Holds that `condition()` stays true for so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.need(condition(), f'not all along: {what}')
+            time.sleep(0.05)
+
+    def climb(self, pop, rungs, since_us, families=FAMILIES):
+        """Waits for the last of `rungs`, and that the way there since then was exactly these."""
+        self.wait_rung(pop, rungs[-1], families, within=120)
+        for family in families:
+            took = [to for _, to in self.moves(pop, family, since_us)]
+            self.need(took == list(rungs),
+                      f'{pop} {family} took {took}, expected {list(rungs)}')
+
+    # ---- faults ----------------------------------------------------------------------------
+
+    def workers(self, pop):
+        """{slot: pid} of the workers that run."""
+        return {w['slot']: w['pid'] for w in self.ask(pop, 'workers')['workers'] if w['pid']}
+
+    def ready(self, pop):
+        status = self.status(pop)
+        return status and status['workers']['ready'] >= status['workers']['wanted']
+
+    def kill(self, pop, signal, pids):
+        self.nodes[pop].run('kill', f'-{signal}', *[str(pid) for pid in pids], check=False)
+
+    def kill_workers(self, pop, signal='KILL'):
+        pids = list(self.workers(pop).values())
+        self.kill(pop, signal, pids)
+        return pids
+
+    @contextlib.contextmanager
+    def instead_of(self, pop, program, script):
+        """In this PoP another program stands at that path for a while."""
+        node = self.nodes[pop]
+        stand_in = f'/run/stand-in-{os.path.basename(program)}'
+        node.run('sh', '-c', f'cp -p {program} {stand_in}.real; cat >{stand_in}; '
+                 f'chmod 755 {stand_in}; mount --bind {stand_in} {program}', stdin=script)
+        try:
+            yield
+        finally:
+            node.run('umount', program, check=False)
+
+    def workers_cannot_start(self, pop):
+        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nexit 1\n')
+
+    def workers_stop_at_start(self, pop):
+        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nkill -STOP $$\n'
+                               'exec /run/stand-in-unbound.real "$@"\n')
+
+    def unbound(self, pop, slot, *words):
+        self.nodes[pop].run('unbound-control', '-c', f'/etc/unbound/unbound-{slot}.conf', *words)
+
+    def _render_cuts(self):
+        rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
+                        for pop in self.cut for end in (['', 'b'] if pop == 'pop1' else ['']))
+        self.nodes['transit'].run('nft', '-f', '-', stdin=(
+            'table inet lab {}; delete table inet lab; table inet lab { chain cut { '
+            f'type filter hook forward priority 0; {rules} }} }}\n'))
+
+    def cut_upstream(self, *pops):
+        """From now on nothing of these PoPs reaches the Internet; clients still reach them."""
+        self.cut |= set(pops)
+        self._render_cuts()
+
+    def mend_upstream(self, *pops):
+        self.cut -= set(pops)
+        self._render_cuts()
+
+    @contextlib.contextmanager
+    def without_upstream(self, *pops):
+        self.cut_upstream(*pops)
+        try:
+            yield
+        finally:
+            self.mend_upstream(*pops)
+
+    @contextlib.contextmanager
+    def dropping(self, pop, rule):
+        """An nftables rule in a PoP's input, for a while."""
+        node = self.nodes[pop]
+        node.run('nft', '-f', '-', stdin='table inet fault { chain input { type filter hook input '
+                 f'priority 0; {rule}; }} }}\n')
+        try:
+            yield
+        finally:
+            node.run('nft', 'delete', 'table', 'inet', 'fault', check=False)
+
+    def keeper(self, pop):
+        return self.status(pop)['keeper']['pid']
+
+    def brain(self, pop):
+        return self.status(pop)['brain']['pid']
+
+    def stop_service(self, pop):
+        """What `systemctl stop` does: SIGTERM to the keeper, and no restart."""
+        self.nodes[pop].run('/srv/anypop/lab/node/start', 'healthd_stop')
+
+    def put_configuration(self, pop, text):
+        self.nodes[pop].run('sh', '-c', 'cat >/etc/anypop/healthd.conf.new && mv '
+                            '/etc/anypop/healthd.conf.new /etc/anypop/healthd.conf', stdin=text)
+
+    @contextlib.contextmanager
+    def configured(self, pop, edit):
+        """This PoP runs a configuration changed by `edit(text)`, reloaded by SIGHUP."""
+        before = self.nodes[pop].sh('cat /etc/anypop/healthd.conf')
+        after = edit(before)
+        self.need(after != before, 'the edit of the configuration changed nothing')
+        self.put_configuration(pop, after)
+        self.reload(pop)
+        try:
+            yield
+        finally:
+            self.put_configuration(pop, before)
+            self.reload(pop)
+
+    def reload(self, pop):
+        """SIGHUP, until the brain that read the new file answers."""
+        before = self.brain(pop)
+        self.kill(pop, 'HUP', [self.keeper(pop)])
+        self.wait(f'{pop} to have reloaded',
+                  lambda: (self.status(pop) or {}).get('brain', {}).get('pid', before) != before)
+
+    @staticmethod
+    def without_key(text, key):
+        """A configuration without the lines that set `key`."""
+        return ''.join(line for line in text.splitlines(True)
+                       if not re.match(rf'\s*{key}\s*[=:]', line))
+
+    def power_off(self, *pops):
+        """Everything that runs in these PoPs ends at once; links go down, /run is lost."""
+        for pop in pops:
+            self.nodes[pop].sh('''
+                for link in $(ls /sys/class/net); do
+                    case $link in
+                    lo) ;;
+                    eth*) ip link set $link down; ip address flush dev $link ;;
+                    *) ip link delete $link ;;
+                    esac
+                done
+                kill -KILL -1 2>/dev/null || :''', check=False)
+            self.nodes[pop].sh('''
+                find /run -mindepth 1 -xdev -delete 2>/dev/null || :
+                nft flush ruleset''')
+
+    def power_on(self, *pops):
+        for pop in pops:
+            nodes.boot(self.nodes[pop])
+
+    def wipe(self, pop):
+        """Forgets what a PoP has kept over restarts."""
+        self.nodes[pop].sh('rm -rf /var/lib/anypop/*')
+
+    # ---- health ----------------------------------------------------------------------------
+
+    def unwell(self, pop):
+        """Why a PoP is not as a story wants to find it, or ''."""
+        try:
+            why = self.ask(pop, 'why')
+        except talk.TalkError as e:
+            return str(e)
+        if why['workers']['ready'] < why['workers']['wanted']:
+            return 'workers not ready'
+        if any(s['state'] != 'up' for s in why['sessions']):
+            return 'sessions down'
+        if why['alarms']:
+            return f'alarm {why["alarms"][0]["name"]}'
+        for lane in why['lanes']:
+            if lane['rung'] != 'full' or not lane['proven']:
+                return f'{lane["family"]} at {lane["rung"]}'
+            if lane['alarms']:
+                return f'alarm {lane["alarms"][0]["name"]}'
+            if any(limit['owner'] in ('operator', 'birdc') for limit in lane['limits']):
+                return 'somebody\'s limit'
+        return ''
+
+    def spent(self, pop):
+        """How much of the flap budget is used, the worst lane."""
+        return max(lane['flap']['estimate'] for lane in self.ask(pop, 'why')['lanes'])
+
+    def settle(self):
+        """Back to a lab in which everything is well and no story has left a trace: what is not is
+        switched off and on."""
+        self.cut = set()
+        self._render_cuts()
+        dirty = [pop for pop in POPS if self.unwell(pop) or self.spent(pop) > 100]
+        if dirty:
+            self.power_off(*dirty)
+            for pop in dirty:
+                self.wipe(pop)
+            self.power_on(*dirty)
+        for pop in POPS:
+            nodes.wait_for(lambda p=pop: not self.unwell(p), 60, f'{pop} to be well')
+        for family in FAMILIES:
+            nodes.wait_for(lambda f=family: self.route(f) == 'pop1', 30, 'traffic at pop1')
+
+    def dump(self):
+        """What everybody thought, for whoever reads a failure."""
+        for pop in POPS:
+            self.out(f'---- {pop}')
+            done = self.bgpctl(pop, 'why', check=False)
+            self.out((done.stdout + done.stderr).rstrip())
+            for event in self.events(pop, 0)[-25:]:
+                self.out('  ' + event['line'])
+            done = self.nodes[pop].run('birdc', 'show', 'protocols', check=False, timeout=10)
+            self.out(done.stdout.rstrip())
+        self.out('---- transit')
+        self.out(self.nodes['transit'].run('birdc', 'show', 'route', 'all', check=False).stdout)
+        for change in self.changes(0)[-20:]:
+            self.out(f'  {change}')
+
+    def close(self):
+        for process in self.processes:
+            process.stop()
+
+
+class Asking:
+    """A client at work."""
+
+    def __init__(self, lab, path, process):
+        self.lab = lab
+        self.path = path
+        self.process = process
+
+    def rows(self, from_us, until_us):
+        """All questions sent in the window, once each has been answered or given up."""
+        whole = until_us + client.LOST_US + 300_000
+        nodes.wait_for(lambda: client.now_us() > whole, 30, 'the client\'s last answers')
+        Lab.need(self.process.running(), 'the client has ended by itself')
+        return client.read(self.path, from_us, until_us)
+
+    def lost(self, from_us, until_us):
+        return sum(row.rtt_us < 0 for row in self.rows(from_us, until_us))
+
+    def servers(self, from_us, until_us):
+        """Counter of the PoPs that answered."""
+        return collections.Counter(row.nsid.split('/')[0] for row in self.rows(from_us, until_us)
+                                   if row.rtt_us >= 0)
+
+    def summary(self, from_us, until_us):
+        rows = self.rows(from_us, until_us)
+        lost = sum(row.rtt_us < 0 for row in rows)
+        failed = sum(row.rcode == 2 for row in rows)
+        by = collections.Counter(row.nsid.split('/')[0] for row in rows if row.rtt_us >= 0)
+        text = (f'{len(rows)} queries, {lost} lost, {failed} SERVFAIL, answered by '
+                + (', '.join(f'{pop} {n}' for pop, n in sorted(by.items())) or 'nobody'))
+        self.lab.say(text)
+        return lost, failed, by
+
+
+# ---- running ---------------------------------------------------------------------------------
+
+def find():
+    """{name: path}, in order: "01" and "01-workers-killed" both find a story."""
+    return {os.path.basename(path)[:-3]: path for path in sorted(glob.glob(f'{STORIES}/*.py'))}
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def chosen(words):
+    """Names of stories by name, number or beginning."""
+    names = find()
+    out = []
+    for word in words:
+        hits = [name for name in names if name == word or name.startswith(f'{word.zfill(2)}-')
+                or name.startswith(word)]
+        if not hits:
+            raise nodes.LabError(f'no story {word}; lab/stories lists them')
+        out.extend(hit for hit in hits if hit not in out)
+    return out
+
+
+def tell(lab, name):
+    """Plays one story from a settled lab; '' or why it failed."""
+    module = load(find()[name])
+    lab.out(f'\n== {name}: {module.__doc__.strip().splitlines()[0]}')
+    t0 = time.monotonic()
+    try:
+        lab.settle()
+    except (nodes.LabError, talk.TalkError) as e:
+        lab.dump()
+        return f'the lab did not settle: {e}'
+    settled = time.monotonic()
+    lab.timeline = Timeline(lab, lab.out)
+    lab.timeline.start()
+    failure = ''
+    try:
+        module.play(lab)
+    except (StoryFailed, nodes.LabError, talk.TalkError) as e:
+        failure = str(e)
+    except Exception as e:  # a story's own mistake must not end the evening
+        failure = f'{type(e).__name__}: {e} (line {_line(e, module)})'
+    finally:
+        lab.timeline.stop()
+    if failure:
+        lab.out(f'   FAILED: {failure}')
+        lab.dump()
+    else:
+        lab.out(f'   as told ({time.monotonic() - settled:.1f} s, settled in {settled - t0:.1f} s)')
+    return failure
+
+
+def _line(e, module):
+    tb, line = e.__traceback__, 0
+    while tb:
+        if tb.tb_frame.f_code.co_filename == module.__file__:
+            line = tb.tb_lineno
+        tb = tb.tb_next
+    return line
+
+
+def run(words):
+    """lab/story NAME...: exit status 0 when all came out as told."""
+    names = chosen(words) if words else list(find())
+    lab = Lab(nodes.need_all())
+    failures = {}
+    try:
+        for name in names:
+            failure = tell(lab, name)
+            if failure:
+                failures[name] = failure
+    finally:
+        lab.close()
+    print()
+    for name, failure in failures.items():
+        print(f'FAILED {name}: {failure}')
+    print(f'{len(names) - len(failures)} passed, {len(failures)} failed')
+    sys.stdout.flush()
+    return 1 if failures else 0
