@@ -13,6 +13,7 @@
 
 static const char *const family_words[] = {"v4", "v6", NULL};
 
+/* clang-format off */
 const struct conf_key site_node_keys[] = {
     {.name = "name", .type = CONF_STR, .offset = IN(node, name),
 	.help = "this node; the host's name by default"},
@@ -63,6 +64,16 @@ const struct conf_key site_bird_keys[] = {
     {.name = NULL},
 };
 
+static bool
+announces(const void *in)
+{
+	const struct rung *r = in;
+
+	return strcmp(r->name, "silent") != 0;
+}
+
+#define ANNOUNCES .applies = announces, .only = "a rung that announces"
+
 const struct conf_key site_rung_keys[] = {
     {.name = "name", .type = CONF_STR, .offset = AT(struct rung, name), .required = true,
 	.help = "[a-z0-9_]; the last one is \"silent\""},
@@ -70,15 +81,15 @@ const struct conf_key site_rung_keys[] = {
 	.number = CONF_AUTO, .help = "fall to this rung when the score is under it"},
     {.name = "leave", .type = CONF_INT, .offset = AT(struct rung, leave), .max = 100,
 	.number = CONF_AUTO, .help = "climb out of this rung when the score is at least this"},
-    {.name = "local_pref", .type = CONF_INT, .offset = AT(struct rung, local_pref),
+    {.name = "local_pref", ANNOUNCES, .type = CONF_INT, .offset = AT(struct rung, local_pref),
 	.max = UINT32_MAX, .number = CONF_AUTO, .help = "iBGP local preference; 100 by default"},
-    {.name = "prepend", .type = CONF_INT, .offset = AT(struct rung, prepend), .max = 10,
+    {.name = "prepend", ANNOUNCES, .type = CONF_INT, .offset = AT(struct rung, prepend), .max = 10,
 	.help = "eBGP: how many times our AS is put in front once more"},
-    {.name = "med", .type = CONF_INT, .offset = AT(struct rung, med), .min = -1,
+    {.name = "med", ANNOUNCES, .type = CONF_INT, .offset = AT(struct rung, med), .min = -1,
 	.max = UINT32_MAX, .number = -1, .help = "eBGP: MED; -1: none"},
-    {.name = "graceful_shutdown", .type = CONF_BOOL, .offset = AT(struct rung, graceful_shutdown),
+    {.name = "graceful_shutdown", ANNOUNCES, .type = CONF_BOOL, .offset = AT(struct rung, graceful_shutdown),
 	.help = "add the community 65535:0 (RFC 8326)"},
-    {.name = "communities", .type = CONF_STRS, .offset = AT(struct rung, communities),
+    {.name = "communities", ANNOUNCES, .type = CONF_STRS, .offset = AT(struct rung, communities),
 	.count_offset = AT(struct rung, n_communities), .max = 16,
 	.help = "eBGP: \"asn:value\" or \"asn:a:b\", added"},
     {.name = NULL},
@@ -119,6 +130,8 @@ static const struct conf_key file_keys[] = {
     SKIP("stop"), SKIP("outgoing_addresses"),
     {.name = NULL},
 };
+
+/* clang-format on */
 
 int
 site_read(const char *path, struct site *out, struct arena *arena, struct err *err)

@@ -121,13 +121,6 @@ check_rung_bgp(const struct site *site, struct rung *r, struct err *err)
 {
 	int i;
 
-	if (strcmp(r->name, "silent") == 0) {
-		if (r->local_pref != CONF_AUTO || r->prepend != 0 || r->med != -1 ||
-		    r->graceful_shutdown || r->n_communities > 0)
-			return SAY(site, r, NULL, -1, err, "announces nothing; leave out local_pref, "
-			    "prepend, med, graceful_shutdown and communities");
-		return 0;
-	}
 	if (r->local_pref == CONF_AUTO)
 		r->local_pref = 100;
 	for (i = 0; i < r->n_communities; i++) {

@@ -43,7 +43,8 @@ struct check_conf {
 	int target; /* enum dns_target */
 	uint32_t transports;
 	const char *qname, *qtype, *qclass; /* qname "$random.zone": a fresh label each time */
-	bool recursion;	       /* needs recursion: class derived. false: RD=0 or local data: self */
+	bool recursion; /* needs recursion: class derived. false: RD=0 or local data: self. Of an
+			   upstream check: its servers are forwarders, asked with RD */
 	const char *expect_rcode; /* "NOERROR", or several with | */
 	const char *expect_data;  /* an answer's rdata in text form must equal this; NULL: any */
 	bool expect_ad;
@@ -130,5 +131,11 @@ void settings_describe(FILE *to, const struct settings *s);
 
 /* Follows from need; see DESIGN section 2. */
 enum check_class check_conf_class(const struct check_conf *c);
+
+/* Does the check count for this lane (which exists), by its families and services? */
+bool check_conf_counts(const struct settings *s, const struct check_conf *c, int lane);
+
+/* Splits "address" or "address@port" (port 53 by default). False when it is neither. */
+bool server_parse(const char *text, struct addr *addr, uint16_t *port);
 
 #endif

@@ -49,6 +49,10 @@ struct conf_key {
 	const char *const *names;
 	const struct conf_key *sub; /* ends with a NULL name */
 	size_t sub_size;
+	/* Whether the key means anything beside the struct's other values; NULL: always. One that
+	 * does not is an error where it is given, and is not rendered; `only` says when it does. */
+	bool (*applies)(const void *in);
+	const char *only;
 	const char *help; /* one phrase; the unit is in the key's name */
 };
 

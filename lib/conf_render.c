@@ -105,6 +105,8 @@ put_list(FILE *to, const struct conf_key *key, const char *array, int n, int dep
 static bool
 is_absent(const struct conf_key *key, const char *in)
 {
+	if (key->applies != NULL && !key->applies(in))
+		return true;
 	switch (key->type) {
 	case CONF_SKIP:
 		return true;
@@ -254,7 +256,10 @@ reference_keys(FILE *to, const struct conf_key *keys, const char *path)
 		put_range(to, keys);
 		if (keys->type != CONF_GROUP)
 			put_default(to, keys);
-		fprintf(to, "\t%s\n", keys->help != NULL ? keys->help : "");
+		fprintf(to, "\t%s", keys->help != NULL ? keys->help : "");
+		if (keys->only != NULL)
+			fprintf(to, " (only with %s)", keys->only);
+		fputs("\n", to);
 		if (keys->sub != NULL)
 			reference_keys(to, keys->sub, here);
 	}

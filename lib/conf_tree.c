@@ -427,6 +427,21 @@ find_key(const struct conf_key *keys, const char *name)
 	return NULL;
 }
 
+/* After the whole group is read, since what applies depends on other keys. */
+static int
+refuse_idle_keys(const struct conf_source *r, const struct target *to)
+{
+	const struct conf_key *key;
+
+	for (key = to->keys; key->name != NULL; key++) {
+		if (key->applies != NULL && conf_given(r->places, to->base, key->name) &&
+		    !key->applies(to->base))
+			return WRONG(r, to, key, -1, "means something only with %s; take it out",
+			    key->only);
+	}
+	return 0;
+}
+
 /* `group` NULL: not in the file, everything gets its default. */
 static int
 read_group(const struct conf_source *r, const config_setting_t *group, const struct target *to)
@@ -453,7 +468,7 @@ read_group(const struct conf_source *r, const config_setting_t *group, const str
 		if ((s == NULL ? read_default(r, key, to) : read_value(r, key, s, to)) < 0)
 			return -1;
 	}
-	return 0;
+	return refuse_idle_keys(r, to);
 }
 
 int
