@@ -75,7 +75,7 @@ check_conf_counts(const struct settings *s, const struct check_conf *c, int lane
 }
 
 bool
-server_parse(const char *text, struct addr *addr, uint16_t *port)
+check_conf_server(const char *text, struct addr *addr, uint16_t *port)
 {
 	size_t n = strcspn(text, "@");
 	char host[ADDR_TEXT], *end;

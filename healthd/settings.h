@@ -136,6 +136,6 @@ enum check_class check_conf_class(const struct check_conf *c);
 bool check_conf_counts(const struct settings *s, const struct check_conf *c, int lane);
 
 /* Splits "address" or "address@port" (port 53 by default). False when it is neither. */
-bool server_parse(const char *text, struct addr *addr, uint16_t *port);
+bool check_conf_server(const char *text, struct addr *addr, uint16_t *port);
 
 #endif

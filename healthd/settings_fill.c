@@ -85,7 +85,7 @@ fill_window(struct check_conf *c)
 	set(&c->fall, !told ? 3 : c->kind == KIND_LINK && c->address_interface != NULL ? 2 : 1);
 	set(&c->forgive, told ? 1 : 10);
 	set(&c->patience_ms, self_dns ? 700 : 0);
-	set(&c->k, c->kind == KIND_UPSTREAM || c->kind == KIND_LINK || c->kind == KIND_BGP ? 1 : 0);
+	set(&c->k, c->kind == KIND_UPSTREAM || c->kind == KIND_BGP || c->n_interfaces > 0 ? 1 : 0);
 }
 
 static void

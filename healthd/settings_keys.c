@@ -315,10 +315,8 @@ static const struct conf_key hook_keys[] = {
 };
 
 static const struct conf_key stop_keys[] = {
-    {.name = "drain_max_ms", .type = CONF_INT, .offset = IN(stop, drain_max_ms), .max = 3600000,
-	.number = 60000, .help = "SIGTERM: at drain at most so long"},
-    {.name = "rate_share", .type = CONF_INT, .offset = IN(stop, rate_share), .max = 100,
-	.number = 1, .help = "percent of the queries before, that counts as gone"},
+    {.name = "drain_ms", .type = CONF_INT, .offset = IN(stop, drain_ms), .max = 3600000,
+	.number = 30000, .help = "SIGTERM: at drain so long before silent"},
     {.name = NULL},
 };
 

@@ -146,7 +146,7 @@ check_servers(const struct settings *s, const struct check_conf *c, struct err *
 	if (c->n_servers == 0 && (c->kind == KIND_UPSTREAM || c->target == DNS_SERVERS))
 		return SAY(s, c, "servers", -1, err, "is missing; write the addresses to ask");
 	for (i = 0; i < c->n_servers; i++) {
-		if (!server_parse(c->servers[i], &a, &port))
+		if (!check_conf_server(c->servers[i], &a, &port))
 			return SAY(s, c, "servers", i, err, "\"%s\" is neither an address nor "
 			    "address@port", c->servers[i]);
 		for (j = 0; c->kind == KIND_UPSTREAM && j < s->site.n_services; j++) {
