@@ -67,7 +67,7 @@ def slow(lab):
 
 def exports_nothing(lab):
     node = lab.nodes['pop2']
-    node.sh("sed -i 's/export filter { to_transit(); }/export none/' /etc/bird/bird.conf; "
+    node.sh("sed -i 's/export where anypop_export()/export none/' /etc/bird/bird.conf; "
             'birdc configure')
     lab.say('BIRD of pop2 exports nothing any more, its protocols stay enabled')
     for family in FAMILIES:
