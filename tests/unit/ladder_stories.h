@@ -1,0 +1,625 @@
+/* The ladder's stories; ladder_test.c says how they are read. START is a node that has just reached
+ * full, its first climb still weighing on the flap budget. */
+#ifndef TESTS_UNIT_LADDER_STORIES_H
+#define TESTS_UNIT_LADDER_STORIES_H
+
+struct ladder_story {
+	const char *name, *text;
+};
+
+#define START "round\nrun 200\nis full\n"
+/* The same long after: nothing weighs on hold or budget any more. */
+#define QUIET START "run 20000\n"
+
+static const struct ladder_story ladder_stories[] = {
+    {"start is silent until one full round is in",
+	"self pass unknown no round\n"
+	"run 1000\n"
+	"is silent start\n"
+	"limit start\n"
+	"next none\n"
+	"round no unknown\n"
+	"is drain first\n"
+	"until backup 60 60\n"
+	"is backup climb\n"
+	"until full 60 60\n"
+	"moves 3\n"
+	"run 100000\n"
+	"is full stay\n"
+	"moves 3\n"},
+    {"the score takes it to the rung it calls for",
+	START
+	"score 79\n"
+	"is backup score_fall\n"
+	"says score 79 < 80; check %c\n"
+	"score 49\n"
+	"is drain score_fall\n"
+	"says score 49 < 50\n"
+	"moves 5\n"},
+    {"the score takes it several rungs down at once",
+	START
+	"score 49\n"
+	"is drain score_fall\n"
+	"moves 4\n"},
+    {"between enter and leave it stays",
+	START
+	"score 85\n"
+	"is full stay\n"
+	"score 79\n"
+	"is backup\n"
+	"score 89\n"
+	"run 9000\n"
+	"is backup stay\n"
+	"score 90\n"
+	"until full 60 60\n"},
+    {"the score alone never goes below drain",
+	START
+	"score 0\n"
+	"is drain score_fall\n"
+	"limit brake\n"
+	"run 1000000\n"
+	"is drain wait\n"},
+    {"below drain by proof, after traffic had time to leave",
+	START
+	"score 29 proof\n"
+	"is drain score_fall\n"
+	"limit hold 30\n"
+	"next silent 30\n"
+	"run 29.9\n"
+	"is drain\n"
+	"until silent 0 1\n"
+	"is silent proven_fall\n"
+	"says shared\n"},
+    {"a score that recovers at drain starts the wait anew",
+	START
+	"score 10 proof\n"
+	"run 20\n"
+	"score 60\n"
+	"score 10\n"
+	"limit hold 30\n"
+	"until silent 30 30\n"},
+    {"a score under drain's own threshold only does not call for silent",
+	START
+	"score 35 proof\n"
+	"run 100000\n"
+	"is drain stay\n"},
+    {"drain must be proven before silent by proof",
+	START
+	"deaf score 10 proof\n"
+	"limit proof\n"
+	"run 1000\n"
+	"is drain\n"
+	"no deaf\n"
+	"until silent 30 30\n"},
+    {"a shared failure leaves the floor at drain, and for a minute after",
+	START
+	"score 10 bad no well\n"
+	"run 1000\n"
+	"is drain\n"
+	"limit brake\n"
+	"next none\n"
+	"no bad well proof\n"
+	"limit brake 60\n"
+	"run 40\n"
+	"bad no well no proof\n"
+	"no bad well proof\n"
+	"until silent 60 60\n"},
+    {"a shared failure while falling takes silent back",
+	START
+	"score 10 proof\n"
+	"run 29\n"
+	"bad no well no proof\n"
+	"run 1000\n"
+	"is drain\n"},
+    {"overload is absorbed at drain",
+	START
+	"score 10 proof overload\n"
+	"run 100000\n"
+	"is drain\n"
+	"limit absorb\n"
+	"no overload\n"
+	"until silent 0 0\n"},
+    {"without a fleet the operator may forbid silent by proof",
+	"conf proven_alone 0\n"
+	START
+	"score 10 proof\n"
+	"run 100000\n"
+	"is drain\n"
+	"limit alone\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"a vital failure acts at once",
+	START
+	"vital\n"
+	"is silent vital_fall\n"
+	"says vital check %c failed\n"
+	"moves 4\n"},
+    {"a vital failure ignores the brake",
+	START
+	"bad no well\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"with vital_alone drain a vital failure stops at drain",
+	"conf vital_alone 0\n"
+	START
+	"vital proof\n"
+	"is drain vital_fall\n"
+	"run 100000\n"
+	"is drain wait\n"
+	"limit alone\n"},
+    {"the fleet's floor holds a vital failure",
+	START
+	"floor drain fleet\n"
+	"vital\n"
+	"is drain vital_fall\n"
+	"limit fleet\n"
+	"drop fleet\n"
+	"is silent vital_fall\n"},
+    {"the fleet's floor holds silent by proof",
+	START
+	"floor drain fleet\n"
+	"score 10 proof\n"
+	"run 1000\n"
+	"is drain\n"
+	"drop fleet\n"
+	"is silent proven_fall\n"},
+    {"after a fall to silent drain takes one hold",
+	START
+	"run 9000\n"
+	"vital\n"
+	"no vital\n"
+	"limit hold 60\n"
+	"next drain 60\n"
+	"until drain 60 60\n"
+	"is drain climb\n"},
+    {"a fall soon after a climb doubles the hold, up to the cap",
+	"conf limit 100000\n"
+	START
+	"vital\n"
+	"no vital\n"
+	"until drain 120 120\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 240 240\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 480 480\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 480 480\n"},
+    {"two falls of one incident double it once",
+	"conf limit 100000\n"
+	START
+	"score 10 proof\n"
+	"until silent 30 30\n"
+	"healthy\n"
+	"until drain 120 120\n"},
+    {"a fall long after the climb is no relapse",
+	START
+	"run 2000\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 60 60\n"},
+    {"stability heals the hold",
+	"conf limit 100000\n"
+	START
+	"vital\n"
+	"no vital\n"
+	"until drain 120 120\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 240 240\n"
+	"run 1559\n"
+	"cap drain\n"
+	"run 2\n"
+	"drop operator\n"
+	"limit hold 120\n"
+	"run 119\n"
+	"run 10000\n"
+	"cap drain\n"
+	"run 2\n"
+	"drop operator\n"
+	"limit hold 60\n"},
+    {"an operator's drain is no relapse",
+	"conf limit 100000\n"
+	START
+	"cap drain\n"
+	"drop operator\n"
+	"until backup 60 60\n"},
+    {"the flap budget makes a climb wait",
+	START
+	"run 20000\n"
+	"vital\n"
+	"no vital\n"
+	"until drain 60 60\n"
+	"until backup 60 60\n"
+	"limit flap 447.71\n"
+	"until full 447 449\n"
+	"moves 7\n"},
+    {"a climb that the budget delayed skips rungs",
+	START
+	"run 20000\n"
+	"score 10 proof\n"
+	"until silent 30 30\n"
+	"healthy\n"
+	"until drain 60 60\n"
+	"limit flap 456.55\n"
+	"next full 456.55\n"
+	"until full 456 458\n"
+	"moves 7\n"},
+    {"no budget makes a fall wait",
+	"conf limit 1000\n"
+	START
+	"cap drain\n"
+	"drop operator\n"
+	"cap silent\n"
+	"drop operator\n"
+	"pin full\n"
+	"drop operator\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"an unknown check stops the climb, and the hold begins anew",
+	QUIET
+	"cap drain\n"
+	"unknown\n"
+	"drop operator\n"
+	"run 1000\n"
+	"is drain wait\n"
+	"limit unknown\n"
+	"next none\n"
+	"no unknown\n"
+	"until backup 60 60\n"
+	"run 30\n"
+	"unknown\n"
+	"run 1\n"
+	"no unknown\n"
+	"until full 60 60\n"},
+    {"an unknown check never makes it fall",
+	START
+	"unknown score 100 bad no well\n"
+	"run 100000\n"
+	"is full\n"},
+    {"preflight gates the first announcement",
+	"cold sessionless round\n"
+	"run 100\n"
+	"is silent wait\n"
+	"limit preflight\n"
+	"says session, warm\n"
+	"no sessionless\n"
+	"is silent\n"
+	"no cold\n"
+	"is drain first\n"},
+    {"preflight gates every climb",
+	START
+	"cap drain\n"
+	"drop operator\n"
+	"run 30\n"
+	"workerless\n"
+	"run 1000\n"
+	"is drain\n"
+	"limit preflight\n"
+	"no workerless\n"
+	"until backup 60 60\n"},
+    {"an unproven climb is never escalated",
+	"deaf round\n"
+	"is drain first\n"
+	"run 100000\n"
+	"is drain wait\n"
+	"limit proof\n"
+	"no deaf\n"
+	"until backup 60 60\n"},
+    {"a fall needs no proof of what was before",
+	"deaf round\n"
+	"is drain first\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"a fresh predecessor's rung is adopted and nothing moves",
+	START
+	"run 1000\n"
+	"restart fresh full\n"
+	"is full adopt\n"
+	"limit start\n"
+	"self pass\n"
+	"is full adopt\n"
+	"round no unknown no bad well\n"
+	"run 100000\n"
+	"is full\n"
+	"moves 3\n"},
+    {"adoption fails when no self round passes in time",
+	"conf limit 100000\n"
+	START
+	"restart fresh full\n"
+	"run 0.25\n"
+	"is full\n"
+	"until silent 0 1\n"
+	"is silent adopt_failed\n"
+	"limit unknown\n"
+	"healthy\n"
+	"until drain 120 120\n"},
+    {"a vital failure during adoption falls at once",
+	START
+	"restart fresh full\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"with vital_alone drain a failed vital check is no failed adoption",
+	"conf vital_alone 0\n"
+	START
+	"restart fresh full\n"
+	"vital\n"
+	"is drain vital_fall\n"
+	"restart fresh drain\n"
+	"vital\n"
+	"run 100\n"
+	"is drain\n"},
+    {"a low score of half a round does not move what is adopted",
+	START
+	"restart fresh full\n"
+	"score 10\n"
+	"run 0.2\n"
+	"is full adopt\n"},
+    {"a stale predecessor's rung is not adopted",
+	QUIET
+	"restart stale full\n"
+	"is silent start\n"
+	"run 100\n"
+	"round self pass well no bad no unknown\n"
+	"is drain first\n"},
+    {"what is not seen standing is not adopted",
+	START
+	"restart fresh silent\n"
+	"is silent start\n"},
+    {"the hold stands after a restart",
+	"conf limit 100000\n"
+	START
+	"vital\n"
+	"run 10\n"
+	"restart fresh silent\n"
+	"round self pass no vital well no bad no unknown\n"
+	"is silent wait\n"
+	"limit hold 110\n"
+	"until drain 110 110\n"},
+    {"a doubled hold stands after a restart that adopts",
+	"conf limit 100000\n"
+	START
+	"vital\n"
+	"no vital\n"
+	"until drain 120 120\n"
+	"run 50\n"
+	"restart fresh drain\n"
+	"run 0.1\n"
+	"healthy\n"
+	"is drain adopt\n"
+	"limit hold 120\n"
+	"until backup 120 120\n"},
+    {"the budget stands after a restart",
+	START
+	"run 20000\n"
+	"score 10 proof\n"
+	"until silent 30 30\n"
+	"healthy\n"
+	"until drain 60 60\n"
+	"restart fresh drain\n"
+	"healthy\n"
+	"limit flap 456.55\n"},
+    {"the brake stands after a restart",
+	START
+	"score 10 bad no well\n"
+	"restart fresh drain\n"
+	"pass self round\n"
+	"no bad well proof no unknown\n"
+	"limit brake 60\n"
+	"until silent 60 60\n"},
+    {"an operator's drain holds, expires, and climbs as any climb",
+	QUIET
+	"cap drain operator 300\n"
+	"is drain limit_fall\n"
+	"says operator alice: fibre work\n"
+	"limit operator 300\n"
+	"next backup 360\n"
+	"run 299\n"
+	"is drain\n"
+	"until backup 61 61\n"},
+    {"a cap without end announces nothing",
+	START
+	"cap silent\n"
+	"is silent limit_fall\n"
+	"next none\n"
+	"run 100000\n"
+	"is silent wait\n"},
+    {"an operator's hand in BIRD is respected downward",
+	QUIET
+	"cap drain birdc 3600\n"
+	"is drain limit_fall\n"
+	"says birdc\n"
+	"drop birdc\n"
+	"until backup 60 60\n"},
+    {"the lowest cap wins",
+	QUIET
+	"cap backup operator\n"
+	"cap drain birdc\n"
+	"is drain\n"
+	"drop birdc\n"
+	"until backup 60 60\n"
+	"run 100000\n"
+	"is backup wait\n"},
+    {"health still acts under a cap",
+	START
+	"cap backup\n"
+	"is backup\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"a pin is exact and beats a vital failure, which stays visible",
+	START
+	"pin backup\n"
+	"is backup pin\n"
+	"says alice\n"
+	"vital\n"
+	"run 100000\n"
+	"is backup pin\n"
+	"limit operator\n"
+	"drop operator\n"
+	"is silent vital_fall\n"},
+    {"a pin goes up without hold, proof or budget",
+	"conf limit 1000\n"
+	START
+	"vital\n"
+	"deaf pin\n"
+	"pin full\n"
+	"is full pin\n"},
+    {"a pin beats a cap",
+	START
+	"cap silent birdc\n"
+	"pin full\n"
+	"is full pin\n"},
+    {"a pin upward waits for the first round only",
+	"no round\n"
+	"pin full\n"
+	"is silent pin\n"
+	"limit start\n"
+	"round\n"
+	"is full pin\n"},
+    {"a pin holds through adoption",
+	START
+	"pin full\n"
+	"restart fresh full\n"
+	"run 100\n"
+	"is full pin\n"},
+    {"stopping drains, then goes silent, and never climbs",
+	START
+	"shutdown\n"
+	"is drain shutdown\n"
+	"limit shutdown\n"
+	"run 100000\n"
+	"is drain\n"
+	"shutdown_silent\n"
+	"is silent shutdown\n"
+	"run 100000\n"
+	"is silent\n"
+	"moves 5\n"},
+    {"stopping at silent stays silent",
+	START
+	"vital\n"
+	"no vital\n"
+	"shutdown\n"
+	"run 100000\n"
+	"is silent\n"},
+    {"stopping is stronger than a pin",
+	START
+	"pin full\n"
+	"shutdown\n"
+	"is drain shutdown\n"
+	"shutdown_silent\n"
+	"is silent shutdown\n"},
+    {"a vital failure while stopping goes silent at once",
+	START
+	"shutdown\n"
+	"vital\n"
+	"is silent vital_fall\n"},
+    {"nothing to judge keeps the rung, and climbs nowhere",
+	START
+	"cap backup\n"
+	"drop operator\n"
+	"empty unknown\n"
+	"run 100000\n"
+	"is backup stay\n"
+	"limit unknown\n"},
+    {"alone and blacked out it comes back at drain at once",
+	"conf alone 1\n"
+	"no round self pass bad no well unknown score 10\n"
+	"is drain emergency\n"
+	"run 100000\n"
+	"is drain\n"},
+    {"alone it comes back at once after a first vital failure",
+	"conf alone 1\n"
+	"conf limit 100000\n"
+	START
+	"vital no self no pass\n"
+	"no vital\n"
+	"is silent\n"
+	"self pass\n"
+	"is drain emergency\n"
+	"until backup 120 120\n"},
+    {"relapses after an emergency climb wait longer and longer",
+	"conf alone 1\n"
+	"conf limit 100000\n"
+	START
+	"vital no self\n"
+	"no vital self\n"
+	"is drain emergency\n"
+	"vital no self\n"
+	"no vital self\n"
+	"limit emergency 1\n"
+	"next drain 1\n"
+	"until drain 1 1\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 2 2\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 4 4\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 8 8\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 16 16\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 32 32\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 60 60\n"
+	"vital no self\n"
+	"no vital self\n"
+	"until drain 60 60\n"
+	"run 601\n"
+	"vital no self\n"
+	"no vital self\n"
+	"is drain emergency\n"},
+    {"the emergency wait stands after a restart",
+	"conf alone 1\n"
+	START
+	"vital no self\n"
+	"no vital self\n"
+	"is drain emergency\n"
+	"vital no self\n"
+	"run 0.2\n"
+	"restart stale silent\n"
+	"no vital self pass\n"
+	"is silent\n"
+	"limit emergency\n"
+	"until drain 0 1\n"
+	"is drain emergency\n"},
+    {"an emergency climb needs no budget",
+	"conf alone 1\n"
+	"conf limit 1000\n"
+	START
+	"vital no self\n"
+	"no vital self\n"
+	"is drain emergency\n"},
+    {"an emergency climb needs no session and no warmth, but workers",
+	"conf alone 1\n"
+	"cold sessionless workerless no round self\n"
+	"is silent\n"
+	"no workerless\n"
+	"is drain emergency\n"},
+    {"an emergency climb does not undo an operator",
+	"conf alone 1\n"
+	START
+	"cap silent\n"
+	"run 1000\n"
+	"is silent\n"},
+    {"an emergency climb does not undo silent by proof",
+	"conf alone 1\n"
+	START
+	"score 10 proof\n"
+	"until silent 30 30\n"
+	"run 1000\n"
+	"is silent\n"},
+    {"without alone there is no emergency climb",
+	"no round self pass bad no well score 10\n"
+	"run 100000\n"
+	"is silent\n"},
+};
+
+#endif
