@@ -463,7 +463,7 @@ static const struct ladder_story ladder_stories[] = {
 	"conf limit 1000\n"
 	START
 	"vital\n"
-	"deaf pin\n"
+	"deaf\n"
 	"pin full\n"
 	"is full pin\n"},
     {"a pin beats a cap",
