@@ -1,0 +1,168 @@
+/*
+ * keeper: the process that holds everything and parses nothing hostile. It starts the brain and, on
+ * the brain's word, the workers, so that all are its children; it holds the brain's lease, fences a
+ * brain that lets it lapse, and takes the route away by the gates alone when nobody is left who could
+ * answer. Shell on libev; one struct, one owner: keeper_run()'s frame.
+ *
+ *	keeper.c	  start, signals, reaping, the end
+ *	keeper_conf.c	  configuration and the last good one, directories, the lock
+ *	keeper_brain.c	  the brain's life: start, bond, lease, fence
+ *	keeper_slots.c	  workers and orphans
+ *	keeper_gates.c	  dead-man policy, the reflex, gates at the start and at the end
+ *	keeper_drain.c	  dead-man `drain`: the few words to BIRD that need a second process
+ *	keeper_reload.c	  SIGHUP and upgrade: try, yield, hand over, exec in place
+ *	keeper_hand.c	  the handover's text
+ *	keeper_stop.c	  SIGTERM: drain, silent, workers, brain
+ */
+#ifndef HEALTHD_KEEPER_H
+#define HEALTHD_KEEPER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bgpctl/gate.h"
+#include "healthd/bond.h"
+#include "healthd/settings.h"
+#include "healthd/spawn.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/mono.h"
+
+#define KEEPER_PATH 256
+
+enum brain_state {
+	BRAIN_NONE,	/* none; the timer starts one */
+	BRAIN_STARTING, /* runs, no HELLO yet; the timer is its limit */
+	BRAIN_WELL,	/* holds the lease; the timer is the lease */
+	BRAIN_YIELDING, /* told to save and leave; the timer is its limit */
+	BRAIN_FENCED,	/* killed, not yet reaped; the timer is fence_ms */
+};
+
+struct brain {
+	enum brain_state state;
+	pid_t pid;     /* 0: none */
+	pid_t undead;  /* one that SIGKILL did not end within fence_ms, still to be reaped */
+	int fd;	       /* our end of the bond, -1: none */
+	ev_io io;
+	ev_timer timer;
+	struct mono started_at, hello_at, lease_at;
+	int64_t backoff_ms;
+	bool graced;   /* the present lapse was put off once, because we were not looking either */
+	char status[256]; /* last text of BOND_LEASE, as shown by systemd */
+};
+
+struct slot {
+	pid_t pid; /* 0: empty */
+	struct mono started_at;
+	bool ready; /* by the brain's last word, and not exited since */
+	bool excess; /* beyond the configuration since a reload: being stopped by us */
+};
+
+enum keeper_phase {
+	KEEPER_RUN,
+	KEEPER_TRYING,	 /* reload: the release and configuration to come are being tried */
+	KEEPER_YIELDING, /* reload: waiting for the brain to leave */
+	KEEPER_DRAINING, /* SIGTERM: the brain drains and goes silent */
+	KEEPER_STOPPING, /* all gates down; workers and the brain are going */
+};
+
+struct keeper {
+	struct ev_loop *loop;
+	enum keeper_phase phase;
+	const char *path;	       /* configuration file, as given */
+	char exe[KEEPER_PATH];	       /* our own binary, as it was called at start */
+	char brain_exe[KEEPER_PATH];
+	char active[KEEPER_PATH];      /* the configuration in force, which the brain reads */
+	char good[KEEPER_PATH];	       /* the last good configuration */
+	char note[256];		       /* what is wrong with the configuration file, or "" */
+	struct arena *arena;	       /* owns what `settings` points to */
+	struct settings settings;
+	struct identity brain_identity, worker_identity;
+	int lock_fd;
+	struct gates *gates;	       /* NULL in observe mode, and when netlink cannot be opened */
+	struct brain brain;
+	struct slot slots[MAX_WORKERS];
+	int n_slots;		       /* configured, the spare included */
+	struct mono none_since;	       /* since when no slot has been ready; never: one is */
+	bool purging;		       /* orphans are being killed until none is left */
+	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
+	bool was_ready;		       /* READY=1 has been said */
+	bool hot;		       /* we are a re-exec: what runs is kept */
+	bool killed_workers;	       /* stop: SIGKILL has been sent */
+	int exit_status;
+	ev_signal term, intr, hup, chld;
+	ev_timer reflex, watchdog, phase_timer;
+};
+
+/* Runs until it is told to stop; returns the exit status. Says on stderr why it cannot start. */
+#define KEEPER_EXIT_CONFIG 78 /* EX_CONFIG: starting again would not help */
+int keeper_run(const char *path);
+
+/* keeper_conf.c */
+int keeper_configure(struct keeper *k, struct err *err);
+int keeper_lock(struct keeper *k, struct err *err);
+int keeper_prepare_dirs(struct keeper *k, struct err *err);
+int keeper_store_configuration(struct keeper *k, struct err *err);
+int keeper_adopt_settings(struct keeper *k, struct arena *arena, const struct settings *s,
+    struct err *err);
+bool keeper_drives(const struct keeper *k); /* mode = drive: gates are ours to move */
+
+/* keeper_brain.c */
+void brain_init(struct keeper *k);
+void brain_start_soon(struct keeper *k, int64_t delay_ms);
+void brain_send(struct keeper *k, const struct bond_message *m);
+void brain_yield(struct keeper *k);
+void brain_fence(struct keeper *k, const char *why);
+void brain_gone(struct keeper *k, int status);
+void brain_again(struct keeper *k); /* after the dead-man policy has been applied */
+
+/* keeper_slots.c */
+void slot_start(struct keeper *k, int slot);
+void slot_stop(struct keeper *k, const struct bond_message *m);
+void slot_gone(struct keeper *k, int slot, pid_t pid, int status);
+int slot_find(const struct keeper *k, pid_t pid); /* -1: none */
+void slots_note_ready(struct keeper *k, uint64_t bits);
+void slots_send_roster(struct keeper *k);
+void slots_signal(struct keeper *k, int signal_number);
+int slots_running(const struct keeper *k);
+void slots_trim(struct keeper *k);
+void orphans_kill(struct keeper *k);
+void children_store(struct keeper *k);
+void children_kill_stale(struct keeper *k);
+
+/* keeper_gates.c */
+void gates_start(struct keeper *k);
+void gates_dead_man(struct keeper *k);
+void gates_reflex(struct keeper *k);
+void gates_silence(struct keeper *k, const char *why);
+void gates_remove(struct keeper *k, const struct site *keep); /* keep NULL: all */
+void gates_drained(struct keeper *k, bool enabled);
+
+/* keeper_drain.c: starts the messenger; 0 or an errno. */
+int drain_start(const struct site *site, pid_t *pid);
+
+/* keeper_reload.c */
+void reload_begin(struct keeper *k, const char *who);
+void reload_tried(struct keeper *k, int status);
+void reload_exec(struct keeper *k);
+void reload_timeout(struct keeper *k);
+
+/* keeper_hand.c */
+#define HAND_ENV "ANYPOP_HANDOVER"
+int hand_write(const struct keeper *k, struct err *err); /* a sealed memfd, close-on-exec off */
+int hand_read(struct keeper *k, int fd, struct err *err);
+
+/* keeper_stop.c */
+void stop_begin(struct keeper *k, const char *who);
+void stop_workers(struct keeper *k, const char *why);
+void stop_check(struct keeper *k);
+void stop_timeout(struct keeper *k);
+
+/* keeper.c */
+void keeper_tell(struct keeper *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void keeper_reap(struct keeper *k);
+void keeper_set_timer(struct keeper *k, ev_timer *timer, int64_t ms); /* negative: stop it */
+
+#endif

@@ -1,0 +1,130 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "healthd/keeper.h"
+
+/*
+ * What a keeper tells its successor in the same process: lines of text in a sealed memfd, so that a
+ * later release can read what an earlier one wrote. A line of an unknown word is skipped; a first
+ * line of another version, a broken line or a missing last line make the whole worthless, and the
+ * successor then starts clean.
+ */
+
+#define HAND_VERSION 1
+#define HAND_BYTES 16384
+#define HAND_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+int
+hand_write(const struct keeper *k, struct err *err)
+{
+	int fd = memfd_create("anypop-handover", MFD_ALLOW_SEALING);
+
+	if (fd == -1)
+		return err_errno(err, "no memory file for the handover");
+	dprintf(fd, "anypop-handover %d\n", HAND_VERSION);
+	dprintf(fd, "ready %d\n", k->was_ready);
+	dprintf(fd, "none %" PRId64 "\n", k->none_since.us);
+	dprintf(fd, "good %s\n", k->good);
+	dprintf(fd, "undead %d\n", (int)k->brain.undead);
+	for (int i = 0; i < MAX_WORKERS; i++)
+		if (k->slots[i].pid != 0)
+			dprintf(fd, "slot %d %d %" PRId64 " %d\n", i, (int)k->slots[i].pid,
+			    k->slots[i].started_at.us, k->slots[i].ready);
+	dprintf(fd, "end\n");
+	if (fcntl(fd, F_ADD_SEALS, HAND_SEALS) == -1) {
+		close(fd);
+		return err_errno(err, "the handover cannot be sealed");
+	}
+	return fd;
+}
+
+/* A child of ours, alive or not yet reaped: nobody else's process can pass. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static int
+read_slot(struct keeper *k, const char *line, struct err *err)
+{
+	int slot, pid, ready;
+	int64_t at;
+
+	if (sscanf(line, "slot %d %d %" SCNd64 " %d", &slot, &pid, &at, &ready) != 4 ||
+	    slot < 0 || slot >= MAX_WORKERS || k->slots[slot].pid != 0 || !is_child(pid) ||
+	    slot_find(k, pid) != -1)
+		return err_set(err, "the handover's line \"%s\" cannot be", line);
+	k->slots[slot] = (struct slot){.pid = pid, .started_at = {at}, .ready = ready != 0};
+	return 0;
+}
+
+static int
+read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
+{
+	int number;
+
+	if (strncmp(line, "slot ", 5) == 0)
+		return read_slot(k, line, err);
+	if (sscanf(line, "ready %d", &number) == 1)
+		k->was_ready = number != 0;
+	else if (sscanf(line, "undead %d", &number) == 1)
+		k->brain.undead = is_child(number) ? number : 0;
+	else if (strncmp(line, "good ", 5) == 0)
+		snprintf(k->good, sizeof(k->good), "%s", line + 5);
+	else if (strncmp(line, "none ", 5) == 0)
+		k->none_since.us = strtoll(line + 5, NULL, 10);
+	else if (strcmp(line, "end") == 0)
+		*ended = true;
+	return 0;
+}
+
+static int
+read_lines(struct keeper *k, char *text, struct err *err)
+{
+	char *save = NULL, *line = strtok_r(text, "\n", &save);
+	bool ended = false;
+	int version;
+
+	if (line == NULL || sscanf(line, "anypop-handover %d", &version) != 1)
+		return err_set(err, "the handover is not one");
+	if (version != HAND_VERSION)
+		return err_set(err, "the handover has version %d, this release knows %d", version,
+		    HAND_VERSION);
+	while ((line = strtok_r(NULL, "\n", &save)) != NULL)
+		if (read_line(k, line, &ended, err) == -1)
+			return -1;
+	if (!ended)
+		return err_set(err, "the handover has no end");
+	return 0;
+}
+
+int
+hand_read(struct keeper *k, int fd, struct err *err)
+{
+	char text[HAND_BYTES];
+	ssize_t n;
+
+	if (fcntl(fd, F_GET_SEALS) != HAND_SEALS)
+		return err_set(err, "the handover is not sealed");
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n <= 0 || n == (ssize_t)sizeof(text) - 1)
+		return err_set(err, "the handover cannot be read");
+	text[n] = '\0';
+	if (read_lines(k, text, err) == 0)
+		return 0;
+	memset(k->slots, 0, sizeof(k->slots));
+	k->brain.undead = 0;
+	k->none_since = MONO_NEVER;
+	return -1;
+}

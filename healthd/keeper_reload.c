@@ -1,0 +1,171 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "healthd/keeper.h"
+#include "lib/event.h"
+
+/*
+ * Reload and upgrade are one path:
+ *
+ *	check	the configuration, by the code that runs now; broken: nothing moves
+ *	try	the binary that would run, on that configuration (`healthd -t`); fails: nothing moves
+ *	yield	the brain saves its state and leaves
+ *	exec	ourselves in place: same pid, same children, same lock
+ *
+ * and the next brain adopts what the last one saved.
+ */
+
+#define TRIAL_LIMIT_MS 5000
+
+static void
+told(struct keeper *k)
+{
+	keeper_tell(k, "READY=1");
+}
+
+static void
+refuse(struct keeper *k, const char *why)
+{
+	struct bond_message m = {.type = BOND_NOTE, .slot = -1};
+
+	k->phase = KEEPER_RUN;
+	snprintf(k->note, sizeof(k->note), "reload refused, nothing has changed: %s", why);
+	event_say(EVENT_ALARM, "reload", "%s", k->note);
+	snprintf(m.text, sizeof(m.text), "%s", k->note);
+	if (k->brain.state == BRAIN_WELL)
+		brain_send(k, &m);
+	told(k);
+}
+
+/* Reads the file for its errors alone. */
+static int
+check(const struct keeper *k, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct settings s = {0};
+	struct identity id;
+	int rc;
+
+	rc = settings_read(k->path, &s, arena, err);
+	if (rc == 0)
+		rc = identity_find(s.user, &id, err);
+	if (rc == 0)
+		rc = identity_find(s.workers.user, &id, err);
+	if (rc == 0 && strcmp(s.site.paths.run_dir, k->settings.site.paths.run_dir) != 0)
+		rc = err_set(err, "%s: paths.run_dir cannot change while healthd runs; restart it",
+		    k->path);
+	arena_free(arena);
+	return rc;
+}
+
+void
+reload_begin(struct keeper *k, const char *who)
+{
+	const char *argv[] = {k->exe, "-t", "-c", k->path};
+	struct identity stay = {0};
+	struct spawn s = {
+		.argv = argv, .n_argv = 4, .index = -1, .identity = &stay, .pass_fd = -1,
+		.oom_score_adj = SPAWN_OOM_KEEP,
+	};
+	struct err err;
+	int why;
+
+	if (k->phase != KEEPER_RUN) {
+		event_say(EVENT_NOTICE, "reload", "%s: one is under way already", who);
+		return;
+	}
+	event_say(EVENT_NOTICE, "reload", "asked for by %s", who);
+	keeper_tell(k, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_now().us);
+	if (check(k, &err) == -1) {
+		refuse(k, err.text);
+		return;
+	}
+	why = spawn(&s, &k->trial);
+	if (why != 0) {
+		err_set(&err, "%s cannot be started: %s", k->exe, strerror(why));
+		refuse(k, err.text);
+		return;
+	}
+	k->phase = KEEPER_TRYING;
+	keeper_set_timer(k, &k->phase_timer, TRIAL_LIMIT_MS);
+}
+
+void
+reload_timeout(struct keeper *k)
+{
+	kill(-k->trial, SIGKILL);
+	kill(k->trial, SIGKILL); /* reload_tried() follows */
+}
+
+void
+reload_tried(struct keeper *k, int status)
+{
+	struct err err;
+
+	k->trial = 0;
+	if (k->phase != KEEPER_TRYING)
+		return;
+	keeper_set_timer(k, &k->phase_timer, -1);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		refuse(k, "the binary to come does not accept the configuration, or does not run");
+		return;
+	}
+	/* Read anew: the file may have been written again meanwhile. */
+	if (check(k, &err) == -1) {
+		refuse(k, err.text);
+		return;
+	}
+	k->note[0] = '\0';
+	k->phase = KEEPER_YIELDING;
+	brain_yield(k);
+}
+
+/* Gates of rungs and services that the new configuration does not name would stay for ever. */
+static void
+drop_gates(struct keeper *k)
+{
+	struct arena *arena = arena_new();
+	struct settings s = {0};
+	struct err err;
+
+	if (settings_read(k->path, &s, arena, &err) == 0)
+		gates_remove(k, &s.site);
+	arena_free(arena);
+}
+
+/* No brain runs. Comes back only when the exec failed; then life goes on as it was. */
+void
+reload_exec(struct keeper *k)
+{
+	char *const argv[] = {k->exe, "-c", (char *)(uintptr_t)k->path, NULL};
+	char value[32];
+	struct err err;
+	sigset_t all, before;
+	int hand;
+
+	drop_gates(k);
+	/* Blocked signals stay so over the exec: they wait for the next keeper's handlers. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	hand = hand_write(k, &err);
+	if (hand != -1 && fcntl(k->lock_fd, F_SETFD, 0) == 0) {
+		snprintf(value, sizeof(value), "%d,%d", hand, k->lock_fd);
+		setenv(HAND_ENV, value, 1);
+		execv(k->exe, argv);
+		err_errno(&err, "%s", k->exe);
+		unsetenv(HAND_ENV);
+		fcntl(k->lock_fd, F_SETFD, FD_CLOEXEC);
+	}
+	if (hand != -1)
+		close(hand);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	refuse(k, err.text);
+	brain_again(k);
+}
