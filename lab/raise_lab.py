@@ -7,15 +7,33 @@ import nodes
 
 POPS = ('pop1', 'pop2', 'pop3')
 ANYCAST = {'v4': '192.0.2.53', 'v6': '2001:db8:53::53'}
+PSI = ('some avg10={0:.2f} avg60={0:.2f} avg300={0:.2f} total=1\n'
+       'full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n')
 BFD_MS = int(os.environ.get('LAB_BFD_MS', '100'))
 
 
+def configuration(text, pop):
+    """healthd.conf of a PoP, from pop1's: its name, and only the one uplink that it has."""
+    if pop == 'pop1':
+        return text
+    text = text.replace('name = "pop1"', f'name = "{pop}"')
+    text = text.replace('["eth1", "eth2"]', '["eth1"]')
+    return ''.join(line for line in text.splitlines(True) if "pop1's second uplink" not in line)
+
+
 def _prepare(conf):
+    with open(conf, encoding='utf-8') as f:
+        text = f.read()
     internet.make(f'{nodes.BUILD}/internet')
     with open(f'{nodes.BUILD}/lab.env', 'w', encoding='ascii') as f:
         f.write(f'LAB_BFD_MS={BFD_MS}\n')
     for pop in POPS:
-        os.makedirs(f'{nodes.RUN}/{pop}', exist_ok=True)
+        os.makedirs(f'{nodes.RUN}/{pop}/pressure', exist_ok=True)
+        with open(f'{nodes.RUN}/{pop}/healthd.conf', 'w', encoding='utf-8') as f:
+            f.write(configuration(text, pop))
+        for name in ('cpu', 'memory'):
+            with open(f'{nodes.RUN}/{pop}/pressure/{name}', 'w', encoding='ascii') as f:
+                f.write(PSI.format(0))
 
 
 def by_hand(node):
