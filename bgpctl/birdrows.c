@@ -90,6 +90,8 @@ birdrows_details_init(struct bird_details *d)
 	*d = (struct bird_details){.channel = -1, .hold_s = -1, .neighbor_as = -1, .local_as = -1};
 }
 
+/* A speaker that is only ready to help a neighbour restart announces "Graceful restart" alone; one
+ * that wants its own routes kept over its restart adds the address families. */
 static void
 details_capability(struct bird_details *d, const char *text)
 {
@@ -97,10 +99,12 @@ details_capability(struct bird_details *d, const char *text)
 		d->capabilities = 1;
 	else if (after(text, "Neighbor capabilities"))
 		d->capabilities = 2;
-	else if (after(text, "Graceful restart") && d->capabilities == 1)
-		d->local_gr = true;
-	else if (after(text, "Graceful restart") && d->capabilities == 2)
-		d->neighbor_gr = true;
+	else if (after(text, "Session:"))
+		d->capabilities = 0;
+	if (!after(text, "AF supported:"))
+		d->restart = after(text, "Graceful restart") || (d->restart && after(text, "Restart"));
+	else if (d->restart && d->capabilities == 1)
+		d->local_restarts = true;
 }
 
 void

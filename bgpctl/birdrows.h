@@ -27,12 +27,12 @@ struct bird_details {
 	char neighbor[ADDR_TEXT];
 	int64_t neighbor_as, local_as;
 	bool external;	      /* "Session: external" */
-	bool neighbor_gr;     /* the neighbour announces graceful restart */
-	bool local_gr;
+	bool local_restarts;  /* "graceful restart on": our routes are kept while we restart */
 	int hold_s;	      /* -1: no session */
 	char table[N_FAMILIES][BIRD_NAME]; /* of the channel; "" without one */
 	/* private */
 	int8_t channel, capabilities;
+	bool restart;
 };
 void birdrows_details_init(struct bird_details *d);
 void birdrows_details(int code, const char *text, struct bird_details *d);

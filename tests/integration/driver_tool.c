@@ -4,6 +4,7 @@
  *
  *     driver_tool SITE-FILE [observe]          drives until stdin ends
  *     driver_tool SITE-FILE include|example|edge    prints configuration of BIRD's and ends
+ *     driver_tool SITE-FILE diff|apply|doctor       as bgpctl's verbs
  */
 #include <ev.h>
 #include <stdio.h>
@@ -12,7 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bgpctl/birdapply.h"
 #include "bgpctl/birdconf.h"
+#include "bgpctl/birddoctor.h"
 #include "bgpctl/driver.h"
 
 static struct driver *driver;
@@ -98,9 +101,56 @@ on_stdin(struct ev_loop *loop, ev_io *io, int revents)
 	}
 }
 
+static void
+on_say(void *arg, const char *sentence)
+{
+	(void)arg;
+	printf("%s\n", sentence);
+}
+
+static int
+doctor(void)
+{
+	static struct findings findings;
+
+	birddoctor(the_site, &findings);
+	for (int i = 0; i < findings.n; i++)
+		printf("%s %s: %s [%s]\n", finding_level_name(findings.list[i].level),
+		    findings.list[i].about, findings.list[i].text, findings.list[i].mend);
+	return 0;
+}
+
+static int
+apply(void)
+{
+	struct err err;
+
+	if (birdapply(the_site, on_say, NULL, &err) == 0)
+		return 0;
+	printf("failed: %s\n", err.text);
+	return 1;
+}
+
+static int
+difference(void)
+{
+	struct err err;
+	int e = birdapply_difference(the_site, stdout, &err);
+
+	if (e < 0)
+		printf("failed: %s\n", err.text);
+	return e;
+}
+
 static int
 print(const char *what)
 {
+	if (strcmp(what, "doctor") == 0)
+		return doctor();
+	if (strcmp(what, "apply") == 0)
+		return apply();
+	if (strcmp(what, "diff") == 0)
+		return difference();
 	if (strcmp(what, "include") == 0)
 		birdconf_render(stdout, the_site);
 	else if (strcmp(what, "example") == 0)
