@@ -86,3 +86,15 @@ check: all $(UNIT) $(MODEL)
 
 clean:
 	rm -rf build
+
+# Everything, as root: installs what it needs; the last line counts.
+test:
+	@tests/run
+
+# Three PoPs, real BIRD, outages one after another; as root, about three minutes.
+demo:
+	lab/setup demo
+	$(MAKE) all
+	lab/demo
+
+.PHONY: test demo

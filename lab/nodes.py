@@ -197,17 +197,16 @@ def _link(nodes, link):
                     'name', b_name, 'netns', str(nodes[b].pid)], check=True)
 
 
-def boot(node):
-    """Runs the topology file's start lines of a node."""
-    for line in topology().nodes[node.name]:
-        node.run(*shlex.split(line))
+def boot(node, *parts):
+    """Runs the topology file's start lines of a node; with `parts`, the last one only in these."""
+    lines = [shlex.split(line) for line in topology().nodes[node.name]]
+    lines[-1] += parts
+    for line in lines:
+        node.run(*line)
 
 
 def up():
-    """All nodes with their links and start lines; what was there of this lab goes first."""
-    if os.geteuid() != 0:
-        raise LabError('namespaces need root: sudo lab/up')
-    down()
+    """All nodes with their links, nothing started in them; none of this lab is there before."""
     top = topology()
     os.makedirs(RUN, exist_ok=True)
     for name in top.nodes:
@@ -234,7 +233,9 @@ def down():
 
 
 def main(verb):
-    """Runs a lab command; a LabError is one sentence and exit status 1."""
+    """Runs a lab command, as root; a LabError is one sentence and exit status 1."""
+    if os.geteuid() != 0:
+        sys.exit(f'lab: namespaces need root: sudo {sys.argv[0]}')
     try:
         sys.exit(verb(sys.argv[1:]))
     except (LabError, clab.TopologyError) as e:

@@ -115,7 +115,7 @@ class Timeline(threading.Thread):
 class Lab:
     """The raised lab, as a story sees it."""
 
-    BRAIN = '/srv/anypop/build/bin/healthd-brain'
+    BRAIN = '/usr/libexec/anypop/healthd-brain'
 
     def __init__(self, live, out=print):
         self.nodes = live
@@ -244,7 +244,7 @@ class Lab:
 
     def bgpctl(self, pop, *words, check=True):
         """Runs bgpctl in a PoP as an operator would; its CompletedProcess."""
-        return self.nodes[pop].run('/srv/anypop/build/bin/bgpctl', *words, check=check)
+        return self.nodes[pop].run('bgpctl', *words, check=check)
 
     def check(self, pop, name, family=None):
         """One check's account, or None."""

@@ -4,8 +4,11 @@ import os
 import time
 
 import nodes
-import raise_lab
 from story import FAMILIES
+
+
+PSI = ('some avg10={0:.2f} avg60={0:.2f} avg300={0:.2f} total=1\n'
+       'full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n')
 
 
 @contextlib.contextmanager
@@ -16,7 +19,7 @@ def pressure(lab, pop, percent):
     def write(value):
         for name in ('cpu', 'memory'):
             with open(f'{directory}/{name}.new', 'w', encoding='ascii') as f:
-                f.write(raise_lab.PSI.format(value))
+                f.write(PSI.format(value))
             os.rename(f'{directory}/{name}.new', f'{directory}/{name}')
     write(percent)
     try:

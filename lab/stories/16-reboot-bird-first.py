@@ -18,11 +18,8 @@ def play(lab):
     lab.power_off('pop1')
     lab.say('pop1 reboots')
     lab.wait_route('pop2')
-    lines = nodes.topology().nodes['pop1']
     before = lab.updates('pop1')
-    for line in lines[:-1]:
-        node.run(*line.split())
-    node.run('/srv/anypop/lab/node/start', 'anycast_start', 'workers_config', 'bird_start')
+    nodes.boot(node, 'anycast_start', 'bird_start')
     lab.wait('all sessions of pop1', lambda: established(lab), within=60)
     lab.say('BIRD is up, its sessions are established, healthd is not there yet')
     lab.stay(4, 'nothing announced', lambda: all(
