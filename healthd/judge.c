@@ -171,13 +171,14 @@ judge_mean(struct judgement *j, const struct fact *facts, int n, uint64_t mask)
 {
 	int64_t sum = 0, weights = 0;
 
+	j->empty = true;
 	for (int i = 0; i < n; i++) {
 		if (!(mask >> i & 1) || facts[i].verdict == VERDICT_IDLE)
 			continue;
+		j->empty = false;
 		sum += (int64_t)facts[i].weight * facts[i].value;
 		weights += facts[i].weight;
 	}
-	j->empty = weights == 0;
 	j->mean = weights ? (int)(sum / weights) : 100;
 }
 

@@ -16,7 +16,8 @@ struct fact {
 	bool vital;
 	bool evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
-	uint16_t weight; /* 0: nothing to weigh now (it was idle before it became unknown) */
+	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing to
+			    weigh now: idle before it became unknown */
 	enum verdict verdict;
 	int8_t value;		  /* 0..100; unknown keeps the last verdict's, 100 if there was none:
 				     what was never seen must not pull the score down */
@@ -47,7 +48,7 @@ struct judgement {
 	bool round;	  /* every check has been judged (or is idle) */
 	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
 	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or unknown */
-	bool empty;	  /* nothing is weighed: the score says nothing (100, and unknown) */
+	bool empty;	  /* all idle, or none: the score says nothing (100, and unknown) */
 	bool unknown;	  /* some check is unknown, or there is nothing to judge: blocks climbing */
 	bool vital_failed;
 	bool shared_bad;  /* a shared check is failed or unknown */

@@ -288,6 +288,22 @@ other_lanes_facts_count_for_nothing(void **state)
 }
 
 static void
+vital_checks_alone_need_no_weight(void **state)
+{
+	struct fact f[] = {fact("Sv+"), fact("U0")};
+	struct judgement j;
+
+	(void)state;
+	f[0].weight = 0;
+	j = judge(f, 2, ~0ULL);
+	assert_int_equal(j.score, 100);
+	assert_false(j.empty || j.unknown);
+	f[0] = fact("Sv-");
+	f[0].weight = 0;
+	assert_int_equal(judge(f, 2, ~0ULL).score, 0);
+}
+
+static void
 weights_weigh(void **state)
 {
 	struct fact f[] = {fact("S+"), fact("D-"), fact("D-")};
@@ -316,6 +332,7 @@ main(void)
 	    cmocka_unit_test(every_shared_check_must_have_succeeded_since),
 	    cmocka_unit_test(any_one_failure_with_evidence_is_enough),
 	    cmocka_unit_test(other_lanes_facts_count_for_nothing),
+	    cmocka_unit_test(vital_checks_alone_need_no_weight),
 	    cmocka_unit_test(weights_weigh),
 	};
 
