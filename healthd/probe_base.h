@@ -10,6 +10,7 @@
 
 #include "healthd/answer.h"
 #include "healthd/probe.h"
+#include "lib/dns.h"
 
 struct probe_kind {
 	/* Sends the question; may end it at once. */
@@ -63,6 +64,17 @@ struct dns_asking {
 	struct expect expect; /* qtype in it is filled in */
 	bool tcp_on_tc, keep_port;
 };
+struct asked {
+	uint8_t wire[2 + DNS_QUERY_MAX]; /* with TCP's length in front */
+	size_t length;			 /* without it */
+	bool random;			 /* the first label is drawn each time */
+};
+
+/* Renders one question per name of `asking`. 0, or -1 when one can't be. */
+int asked_init(struct asked *asked, const struct dns_asking *asking, struct err *err);
+/* A fresh id and, where the name asks for one, a fresh label, from random bits. */
+void asked_patch(struct asked *q, uint64_t id, uint64_t label);
+
 struct probe *probe_dns_new(struct ev_loop *loop, const struct probe_timing *t,
     const struct dns_asking *asking, const struct addr *server, uint16_t port,
     enum dns_transport transport, const struct addr *source, probe_done *done, void *arg,

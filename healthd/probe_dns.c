@@ -1,7 +1,6 @@
 /*
  * probe_dns: DNS questions over UDP and TCP, asked and judged.
  *
- * Each question is rendered once, at creation; asking patches the id (and the random label) into it.
  * UDP uses a connected socket, so that the kernel drops what others send and reports a closed port.
  * Every question leaves from a fresh port unless told otherwise: the kernel spreads datagrams over
  * the workers' SO_REUSEPORT sockets by a hash of both ports, and a probe that kept its port would
@@ -23,16 +22,9 @@
 #include "lib/dns.h"
 #include "lib/ensure.h"
 
-#define RANDOM_LABEL 12
 #define UDP_ROOM 4096
 #define TCP_ROOM (2 + 65535)
 #define READS_PER_TURN 32 /* a flood on our port must not hold up the loop */
-
-struct asked {
-	uint8_t wire[2 + DNS_QUERY_MAX]; /* with TCP's length in front */
-	size_t length;			 /* without it */
-	bool random;			 /* the first label is drawn each time */
-};
 
 struct dns_probe {
 	struct probe base;
@@ -339,31 +331,13 @@ tcp_ask(struct dns_probe *d)
 		tcp_write(d, &ended); /* over loopback the connection often stands already */
 }
 
-/* A fresh id, and a fresh label where one is wanted, into the next question. */
-static void
-asked_patch(struct dns_probe *d)
-{
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
-	struct asked *q;
-	uint64_t bits = probe_random(&d->base);
-
-	d->turn = (d->turn + 1) % d->n_asked;
-	q = &d->asked[d->turn];
-	q->wire[2] = (uint8_t)(bits >> 56);
-	q->wire[3] = (uint8_t)(bits >> 48);
-	if (!q->random)
-		return;
-	bits = probe_random(&d->base);
-	for (int i = 0; i < RANDOM_LABEL; i++, bits >>= 5)
-		q->wire[2 + DNS_HEADER + 1 + i] = (uint8_t)alphabet[bits & 31];
-}
-
 static void
 dns_ask(struct probe *p)
 {
 	struct dns_probe *d = dns_of(p);
 
-	asked_patch(d);
+	d->turn = (d->turn + 1) % d->n_asked;
+	asked_patch(&d->asked[d->turn], probe_random(p), probe_random(p));
 	if (d->transport == TRANSPORT_TCP)
 		tcp_ask(d);
 	else
@@ -404,56 +378,6 @@ on_ready(struct ev_loop *loop, ev_io *w, int events)
 	dns_look(w->data);
 }
 
-/* "$random.zone" stands for a label of RANDOM_LABEL letters in front of the zone. */
-static int
-asked_init(struct asked *q, const char *qname, struct dns_query *query, struct err *err)
-{
-	static const char mark[] = "$random.";
-	char text[DNS_NAME_TEXT];
-
-	if (strncmp(qname, mark, sizeof(mark) - 1) == 0) {
-		q->random = true;
-		qname += sizeof(mark) - 1;
-		if (strlen(qname) + RANDOM_LABEL + 2 > sizeof(text))
-			return err_set(err, "a name of %zu characters", strlen(qname));
-		snprintf(text, sizeof(text), "aaaaaaaaaaaa.%s", qname);
-		qname = text;
-	}
-	if (dns_name_parse(qname, &query->qname, err) < 0)
-		return -1;
-	q->length = dns_query_build(query, q->wire + 2, DNS_QUERY_MAX);
-	ENSURE(q->length > 0);
-	q->wire[0] = (uint8_t)(q->length >> 8);
-	q->wire[1] = (uint8_t)q->length;
-	return 0;
-}
-
-static int
-asked_new(struct dns_probe *d, const struct dns_asking *asking, struct err *err)
-{
-	int qtype = dns_type_parse(asking->qtype), qclass = dns_class_parse(asking->qclass);
-	struct dns_query query = {
-	    .rd = asking->rd,
-	    .ad = asking->expect.ad, /* "tell me", RFC 6840, 5.7 */
-	    .edns = true,
-	    .dnssec_ok = asking->dnssec_ok,
-	    .nsid = asking->nsid,
-	    .payload = DNS_UDP_PAYLOAD,
-	};
-
-	if (qtype < 0)
-		return err_set(err, "\"%s\" is no type; write A, AAAA, TXT, ... or TYPE123",
-		    asking->qtype);
-	if (qclass < 0)
-		return err_set(err, "\"%s\" is no class; write IN or CH", asking->qclass);
-	query.qtype = (uint16_t)qtype;
-	query.qclass = (uint16_t)qclass;
-	for (int i = 0; i < asking->n_qnames; i++)
-		if (asked_init(&d->asked[i], asking->qnames[i], &query, err) < 0)
-			return err_wrap(err, "qname");
-	return 0;
-}
-
 struct probe *
 probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct dns_asking *asking,
     const struct addr *server, uint16_t port, enum dns_transport transport,
@@ -469,7 +393,7 @@ probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct d
 	if (transport == TRANSPORT_TCP || asking->tcp_on_tc)
 		d->answer = malloc(TCP_ROOM); /* touched only as far as answers are long */
 	ENSURE(d->asked != NULL && (transport == TRANSPORT_UDP || d->answer != NULL));
-	if (asked_new(d, asking, err) < 0) {
+	if (asked_init(d->asked, asking, err) < 0) {
 		dns_free(&d->base);
 		return NULL;
 	}
@@ -484,30 +408,4 @@ probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct d
 	d->io.data = d;
 	probe_init(&d->base, &dns_kind, loop, t, done, arg);
 	return &d->base;
-}
-
-struct probe *
-probe_dns(struct ev_loop *loop, const struct probe_timing *t, const struct dns_question *q,
-    const struct addr *server, uint16_t port, enum dns_transport transport,
-    const struct addr *source, probe_done *done, void *arg, struct err *err)
-{
-	struct dns_asking asking = {
-	    .qnames = &q->qname,
-	    .n_qnames = 1,
-	    .qtype = q->qtype,
-	    .qclass = q->qclass,
-	    .rd = q->rd,
-	    .dnssec_ok = q->dnssec_ok,
-	    .nsid = q->nsid,
-	    .keep_port = q->keep_port,
-	};
-	int qtype = dns_type_parse(q->qtype);
-
-	if (qtype < 0)
-		return (void)err_set(err, "\"%s\" is no type; write A, AAAA, TXT, ... or TYPE123",
-			   q->qtype), NULL;
-	if (expect_init(&asking.expect, (uint16_t)qtype, q->expect_rcode, q->expect_data,
-		q->expect_ad, err) < 0)
-		return NULL;
-	return probe_dns_new(loop, t, &asking, server, port, transport, source, done, arg, err);
 }
