@@ -68,7 +68,7 @@ birdrows_protocol(int code, const char *text, struct bird_protocol *out)
 	    !word(&at, out->table, sizeof(out->table)) ||
 	    !word(&at, out->state, sizeof(out->state)))
 		return false;
-	word(&at, out->since, 11);
+	word(&at, out->since, sizeof(out->since));
 	/* "iso long" time formats have a date and a time of day. */
 	if (is_date(out->since)) {
 		const char *next = at;
