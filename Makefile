@@ -87,6 +87,19 @@ check: all $(UNIT) $(MODEL)
 clean:
 	rm -rf build
 
+# Each fuzzer for FUZZ_S seconds, from its corpus in tests/fuzz/corpus/NAME; what it finds stays in
+# build/fuzz. libFuzzer is clang's.
+FUZZ_S ?= 5
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang VARIANT=clang-fuzz SAN=1 fuzz-all \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
+
+fuzz-all: $(FUZZ)
+	@tests/fuzz/run $(FUZZ_S) $(FUZZ)
+
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_BRAIN)
+
 # Everything, as root: installs what it needs; the last line counts.
 test:
 	@tests/run
@@ -97,4 +110,4 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: test demo
+.PHONY: fuzz fuzz-all test demo
