@@ -88,7 +88,7 @@ struct keeper {
 	struct mono none_since;	       /* since when no slot has been ready; never: one is */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
-	bool was_ready;		       /* READY=1 has been said */
+	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
 	bool hot;		       /* we are a re-exec: what runs is kept */
 	bool killed_workers;	       /* stop: SIGKILL has been sent */
 	int exit_status;

@@ -30,7 +30,6 @@ hand_write(const struct keeper *k, struct err *err)
 	if (fd == -1)
 		return err_errno(err, "no memory file for the handover");
 	dprintf(fd, "anypop-handover %d\n", HAND_VERSION);
-	dprintf(fd, "ready %d\n", k->was_ready);
 	dprintf(fd, "none %" PRId64 "\n", k->none_since.us);
 	dprintf(fd, "good %s\n", k->good);
 	dprintf(fd, "undead %d\n", (int)k->brain.undead);
@@ -76,9 +75,7 @@ read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 
 	if (strncmp(line, "slot ", 5) == 0)
 		return read_slot(k, line, err);
-	if (sscanf(line, "ready %d", &number) == 1)
-		k->was_ready = number != 0;
-	else if (sscanf(line, "undead %d", &number) == 1)
+	if (sscanf(line, "undead %d", &number) == 1)
 		k->brain.undead = is_child(number) ? number : 0;
 	else if (strncmp(line, "good ", 5) == 0)
 		snprintf(k->good, sizeof(k->good), "%s", line + 5);

@@ -5,6 +5,7 @@ usage: keeper_test.py BINDIR [CASE ...]     (root; makes its own network namespa
 
 Times are asserted only as order, and as bounds an order of magnitude from what is expected.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -202,6 +204,11 @@ class Keeper:
                 break
         return any(word in n for n in self.notified)
 
+    def said_after(self, first, then):
+        self.said("")
+        at = [i for i, n in enumerate(self.notified) if first in n]
+        return bool(at) and any(then in n for n in self.notified[at[0] + 1:])
+
     def text(self):
         with open(self.dir + "/log") as f:
             return f.read()
@@ -370,7 +377,6 @@ def dead_man_silent(make):
 
 def fake_bird(path, good):
     """Answers each line as BIRD does; returns (socket, lines)."""
-    import threading
     lines = []
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(path)
@@ -383,11 +389,12 @@ def fake_bird(path, good):
             except OSError:
                 return
             c.sendall(b"0001 BIRD 2.0.12 ready.\n")
-            while data := c.recv(4096):
-                lines.append(data.decode())
-                name = data.decode().split()[-1].encode()
-                c.sendall(b"0011-" + name + b": enabled\n0000 \n" if good
-                          else b"9001 syntax error\n")
+            with contextlib.suppress(ConnectionError):
+                while data := c.recv(4096):
+                    lines.append(data.decode())
+                    name = data.decode().split()[-1].encode()
+                    c.sendall(b"0011-" + name + b": enabled\n0000 \n" if good
+                              else b"9001 syntax error\n")
     threading.Thread(target=serve, daemon=True).start()
     return server, lines
 
@@ -437,6 +444,7 @@ def reload_keeps_pid_and_children(make):
     expect(gate_up(3), "the gate untouched")
     b2.start(3)  # the spare of three
     eventually("RELOADING=1", lambda: k.said("RELOADING=1"))
+    eventually("and after it READY=1", lambda: k.said_after("RELOADING=1", "READY=1"))
     with open(f"/proc/{pid}/environ") as f:
         expect("ANYPOP_HANDOVER=" in f.read(), "that a new image runs in the old process")
     expect(len([f for f in os.listdir(f"/proc/{pid}/fd")
