@@ -381,8 +381,8 @@ class Lab:
         rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
                         for pop in self.cut for end in (['', 'b'] if pop == 'pop1' else ['']))
         self.nodes['transit'].run('nft', '-f', '-', stdin=(
-            'table inet lab {}; delete table inet lab; table inet lab { chain cut { '
-            f'type filter hook forward priority 0; {rules} }} }}\n'))
+            'table inet lab {}\ndelete table inet lab\ntable inet lab {\nchain cut {\n'
+            f'type filter hook forward priority 0; {rules}\n}}\n}}\n'))
 
     def cut_upstream(self, *pops):
         """From now on nothing of these PoPs reaches the Internet; clients still reach them."""
@@ -405,8 +405,8 @@ class Lab:
     def dropping(self, pop, rule):
         """An nftables rule in a PoP's input, for a while."""
         node = self.nodes[pop]
-        node.run('nft', '-f', '-', stdin='table inet fault { chain input { type filter hook input '
-                 f'priority 0; {rule}; }} }}\n')
+        node.run('nft', '-f', '-', stdin='table inet fault {\nchain input {\ntype filter hook input '
+                 f'priority 0; {rule}\n}}\n}}\n')
         try:
             yield
         finally:
