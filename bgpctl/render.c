@@ -1,0 +1,128 @@
+/*
+ * What the pages share: limits, alarms, answers to changes, events, and the washing of text.
+ */
+#include "bgpctl/render.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "bgpctl/duration.h"
+#include "bgpctl/pick.h"
+
+static const char *
+sort_words(const char *sort)
+{
+	if (strcmp(sort, "cap") == 0)
+		return "at most";
+	if (strcmp(sort, "floor") == 0)
+		return "at least";
+	return strcmp(sort, "pin") == 0 ? "exactly" : sort;
+}
+
+/* "operator: at most drain, 29 min left (alice: kernel)" */
+void
+render_limit(FILE *to, const json_t *limit)
+{
+	const char *who = pick_text(limit, "who", ""), *reason = pick_text(limit, "reason", "");
+	char left[DURATION_TEXT];
+
+	fprintf(to, "%s: %s %s", pick_text(limit, "owner", "?"),
+	    sort_words(pick_text(limit, "sort", "?")), pick_text(limit, "rung", "?"));
+	if (pick_is_set(limit, "expires_in_s"))
+		fprintf(to, ", %s left",
+		    duration_render(pick_number(limit, "expires_in_s", 0), left));
+	if (who[0] != '\0' && reason[0] != '\0')
+		fprintf(to, " (%s: %s)", who, reason);
+	else if (who[0] != '\0' || reason[0] != '\0')
+		fprintf(to, " (%s%s)", who, reason);
+}
+
+void
+render_alarms(FILE *to, const char *indent, const json_t *alarms)
+{
+	char since[DURATION_TEXT];
+	const json_t *alarm;
+	size_t i;
+
+	json_array_foreach (alarms, i, alarm) {
+		fprintf(to, "%s! %s: %s", indent, pick_text(alarm, "name", "?"),
+		    pick_text(alarm, "text", ""));
+		if (pick_is_set(alarm, "since_s"))
+			fprintf(to, " (for %s)",
+			    duration_render(pick_number(alarm, "since_s", 0), since));
+		fputc('\n', to);
+	}
+}
+
+void
+render_limited(FILE *to, const json_t *answer)
+{
+	const json_t *lanes = pick_part(answer, "lanes"), *lane, *limit, *limits;
+	size_t i, k;
+
+	json_array_foreach (lanes, i, lane) {
+		fprintf(to, "%s %s: ", pick_text(lane, "service", "?"),
+		    pick_text(lane, "family", "?"));
+		limits = pick_part(lane, "limits");
+		if (json_array_size(limits) == 0)
+			fputs("no operator's limit", to);
+		json_array_foreach (limits, k, limit) {
+			fputs(k > 0 ? "; " : "", to);
+			render_limit(to, limit);
+		}
+		fprintf(to, ". Now at %s%s; score and vital checks ask for %s.\n",
+		    pick_text(lane, "rung", "?"), pick_bool(lane, "proven") ? "" : " (not proven)",
+		    pick_text(lane, "wish", "nothing yet"));
+	}
+}
+
+void
+render_event(FILE *to, int64_t wall_us, const char *level, const char *name, const char *line)
+{
+	time_t seconds = (time_t)(wall_us / 1000000);
+	char when[32] = "?";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm) != NULL)
+		strftime(when, sizeof(when), "%b %d %H:%M:%S", &tm);
+	if (strncmp(line, "event=", 6) == 0) {
+		const char *blank = strchr(line, ' ');
+
+		line = blank != NULL ? blank + 1 : "";
+	}
+	fprintf(to, "%s.%03d %s%-12s %s\n", when, (int)(wall_us / 1000 % 1000),
+	    strcmp(level, "alarm") == 0 ? "! " : strcmp(level, "warn") == 0 ? "* " : "  ", name, line);
+}
+
+/* How many bytes the UTF-8 character at `p` has; 0 when it is none (or a control of C1). */
+static size_t
+utf8_length(const unsigned char *p)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+	    : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+	    : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+					  : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n == 2 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n;
+}
+
+void
+render_clean(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	while (*p != '\0') {
+		size_t n = utf8_length(p);
+
+		if (n == 0 || (n == 1 && (*p < ' ' || *p == 0x7f) && *p != '\n')) {
+			*p = '?';
+			n = 1;
+		}
+		p += n;
+	}
+}

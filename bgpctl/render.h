@@ -1,0 +1,37 @@
+/*
+ * render: the daemon's answers as text for people. docs/control.md is what comes in; every member may
+ * be missing. What is written may hold any bytes that were in the answer: pass it through
+ * render_clean() before it goes to a terminal.
+ */
+#ifndef BGPCTL_RENDER_H
+#define BGPCTL_RENDER_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Exit codes of `bgpctl status`. */
+enum { STATUS_WELL = 0, STATUS_DEGRADED = 1, STATUS_SILENT = 2, STATUS_NO_CONTACT = 3 };
+
+void render_status(FILE *to, const json_t *status);
+/* The code that answers "may I sleep on?" */
+int render_status_code(const json_t *status);
+
+void render_why(FILE *to, const json_t *why);
+void render_checks(FILE *to, const json_t *checks);
+/* Does any check fail? */
+int render_checks_failed(const json_t *checks);
+void render_workers(FILE *to, const json_t *workers);
+/* Answers to drain, undrain, pin, unpin, silence. */
+void render_limited(FILE *to, const json_t *answer);
+/* One event, local time: "Nov 22 03:14:15.926  rung  service=dns ...". */
+void render_event(FILE *to, int64_t wall_us, const char *level, const char *name, const char *line);
+
+/* In place: control characters but LF, and bytes that are not UTF-8, become '?'. */
+void render_clean(char *text);
+
+/* Parts that the pages share. */
+void render_limit(FILE *to, const json_t *limit);
+void render_alarms(FILE *to, const char *indent, const json_t *alarms);
+
+#endif
