@@ -1,0 +1,223 @@
+/*
+ * bird: the include file, an example, and its installation; doctor: what will go wrong.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bgpctl/birdapply.h"
+#include "bgpctl/birdconf.h"
+#include "bgpctl/birddoctor.h"
+#include "bgpctl/cli.h"
+#include "bgpctl/gate.h"
+#include "bgpctl/pick.h"
+
+static void
+say_step(void *arg, const char *sentence)
+{
+	(void)arg;
+	puts(sentence);
+	fflush(stdout);
+}
+
+static bool
+agreed(void)
+{
+	char answer[16];
+
+	fputs("Install it and let BIRD reload? [y/N] ", stdout);
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int
+apply(struct cli *cli, const struct site *site)
+{
+	struct err err;
+	int differs = birdapply_difference(site, stdout, &err);
+
+	if (differs < 0)
+		return cli_trouble("%s", err.text);
+	if (differs == 0)
+		printf("%s is up to date; BIRD reads it again and is looked at.\n",
+		    site->bird.include);
+	if (differs > 0 && !cli->yes && !agreed()) {
+		puts("Nothing was changed.");
+		return EXIT_NO;
+	}
+	if (birdapply(site, say_step, NULL, &err) < 0) {
+		cli_trouble("%s", err.text);
+		return EXIT_NO;
+	}
+	return EXIT_WELL;
+}
+
+int
+verb_bird(struct cli *cli)
+{
+	const char *word = cli->argc > 0 ? cli->argv[0] : "";
+	const struct site *site = cli_site(cli);
+
+	if (site == NULL)
+		return cli_trouble("%s", cli->site_err.text);
+	if (cli->argc > 1)
+		return cli_trouble("bird %s: one word too many; `bgpctl help bird`", word);
+	if (strcmp(word, "apply") == 0)
+		return apply(cli, site);
+	if (strcmp(word, "edge") == 0)
+		birdconf_edge(stdout, site);
+	else if (strcmp(word, "example") == 0)
+		birdconf_example(stdout, site);
+	else if (word[0] == '\0')
+		birdconf_render(stdout, site);
+	else
+		return cli_trouble("bird %s: edge, example, apply or nothing", word);
+	return EXIT_WELL;
+}
+
+/* Our own side of the node: findings of the same form as those about BIRD. */
+static void __attribute__((format(printf, 5, 6)))
+found(struct findings *f, enum finding_level level, const char *about, const char *mend,
+    const char *fmt, ...)
+{
+	struct finding *one = &f->list[f->n];
+	va_list ap;
+
+	if (f->n == MAX_FINDINGS) {
+		f->more = true;
+		return;
+	}
+	f->n++;
+	one->level = level;
+	snprintf(one->about, sizeof(one->about), "%s", about);
+	snprintf(one->mend, sizeof(one->mend), "%s", mend);
+	va_start(ap, fmt);
+	vsnprintf(one->text, sizeof(one->text), fmt, ap);
+	va_end(ap);
+}
+
+static void
+look_directory(struct findings *f, const char *key, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		found(f, FINDING_WARN, key, "systemd-tmpfiles --create anypop.conf, or mkdir it for "
+		    "the user of healthd.conf", "%s: %s", path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		found(f, FINDING_FAIL, key, "set it to a directory", "%s is not a directory", path);
+	else if (st.st_mode & S_IWOTH)
+		found(f, FINDING_FAIL, key, "chmod o-w it", "anybody can write to %s", path);
+	else
+		found(f, FINDING_OK, key, "", "%s is there", path);
+}
+
+static void
+look_group(struct findings *f, const char *name)
+{
+	if (name[0] == '\0')
+		return;
+	if (getgrnam(name) == NULL)
+		found(f, FINDING_WARN, "group", "addgroup --system it, or systemd-sysusers",
+		    "paths.control_group: there is no group %s, so only root can use bgpctl", name);
+	else
+		found(f, FINDING_OK, "group", "", "group %s may use the control socket", name);
+}
+
+static void
+look_healthd(struct cli *cli, struct findings *f)
+{
+	const char *note;
+	struct err err;
+	json_t *status;
+	int code;
+
+	status = cli_ask(cli, "status", NULL, &code, &err);
+	if (status == NULL) {
+		found(f, FINDING_WARN, "healthd", "", "%s", err.text);
+		return;
+	}
+	note = pick_text(pick_part(status, "config"), "note", NULL);
+	if (note != NULL)
+		found(f, FINDING_FAIL, "healthd", "mend the file, then bgpctl reload",
+		    "runs on an older configuration: %s", note);
+	if (strcmp(pick_text(status, "version", ANYPOP_VERSION), ANYPOP_VERSION) != 0)
+		found(f, FINDING_WARN, "healthd", "bgpctl upgrade", "runs version %s, and this is %s",
+		    pick_text(status, "version", "?"), ANYPOP_VERSION);
+	if (strcmp(pick_text(status, "mode", ""), "observe") == 0)
+		found(f, FINDING_NOTE, "healthd", "mode = \"drive\" when you trust what it decides",
+		    "only observes");
+	found(f, FINDING_OK, "healthd", "", "answers on %s", cli_socket(cli));
+	json_decref(status);
+}
+
+static void
+look_gates(struct findings *f)
+{
+	struct err err;
+	struct gates *g = gates_open(&err);
+
+	if (g == NULL)
+		found(f, FINDING_FAIL, "gates", "a kernel with rtnetlink is needed", "%s", err.text);
+	gates_close(g);
+}
+
+static int
+print_findings(const struct cli *cli, const struct findings *f)
+{
+	int worst = FINDING_OK;
+	json_t *list = json_array();
+
+	for (int i = 0; i < f->n; i++) {
+		const struct finding *one = &f->list[i];
+
+		worst = (int)one->level > worst ? (int)one->level : worst;
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "level",
+		    finding_level_name(one->level), "about", one->about, "text", one->text, "mend",
+		    one->mend));
+		if (cli->json)
+			continue;
+		printf("%-4s  %-10s %s\n", finding_level_name(one->level), one->about, one->text);
+		if (one->mend[0] != '\0')
+			printf("      %-10s -> %s\n", "", one->mend);
+	}
+	if (cli->json) {
+		json_dumpf(list, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(list);
+	return worst == FINDING_FAIL ? 2 : worst == FINDING_WARN ? 1 : 0;
+}
+
+int
+verb_doctor(struct cli *cli)
+{
+	const struct site *site = cli_site(cli);
+	struct findings *f = calloc(1, sizeof(*f));
+	int code;
+
+	if (f == NULL)
+		return cli_trouble("out of memory");
+	if (site == NULL) {
+		found(f, FINDING_FAIL, "config", "mend it; `healthd -n -c FILE` reads all of it", "%s",
+		    cli->site_err.text);
+	} else {
+		found(f, FINDING_OK, "config", "", "%s: node %s, %d services", cli->config,
+		    site->node.name, site->n_services);
+		look_directory(f, "run_dir", site->paths.run_dir);
+		look_directory(f, "state_dir", site->paths.state_dir);
+		look_group(f, site->paths.control_group);
+	}
+	look_healthd(cli, f);
+	look_gates(f);
+	if (geteuid() != 0)
+		found(f, FINDING_NOTE, "rights", "sudo bgpctl doctor sees more", "not run as root");
+	if (site != NULL)
+		birddoctor(site, f);
+	code = print_findings(cli, f);
+	free(f);
+	return code;
+}

@@ -1,0 +1,166 @@
+/*
+ * silence: announce nothing. healthd is asked when it answers. When it does not, or at once with
+ * --now, this program closes every gate by itself and disables our protocols in BIRD, each as far as it
+ * goes: neither needs the other, nor a configuration that can be read (the gates are then known by
+ * their names). --post is for ExecStopPost: a service that ended cleanly is silent already.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bgpctl/birdask.h"
+#include "bgpctl/cli.h"
+#include "bgpctl/gate.h"
+#include "bgpctl/pick.h"
+
+#define BIRD_MS 1000
+
+/* "apdns4.1": ap, a service's name, 4 or 6, a dot, the rung's digit. */
+static bool
+is_gate_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 6 && strncmp(name, "ap", 2) == 0 && name[n - 2] == '.' && name[n - 1] >= '1' &&
+	       name[n - 1] < '0' + MAX_RUNGS && (name[n - 3] == '4' || name[n - 3] == '6');
+}
+
+static int
+close_by_name(struct gates *g, struct err *err)
+{
+	DIR *links = opendir("/sys/class/net");
+	struct dirent *entry;
+	int rc = 0;
+
+	if (links == NULL)
+		return err_errno(err, "/sys/class/net");
+	while ((entry = readdir(links)) != NULL) {
+		if (is_gate_name(entry->d_name) && gate_set(g, entry->d_name, false, err) < 0)
+			rc = -1;
+	}
+	closedir(links);
+	return rc;
+}
+
+static int
+close_gates(const struct site *site, struct err *err)
+{
+	struct gates *g = gates_open(err);
+	int rc;
+
+	if (g == NULL)
+		return -1;
+	rc = site != NULL ? gates_all_down(g, site, err) : close_by_name(g, err);
+	gates_close(g);
+	return rc;
+}
+
+static int
+disable_protocols(const struct site *site, struct err *err)
+{
+	struct birdask *b = birdask_open(site->bird.socket, BIRD_MS, NULL, err);
+	char name[LOCK_NAME], command[LOCK_NAME + 16];
+
+	if (b == NULL)
+		return -1;
+	for (int lane = 0; lane < site->n_services * N_FAMILIES; lane++) {
+		for (int rung = 1; lane_exists(site, lane) && rung < site->n_rungs; rung++) {
+			snprintf(command, sizeof(command), "disable %s",
+			    lane_protocol(site, lane, rung, name));
+			if (birdask(b, command, NULL, NULL, err) < 0) {
+				birdask_close(b);
+				return -1;
+			}
+		}
+	}
+	birdask_close(b);
+	return 0;
+}
+
+/* By our own hand. EXIT_WELL when at least one lock of every rung is closed. */
+static int
+silence_ourselves(struct cli *cli)
+{
+	const struct site *site = cli_site(cli);
+	struct err gates, bird;
+	int closed, disabled;
+
+	if (site == NULL)
+		cli_trouble("%s; closing every link that is named like a gate", cli->site_err.text);
+	closed = close_gates(site, &gates);
+	if (site == NULL)
+		disabled = err_set(&bird, "without a configuration BIRD is not asked");
+	else
+		disabled = disable_protocols(site, &bird);
+	if (closed == 0)
+		puts("All gates are down: BIRD announces nothing of ours.");
+	else
+		cli_trouble("gates: %s%s", gates.text, geteuid() != 0 ? "; this needs root" : "");
+	if (disabled == 0)
+		puts("Our protocols in BIRD are disabled.");
+	else
+		cli_trouble("BIRD: %s%s", bird.text,
+		    closed == 0 ? "; the gates alone keep the routes out" : "");
+	return closed == 0 || disabled == 0 ? EXIT_WELL : EXIT_TROUBLE;
+}
+
+/* The keeper leaves run_dir/clean as the last thing it does when all was silent before. */
+static bool
+ended_cleanly(struct cli *cli)
+{
+	const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE");
+	const char *status = getenv("EXIT_STATUS");
+	const struct site *site = cli_site(cli);
+	char path[4096];
+
+	if (result != NULL && strcmp(result, "success") != 0)
+		return false;
+	if (code != NULL && strcmp(code, "exited") != 0)
+		return false;
+	if (status != NULL && strcmp(status, "0") != 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/clean", site != NULL ? site->paths.run_dir : "/run/anypop");
+	return access(path, F_OK) == 0;
+}
+
+static bool
+answers(struct cli *cli)
+{
+	struct err err;
+	int code;
+	json_t *status = cli_ask(cli, "status", NULL, &code, &err);
+
+	if (status == NULL)
+		cli_trouble("%s", err.text);
+	json_decref(status);
+	return status != NULL;
+}
+
+int
+verb_silence(struct cli *cli)
+{
+	bool partly = cli->argc > 0 || cli->service != NULL || cli->family != NULL;
+	int own = EXIT_WELL;
+
+	if (cli->post) {
+		if (ended_cleanly(cli))
+			return EXIT_WELL;
+		puts("The service did not end cleanly.");
+		return silence_ourselves(cli);
+	}
+	if (partly && cli->now)
+		return cli_trouble("--now silences the whole node; leave the service and family out");
+	if (cli->now)
+		own = silence_ourselves(cli);
+	if (answers(cli)) {
+		int code = cli_change(cli, "silence", 0, NULL);
+
+		return code != EXIT_WELL ? code : own;
+	}
+	if (partly)
+		return cli_trouble("one service or family alone cannot be silenced without healthd; "
+		    "`bgpctl silence` closes all");
+	return cli->now ? own : silence_ourselves(cli);
+}

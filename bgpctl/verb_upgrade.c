@@ -1,0 +1,136 @@
+/*
+ * upgrade and reload. The order of an upgrade is kept here: keeper and brain first, so that the new
+ * code replaces the workers; if this program is interrupted in between, `upgrade --workers` goes on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bgpctl/cli.h"
+#include "bgpctl/pick.h"
+#include "bgpctl/render.h"
+#include "bgpctl/wait.h"
+#include "lib/mono.h"
+
+#define BRAIN_MS 15000
+#define STEP_MS 300000 /* silence so long in a rolling restart: something is stuck */
+
+static void
+say_new_brain(const struct cli *cli, const json_t *status, int64_t took_ms)
+{
+	const json_t *brain = pick_part(status, "brain"), *keeper = pick_part(status, "keeper");
+
+	if (cli->json)
+		return;
+	printf("keeper %.0f and brain %.0f run version %s after %.1f s\n",
+	    pick_number(keeper, "pid", 0), pick_number(brain, "pid", 0),
+	    pick_text(status, "version", "?"), (double)took_ms / 1000);
+}
+
+/* `verb` answers with the pid of the brain that goes; waits for the next. */
+static int
+replace(struct cli *cli, const char *verb, json_t *args)
+{
+	struct mono began = mono_now();
+	json_t *answer, *status;
+	const char *note;
+	char *text;
+	struct err err;
+	int code;
+
+	answer = cli_ask(cli, verb, args, &code, &err);
+	if (answer == NULL) {
+		cli_trouble("%s", err.text);
+		return code;
+	}
+	status = wait_brain(cli, (int)pick_number(answer, "brain_pid", 0), BRAIN_MS, &err);
+	json_decref(answer);
+	if (status == NULL)
+		return cli_trouble("no new brain: %s; `journalctl -u healthd` says why", err.text);
+	say_new_brain(cli, status, mono_diff_ms(mono_now(), began));
+	note = pick_text(pick_part(status, "config"), "note", NULL);
+	code = note == NULL ? EXIT_WELL : EXIT_NO;
+	if (note != NULL)
+		cli_trouble("the configuration is not in force: %s", note);
+	if (cli->json && (text = json_dumps(status, JSON_INDENT(2))) != NULL) {
+		puts(text);
+		free(text);
+	}
+	json_decref(status);
+	return code;
+}
+
+/* One event of the rolling restart: prints it, 1 when it was the last, -1 when that is a failure. */
+static int
+upgrade_event(const struct cli *cli, const json_t *event)
+{
+	const char *name = pick_text(event, "name", "");
+	const char *line = pick_text(event, "line", "");
+	char *text;
+
+	if (strncmp(name, "upgrade", 7) != 0 && strcmp(name, "worker") != 0)
+		return 0;
+	text = cli->json ? json_dumps(event, JSON_COMPACT) : strdup(line);
+	if (text != NULL) {
+		render_clean(text);
+		puts(text);
+		fflush(stdout);
+	}
+	free(text);
+	return strcmp(name, "upgrade_done") == 0 ? 1 : strcmp(name, "upgrade_failed") == 0 ? -1 : 0;
+}
+
+static int
+follow_upgrade(struct cli *cli, struct control *c)
+{
+	struct err err;
+	int done = 0;
+
+	while (done == 0) {
+		json_t *line = control_next(c, STEP_MS, &err);
+
+		if (line == NULL)
+			return cli_trouble("%s; the upgrade may go on: `bgpctl workers`", err.text);
+		done = upgrade_event(cli, json_object_get(line, "event"));
+		json_decref(line);
+	}
+	return done > 0 ? EXIT_WELL : EXIT_NO;
+}
+
+static int
+upgrade_workers(struct cli *cli)
+{
+	struct err err;
+	struct control *c = control_open(cli_socket(cli), CLI_TIMEOUT_MS, &err);
+	json_t *answer;
+	int code;
+
+	if (c == NULL)
+		return cli_trouble("%s", err.text);
+	answer = cli_ask_on(c, "upgrade", json_pack("{s:s,s:b}", "what", "workers", "follow", 1),
+	    CLI_TIMEOUT_MS, &code, &err);
+	if (answer == NULL)
+		cli_trouble("%s", err.text);
+	else
+		code = follow_upgrade(cli, c);
+	json_decref(answer);
+	control_close(c);
+	return code;
+}
+
+int
+verb_upgrade(struct cli *cli)
+{
+	if (!cli->workers_only) {
+		int code = replace(cli, "upgrade", json_pack("{s:s}", "what", "daemon"));
+
+		if (code != EXIT_WELL)
+			return code;
+	}
+	return upgrade_workers(cli);
+}
+
+int
+verb_reload(struct cli *cli)
+{
+	return replace(cli, "reload", NULL);
+}
