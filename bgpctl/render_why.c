@@ -61,6 +61,39 @@ print_proof_word(FILE *to, const json_t *lane)
 		fputs("proven", to);
 }
 
+static const char *
+rule_words(const char *rule)
+{
+	static const struct {
+		const char *rule, *words;
+	} rows[] = {{"stay", "nothing asks for another rung"},
+	    {"start", "silent until one full round of checks is in"},
+	    {"adopt", "taken over from the brain before"},
+	    {"adopt_failed", "not taken over: its own checks did not pass in time"},
+	    {"score_fall", "fell by score"}, {"vital_fall", "fell at once: a vital check failed"},
+	    {"proven_fall", "silent: low for long enough, and the fault is here"},
+	    {"limit_fall", "brought down by a limit"}, {"climb", "climbed"},
+	    {"first", "first announcement"},
+	    {"emergency", "emergency climb: nobody else is seen announcing"},
+	    {"pin", "pinned by an operator"}, {"shutdown", "healthd is stopping"},
+	    {"wait", "it would move, and the limits below hold it"}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rule, rows[i].rule) == 0)
+			return rows[i].words;
+	}
+	return rule;
+}
+
+static void
+print_why(FILE *to, const json_t *lane)
+{
+	const char *because = pick_text(lane, "because", "");
+	const char *words = rule_words(pick_text(lane, "rule", "not known"));
+
+	fprintf(to, "\n  Why    %s%s%s\n", because, because[0] != '\0' ? ": " : "", words);
+}
+
 static void
 print_summary(FILE *to, const json_t *lane)
 {
@@ -73,8 +106,7 @@ print_summary(FILE *to, const json_t *lane)
 	fprintf(to, "\n  Wish   %s", pick_text(lane, "wish", "none before the first full round"));
 	if (pick_is_set(lane, "score"))
 		fprintf(to, ", for the score is %.0f of 100", pick_number(lane, "score", 0));
-	fprintf(to, "\n  Why    %s  [%s]\n", pick_text(lane, "because", "?"),
-	    pick_text(lane, "rule", "?"));
+	print_why(to, lane);
 	if (!pick_is_set(next, "rung")) {
 		fputs("  Next   nothing: it stays here until something changes\n", to);
 		return;
