@@ -1,0 +1,260 @@
+/*
+ * brain: begins and ends; the loop's own watchers. See brain.h for the way through.
+ */
+#include "healthd/brain.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bgpctl/control.h"
+#include "lib/event.h"
+
+#define FIRST_LOOK_MS 1000  /* BIRD's first answer is waited for so long before a lane starts */
+#define SILENT_WAIT_MS 5000 /* shutdown: the proof of silence is waited for so long */
+
+/* --- watchers --------------------------------------------------------------------------------- */
+
+/* Before each sleep: decide what became dirty in this turn. */
+static void
+on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct brain *b = w->data;
+
+	(void)loop;
+	(void)revents;
+	lanes_decide(b);
+	if (b->state_due)
+		state_save(b);
+}
+
+static void
+flush_recorder(struct brain *b)
+{
+	struct err err;
+	int rc;
+
+	if (b->recorder == NULL)
+		return;
+	rc = recorder_flush(b->recorder, &err);
+	if (rc == 0)
+		return;
+	b->recorder_failed = rc < 0;
+	event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "recorder", "%s",
+	    rc < 0 ? err.text : "the flight recorder writes again");
+}
+
+static bool
+all_silent(const struct brain *b)
+{
+	for (int l = 0; l < MAX_LANES; l++) {
+		const struct ladder *s = &b->lanes[l].ladder;
+
+		if (b->lanes[l].exists && (s->rung != RUNG_SILENT || s->proven != RUNG_SILENT))
+			return false;
+	}
+	return true;
+}
+
+/* SIGTERM: drain, give traffic its time to move, go silent, and tell the keeper that it may stop the
+ * workers. */
+static void
+follow_shutdown(struct brain *b)
+{
+	struct bond_message drained = {.type = BOND_DRAINED};
+	int64_t since_ms = mono_diff_ms(mono_now(), b->shutdown_at);
+
+	if (!b->shutdown || b->drained_said)
+		return;
+	if (!b->shutdown_silent && since_ms >= b->settings.stop.drain_ms) {
+		b->shutdown_silent = true;
+		event_say(EVENT_NOTICE, "shutdown", "drained for %lld ms; going silent",
+		    (long long)since_ms);
+		lanes_touch(b, lanes_all(b));
+		return;
+	}
+	if (b->shutdown_silent &&
+	    (all_silent(b) || since_ms >= b->settings.stop.drain_ms + SILENT_WAIT_MS)) {
+		b->drained_said = true;
+		bond_send(b->bond, &drained);
+	}
+}
+
+static void
+on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct brain *b = w->data;
+
+	(void)loop;
+	(void)revents;
+	checks_second(b);
+	workers_second(b);
+	lanes_touch(b, lanes_all(b));
+	follow_shutdown(b);
+	state_save(b);
+	flush_recorder(b);
+}
+
+static void
+on_shutdown_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	follow_shutdown(w->data);
+}
+
+/* The keeper's SIGTERM: everything is said and done, or it has no time left for us. */
+static void
+on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+void
+brain_shutdown(struct brain *b)
+{
+	if (b->shutdown) {
+		/* Asked twice: no more patience. */
+		b->shutdown_silent = true;
+		lanes_touch(b, lanes_all(b));
+		return;
+	}
+	b->shutdown = true;
+	b->shutdown_at = mono_now();
+	event_say(EVENT_NOTICE, "shutdown", "draining for %lld ms, then silent",
+	    (long long)b->settings.stop.drain_ms);
+	lanes_touch(b, lanes_all(b));
+	ev_timer_init(&b->shutdown_timer, on_shutdown_timer, 0.1, 0.1);
+	b->shutdown_timer.data = b;
+	ev_timer_start(b->loop, &b->shutdown_timer);
+}
+
+/* --- beginning -------------------------------------------------------------------------------- */
+
+static void
+open_recorder(struct brain *b)
+{
+	struct err err;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (b->settings.recorder.path == NULL || *b->settings.recorder.path == '\0')
+		return;
+	b->recorder = recorder_open(b->settings.recorder.path,
+	    b->settings.recorder.size_mib << 20, &err);
+	if (b->recorder == NULL) {
+		b->recorder_failed = true;
+		event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
+		return;
+	}
+	f = open_memstream(&text, &size);
+	if (f == NULL)
+		return;
+	fprintf(f, "version = \"%s\";\nboot_id = \"%s\";\n", ANYPOP_VERSION, b->boot_id);
+	for (int n = 0; n < b->n_instances; n++)
+		for (int t = 0; t < b->instances[n].n_targets; t++)
+			fprintf(f, "# instance %d target %d: %s %s\n", n, t, b->instances[n].name,
+			    b->instances[n].targets[t].label);
+	settings_render(f, &b->settings);
+	fclose(f);
+	recorder_append(b->recorder, RECORD_BOOT, text, size);
+	free(text);
+}
+
+/* What a running service can do without is said, and then done without. */
+static void
+open_faces(struct brain *b)
+{
+	const struct site *site = &b->settings.site;
+	char *path = NULL;
+	struct err err;
+
+	if (asprintf(&path, "%s/%s", site->paths.run_dir, CONTROL_SOCKET) >= 0)
+		b->console = console_new(b->loop, path, site->paths.control_group, control_handle, b,
+		    &err);
+	if (b->console == NULL)
+		event_say(EVENT_ALARM, "console", "%s; bgpctl cannot reach this node", err.text);
+	free(path);
+	if (b->settings.metrics.address == NULL || *b->settings.metrics.address == '\0')
+		return;
+	b->metrics = metrics_new(b->loop, b->settings.metrics.address,
+	    (uint16_t)b->settings.metrics.port, brain_metrics_render, b, &err);
+	if (b->metrics == NULL)
+		event_say(EVENT_ALARM, "metrics", "%s; no metrics are served", err.text);
+}
+
+static void
+start_watchers(struct brain *b)
+{
+	ev_timer_init(&b->second_timer, on_second, 1, 1);
+	ev_prepare_init(&b->prepare, on_prepare);
+	ev_signal_init(&b->term, on_signal, SIGTERM);
+	ev_signal_init(&b->interrupt, on_signal, SIGINT);
+	b->second_timer.data = b->prepare.data = b;
+	ev_timer_start(b->loop, &b->second_timer);
+	ev_prepare_start(b->loop, &b->prepare);
+	ev_signal_start(b->loop, &b->term);
+	ev_signal_start(b->loop, &b->interrupt);
+}
+
+int
+brain_init(struct brain *b, const char *config_path, const char *origin_path, struct err *err)
+{
+	struct driver_events events;
+
+	b->loop = ev_default_loop(EVFLAG_AUTO);
+	b->arena = arena_new();
+	b->config_path = origin_path;
+	b->bond = BOND_FD;
+	b->started = mono_now();
+	b->look_until = mono_add_ms(b->started, FIRST_LOOK_MS);
+	clock_gettime(CLOCK_REALTIME, &b->read_at);
+	if (settings_read(config_path, &b->settings, b->arena, err) < 0)
+		return -1;
+	event_open("healthd", (enum event_level)b->settings.log_level);
+	events_init(b);
+	lanes_init(b);
+	workers_init(b);
+	hook_init(b);
+	if (checks_init(b, err) < 0)
+		return -1;
+	state_load(b);
+	b->counters.brain_starts++;
+	open_recorder(b);
+	events = lanes_driver_events(b);
+	b->driver = driver_new(b->loop, &b->settings.site, b->settings.mode == MODE_OBSERVE, &events,
+	    err);
+	if (b->driver == NULL || links_init(b, err) < 0)
+		return -1;
+	open_faces(b);
+	start_watchers(b);
+	bond_open(b);
+	return 0;
+}
+
+void
+brain_fini(struct brain *b)
+{
+	state_save(b);
+	events_fini(b);
+	hook_fini(b);
+	workers_fini(b);
+	checks_fini(b);
+	if (b->link != NULL)
+		link_watch_free(b->link);
+	if (b->metrics != NULL)
+		metrics_free(b->metrics);
+	if (b->console != NULL)
+		console_free(b->console);
+	if (b->driver != NULL)
+		driver_free(b->driver);
+	if (b->recorder != NULL)
+		recorder_close(b->recorder);
+	arena_free(b->arena);
+}

@@ -1,0 +1,235 @@
+/*
+ * brain: the shell that ties the pure parts together. One struct, owned by brain_main.c, seen only
+ * by the brain_*.c files and view.c.
+ *
+ * The way is one: probe -> sample -> window -> fact -> judgement -> ladder -> driver -> BIRD. A
+ * callback collects a fact, marks the lanes that it touches as dirty, and returns; dirty lanes are
+ * decided once per turn of the loop, just before it sleeps (brain_lanes.c). Everything is sized
+ * from the settings at start; a reload is a new brain that adopts (brain_state.c), so nothing here
+ * is ever resized.
+ */
+#ifndef HEALTHD_BRAIN_H
+#define HEALTHD_BRAIN_H
+
+#include <ev.h>
+#include <jansson.h>
+
+#include "bgpctl/driver.h"
+#include "bgpctl/recorder.h"
+#include "healthd/bond.h"
+#include "healthd/console.h"
+#include "healthd/judge.h"
+#include "healthd/ladder.h"
+#include "healthd/link.h"
+#include "healthd/metrics.h"
+#include "healthd/probe.h"
+#include "healthd/rolling.h"
+#include "healthd/settings.h"
+#include "healthd/supervise.h"
+#include "lib/event.h"
+
+struct brain;
+
+struct target {
+	struct brain *brain;
+	int instance, index;
+	char label[80]; /* "192.0.2.53 udp", "worker 1", "eth1" */
+	struct probe *probe; /* NULL: fed by an event source */
+	int slot;	     /* of the worker it belongs to, -1 */
+	struct window window;
+	struct sample last;
+	uint64_t ended[5]; /* samples by outcome */
+};
+
+/* One check after expansion. */
+struct instance {
+	const struct check_conf *conf;
+	char name[64];
+	uint32_t lanes;
+	bool sessions, carrier, addresses; /* which event source feeds it */
+	struct window_conf window_conf;
+	struct tally_conf tally_conf;
+	struct fact fact;
+	int n_targets;
+	struct target *targets;
+};
+
+#define N_RECENT_MOVES 8
+#define N_ALARMS 10 /* kinds of a lane's alarms */
+
+struct move {
+	struct timespec at; /* wall clock, for people */
+	int8_t from, to;
+	enum ladder_rule rule;
+	char because[160];
+};
+
+struct lane {
+	bool exists, born, dirty, ordered;
+	int index;
+	char name[32]; /* "dns/v4" */
+	uint64_t facts; /* mask of instances */
+	struct ladder ladder;
+	struct ladder_out out; /* of the last step */
+	struct judgement judgement;
+	uint32_t preflight;
+	struct limit limits[MAX_LIMITS];
+	struct ev_timer timer;
+	/* saved state that awaits the first look at BIRD */
+	struct ladder saved;
+	bool has_saved;
+	int8_t hand;		/* as the door last said */
+	uint32_t alarms;	/* as last said */
+	int8_t claimed;		/* last rung said to be proven, -1 */
+	struct mono alarm_since[N_ALARMS];
+	uint64_t moves;
+	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
+};
+
+struct slot {
+	struct brain *brain;
+	int index;
+	struct worker worker;
+	struct probe *probe;
+	struct sample last;
+	uint32_t past_starts; /* under earlier brains */
+};
+
+struct counters { /* kept over restarts of the brain */
+	uint64_t brain_starts, decisions, moves, worker_exits, worker_hangs, hooks, hooks_failed;
+};
+
+struct brain {
+	struct ev_loop *loop;
+	struct settings settings;
+	struct arena *arena;
+	const char *config_path;
+	int bond;
+
+	struct instance *instances;
+	int n_instances;
+	struct lane lanes[MAX_LANES];
+	struct slot *slots;
+	int n_slots; /* spare included */
+	struct roster roster;
+	int roster_instance; /* -1: no `workers` check */
+	struct rolling rolling;
+
+	struct driver *driver;
+	struct link_watch *link;
+	struct {
+		struct addr address;
+		bool known, present;
+	} *addresses;
+	int n_addresses;
+	struct {
+		bool known, present;
+		const char *name;
+	} *uplinks;
+	int n_uplinks;
+	struct session_view sessions[MAX_SESSIONS];
+	struct {
+		bool answers;
+		char version[32], boot[40], reconfigured[40];
+	} bird;
+
+	struct console *console;
+	struct recorder *recorder;
+	struct metrics *metrics;
+	struct hook_queue *hooks;
+	struct history *history; /* may be NULL: out of memory */
+
+	struct mono started, warm_since;
+	struct mono look_until; /* the first look at BIRD is waited for so long */
+	bool lease_fresh;	/* the saved state is under 60 s old and of this boot */
+	bool state_failed, recorder_failed;
+	struct timespec read_at; /* wall clock of the configuration, for people */
+	bool state_due;		/* save it at the end of this turn, not at the next second */
+	struct counters counters;
+	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
+	bool shutdown, shutdown_silent, drained_said, yielding, roster_known;
+	struct mono shutdown_at;
+	char boot_id[40];
+
+	struct ev_io bond_io;
+	struct ev_timer lease_timer, second_timer, roster_timer, slots_timer, shutdown_timer;
+	struct ev_prepare prepare;
+	struct ev_signal term, interrupt;
+};
+
+/* brain.c */
+/* `config_path` is read; `origin_path` is where it came from, what people edit. */
+int brain_init(struct brain *b, const char *config_path, const char *origin_path, struct err *err);
+void brain_fini(struct brain *b);
+void brain_shutdown(struct brain *b);
+
+/* brain_checks.c: instances, their probes and event sources. */
+int checks_init(struct brain *b, struct err *err);
+void checks_fini(struct brain *b);
+void checks_second(struct brain *b); /* staleness; re-samples the event sources */
+void checks_feed(struct brain *b, struct instance *i, int target, enum outcome outcome, int value,
+    const char *why);
+void checks_slot_changed(struct brain *b, int slot);
+void checks_sessions(struct brain *b);
+
+/* brain_links.c */
+int links_init(struct brain *b, struct err *err);
+void links_feed(struct brain *b);
+
+/* brain_lanes.c: judgement, decision, order. */
+void lanes_init(struct brain *b);
+void lanes_touch(struct brain *b, uint32_t mask);
+void lanes_decide(struct brain *b); /* the dirty ones */
+const char *lane_rung_name(const struct brain *b, int rung); /* -1: "none" */
+void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
+const char *session_state_name(enum session_state s);
+/* The n-th kind of alarm (0..N_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
+const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
+    struct mono *since, char *text, size_t size);
+uint32_t lanes_all(const struct brain *b);
+struct driver_events lanes_driver_events(struct brain *b);
+
+/* brain_workers.c */
+void workers_init(struct brain *b);
+void workers_fini(struct brain *b);
+void workers_second(struct brain *b);
+uint64_t workers_ready_bits(const struct brain *b);
+int workers_ready(const struct brain *b);
+int workers_upgrade(struct brain *b, struct err *err); /* begins the rolling restart */
+void lease_renew(struct brain *b);
+void bond_open(struct brain *b);
+
+/* brain_state.c */
+void state_load(struct brain *b);  /* into lanes[].saved, windows, counters, limits */
+void state_save(struct brain *b);  /* run_dir/brain.state */
+void limits_save(struct brain *b); /* state_dir/limits.json */
+
+json_t *state_ladder(const struct ladder *l); /* as saved */
+
+/* brain_control.c */
+json_t *control_handle(void *arg, const struct console_peer *peer, const char *verb,
+    const json_t *args, bool *follow, struct err *err);
+
+/* brain_hook.c */
+void hook_init(struct brain *b);
+void hook_fini(struct brain *b);
+void hook_run(struct brain *b, const struct lane *lane, int from, int to);
+
+/* brain_metrics.c */
+char *brain_metrics_render(void *arg, const char *path, const char **content_type);
+
+/* brain_events.c */
+void events_init(struct brain *b);
+void events_fini(struct brain *b);
+
+/* view.c: what people are shown, as docs/control.md says. New references. */
+json_t *view_status(const struct brain *b);
+json_t *view_why(const struct brain *b, uint32_t lanes);
+json_t *view_checks(const struct brain *b, uint32_t lanes, const char *name); /* name NULL: all */
+json_t *view_workers(const struct brain *b);
+json_t *view_limit(const struct brain *b, const struct limit *l, struct mono now);
+/* One decision with its inputs, for the flight recorder. */
+json_t *view_decision(const struct brain *b, const struct lane *lane, const struct ladder *before,
+    const struct ladder_in *in);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * brain_hook: the operator's program run at each rung change, told all in its environment. One at a
+ * time, in order, each bounded in time and killed as a group; a queue that is full drops the oldest
+ * and counts it. A decision never waits for a hook.
+ */
+#include "healthd/brain.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HOOK_QUEUE 16
+#define HOOK_ENV 9
+
+struct hook_job {
+	char env[HOOK_ENV][200];
+};
+
+struct hook_queue {
+	struct brain *brain;
+	struct hook_job jobs[HOOK_QUEUE];
+	int first, n;
+	pid_t running;
+	struct ev_child child;
+	struct ev_timer timeout;
+};
+
+static void hook_next(struct hook_queue *q);
+
+static void
+hook_failed(struct hook_queue *q, const char *why, int number)
+{
+	q->brain->counters.hooks_failed++;
+	event_say(EVENT_WARN, "hook", "%s %s %d", q->brain->settings.hook.command[0], why, number);
+}
+
+static void
+on_hook_exit(struct ev_loop *loop, struct ev_child *w, int revents)
+{
+	struct hook_queue *q = w->data;
+
+	(void)revents;
+	ev_child_stop(loop, w);
+	ev_timer_stop(loop, &q->timeout);
+	kill(-q->running, SIGKILL); /* what it left behind */
+	q->running = 0;
+	if (WIFSIGNALED(w->rstatus))
+		hook_failed(q, "ended by signal", WTERMSIG(w->rstatus));
+	else if (WEXITSTATUS(w->rstatus) != 0)
+		hook_failed(q, "exited with", WEXITSTATUS(w->rstatus));
+	hook_next(q);
+}
+
+static void
+on_hook_timeout(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct hook_queue *q = w->data;
+
+	(void)loop;
+	(void)revents;
+	kill(-q->running, SIGKILL);
+}
+
+static void
+hook_exec(struct hook_queue *q, const struct hook_job *job)
+{
+	char *env[HOOK_ENV + 2], **argv;
+	const struct settings *s = &q->brain->settings;
+	sigset_t none;
+
+	argv = calloc((size_t)s->hook.n_command + 1, sizeof(*argv));
+	if (argv == NULL)
+		_exit(127);
+	for (int i = 0; i < s->hook.n_command; i++)
+		argv[i] = (char *)s->hook.command[i];
+	for (int i = 0; i < HOOK_ENV; i++)
+		env[i] = (char *)job->env[i];
+	env[HOOK_ENV] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	env[HOOK_ENV + 1] = NULL;
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_range(3, ~0U, 0);
+	execve(argv[0], argv, env);
+	_exit(127);
+}
+
+static void
+hook_next(struct hook_queue *q)
+{
+	struct hook_job *job = &q->jobs[q->first];
+	pid_t pid;
+
+	if (q->running != 0 || q->n == 0)
+		return;
+	q->first = (q->first + 1) % HOOK_QUEUE;
+	q->n--;
+	q->brain->counters.hooks++;
+	pid = fork();
+	if (pid == 0)
+		hook_exec(q, job);
+	if (pid < 0) {
+		hook_failed(q, "could not be started: errno", 0);
+		return;
+	}
+	setpgid(pid, pid);
+	q->running = pid;
+	ev_child_init(&q->child, on_hook_exit, pid, 0);
+	q->child.data = q;
+	ev_child_start(q->brain->loop, &q->child);
+	ev_timer_set(&q->timeout, (double)q->brain->settings.hook.timeout_ms / 1000, 0);
+	ev_timer_start(q->brain->loop, &q->timeout);
+}
+
+void
+hook_init(struct brain *b)
+{
+	if (b->settings.hook.n_command == 0)
+		return;
+	b->hooks = arena_get(b->arena, sizeof(*b->hooks));
+	b->hooks->brain = b;
+	ev_timer_init(&b->hooks->timeout, on_hook_timeout, 0, 0);
+	b->hooks->timeout.data = b->hooks;
+}
+
+void
+hook_run(struct brain *b, const struct lane *lane, int from, int to)
+{
+	struct hook_queue *q = b->hooks;
+	const struct move *m = &lane->recent[(lane->moves - 1) % N_RECENT_MOVES];
+	const struct site *site = &b->settings.site;
+	struct hook_job *job;
+
+	if (q == NULL)
+		return;
+	if (q->n == HOOK_QUEUE) {
+		q->first = (q->first + 1) % HOOK_QUEUE;
+		q->n--;
+		hook_failed(q, "is too slow; runs dropped:", 1);
+	}
+	job = &q->jobs[(q->first + q->n++) % HOOK_QUEUE];
+	snprintf(job->env[0], sizeof(job->env[0]), "ANYPOP_EVENT=rung");
+	snprintf(job->env[1], sizeof(job->env[1]), "ANYPOP_NODE=%s", site->node.name);
+	snprintf(job->env[2], sizeof(job->env[2]), "ANYPOP_POP=%s", site->node.pop);
+	snprintf(job->env[3], sizeof(job->env[3]), "ANYPOP_SERVICE=%s",
+	    site->services[lane_service(lane->index)].name);
+	snprintf(job->env[4], sizeof(job->env[4]), "ANYPOP_FAMILY=%s",
+	    family_name(lane_family(lane->index)));
+	snprintf(job->env[5], sizeof(job->env[5]), "ANYPOP_FROM=%s", lane_rung_name(b, from));
+	snprintf(job->env[6], sizeof(job->env[6]), "ANYPOP_TO=%s", lane_rung_name(b, to));
+	snprintf(job->env[7], sizeof(job->env[7]), "ANYPOP_SCORE=%d", lane->judgement.score);
+	snprintf(job->env[8], sizeof(job->env[8]), "ANYPOP_BECAUSE=%s", m->because);
+	hook_next(q);
+}
+
+void
+hook_fini(struct brain *b)
+{
+	if (b->hooks != NULL && b->hooks->running > 0)
+		kill(-b->hooks->running, SIGKILL);
+}

@@ -1,0 +1,191 @@
+/*
+ * brain_links: facts that come as events rather than as answers: carrier and addresses from the
+ * kernel, BGP sessions from BIRD. They are re-sampled each second, so that their windows stay fresh.
+ */
+#include "healthd/brain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/event.h"
+
+static void
+feed_carrier(struct brain *b, struct instance *i, int t)
+{
+	for (int u = 0; u < b->n_uplinks; u++) {
+		if (!b->uplinks[u].known || strcmp(b->uplinks[u].name, i->targets[t].label) != 0)
+			continue;
+		checks_feed(b, i, t, b->uplinks[u].present ? OUTCOME_OK : OUTCOME_WRONG,
+		    b->uplinks[u].present ? 100 : 0, b->uplinks[u].present ? "" : "no carrier");
+	}
+}
+
+static void
+feed_address(struct brain *b, struct instance *i, int t)
+{
+	char text[ADDR_TEXT];
+
+	for (int a = 0; a < b->n_addresses; a++) {
+		if (!b->addresses[a].known ||
+		    strcmp(addr_render(&b->addresses[a].address, text), i->targets[t].label) != 0)
+			continue;
+		checks_feed(b, i, t, b->addresses[a].present ? OUTCOME_OK : OUTCOME_WRONG,
+		    b->addresses[a].present ? 100 : 0, b->addresses[a].present ? "" : "not bound");
+	}
+}
+
+void
+links_feed(struct brain *b)
+{
+	for (int n = 0; n < b->n_instances; n++) {
+		struct instance *i = &b->instances[n];
+
+		for (int t = 0; t < i->n_targets; t++) {
+			if (i->carrier)
+				feed_carrier(b, i, t);
+			else if (i->addresses)
+				feed_address(b, i, t);
+		}
+	}
+}
+
+static void
+on_carrier(void *arg, const char *interface, bool present)
+{
+	struct brain *b = arg;
+
+	for (int u = 0; u < b->n_uplinks; u++)
+		if (strcmp(b->uplinks[u].name, interface) == 0) {
+			b->uplinks[u].known = true;
+			b->uplinks[u].present = present;
+		}
+	links_feed(b);
+}
+
+/* The interface on which the configuration wants a missing address of this lane restored. */
+static const char *
+restore_interface(const struct brain *b, const struct addr *address)
+{
+	for (int n = 0; n < b->n_instances; n++) {
+		const struct instance *i = &b->instances[n];
+		char text[ADDR_TEXT];
+
+		if (!i->addresses || i->conf->address_interface == NULL ||
+		    *i->conf->address_interface == '\0')
+			continue;
+		for (int t = 0; t < i->n_targets; t++)
+			if (strcmp(addr_render(address, text), i->targets[t].label) == 0)
+				return i->conf->address_interface;
+	}
+	return NULL;
+}
+
+static void
+restore(struct brain *b, const struct addr *address)
+{
+	const char *interface = restore_interface(b, address);
+	char text[ADDR_TEXT];
+	struct event e;
+	struct err err;
+
+	if (interface == NULL || b->settings.mode == MODE_OBSERVE || b->shutdown)
+		return;
+	event_begin(&e, EVENT_WARN, "address_restore");
+	event_str(&e, "address", addr_render(address, text));
+	event_str(&e, "interface", interface);
+	if (link_restore(b->link, address, interface, &err) < 0) {
+		e.level = EVENT_ALARM;
+		event_str(&e, "failed", err.text);
+	}
+	event_send(&e);
+}
+
+static void
+on_address(void *arg, const struct addr *address, bool present)
+{
+	struct brain *b = arg;
+
+	for (int a = 0; a < b->n_addresses; a++) {
+		if (!addr_equal(&b->addresses[a].address, address))
+			continue;
+		b->addresses[a].known = true;
+		b->addresses[a].present = present;
+		if (!present)
+			restore(b, address);
+	}
+	links_feed(b);
+	lanes_touch(b, lanes_all(b));
+}
+
+static void
+collect_addresses(struct brain *b, struct addr *all)
+{
+	for (int l = 0; l < MAX_LANES; l++) {
+		struct addr own[MAX_ADDRESSES];
+		int n;
+
+		if (!b->lanes[l].exists)
+			continue;
+		n = lane_addresses(&b->settings.site, l, own);
+		for (int a = 0; a < n; a++) {
+			all[b->n_addresses] = own[a];
+			b->addresses[b->n_addresses++].address = own[a];
+		}
+	}
+}
+
+int
+links_init(struct brain *b, struct err *err)
+{
+	struct addr *all = arena_get(b->arena, sizeof(*all) * MAX_LANES * MAX_ADDRESSES);
+	const char *names[MAX_TARGETS];
+
+	b->addresses = arena_get(b->arena, sizeof(*b->addresses) * MAX_LANES * MAX_ADDRESSES);
+	b->uplinks = arena_get(b->arena, sizeof(*b->uplinks) * MAX_TARGETS);
+	collect_addresses(b, all);
+	for (int c = 0; c < b->settings.n_checks; c++) {
+		const struct check_conf *k = &b->settings.checks[c];
+
+		for (int u = 0; k->kind == KIND_LINK && u < k->n_interfaces; u++)
+			if (b->n_uplinks < MAX_TARGETS)
+				b->uplinks[b->n_uplinks++].name = k->interfaces[u];
+	}
+	for (int u = 0; u < b->n_uplinks; u++)
+		names[u] = b->uplinks[u].name;
+	b->link = link_watch_new(b->loop, names, b->n_uplinks, all, b->n_addresses, on_carrier,
+	    on_address, b, err);
+	return b->link == NULL ? -1 : 0;
+}
+
+static void
+feed_session(struct brain *b, struct instance *i, int t)
+{
+	const struct site *site = &b->settings.site;
+
+	for (int s = 0; s < site->bird.n_sessions; s++) {
+		const struct session_view *v = &b->sessions[s];
+
+		if (strcmp(site->bird.sessions[s].name, i->targets[t].label) != 0)
+			continue;
+		if (v->state == SESSION_UNKNOWN)
+			checks_feed(b, i, t, OUTCOME_UNKNOWN, 0, "BIRD does not answer");
+		else if (v->state != SESSION_UP)
+			checks_feed(b, i, t, OUTCOME_WRONG, 0,
+			    v->state == SESSION_MISSING ? "not in BIRD" : v->text);
+		else if (i->conf->bfd && v->bfd_known && !v->bfd_up)
+			checks_feed(b, i, t, OUTCOME_WRONG, 0, "BFD is not up");
+		else
+			checks_feed(b, i, t, OUTCOME_OK, 100, "");
+	}
+}
+
+void
+checks_sessions(struct brain *b)
+{
+	for (int n = 0; n < b->n_instances; n++) {
+		struct instance *i = &b->instances[n];
+
+		for (int t = 0; i->sessions && t < i->n_targets; t++)
+			feed_session(b, i, t);
+	}
+}

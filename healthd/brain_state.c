@@ -1,0 +1,456 @@
+/*
+ * brain_state: what one brain leaves to the next. Two files of JSON:
+ *
+ *   run_dir/brain.state    ladders, windows, counters, worker back-off: each second and at each move,
+ *                          on tmpfs. Its age and boot id are the saved lease: only a state of this
+ *                          boot, under 60 s old, lets a successor adopt what BIRD shows.
+ *   state_dir/limits.json  operators' limits, at each change, synced; kept over reboots. Expiry is
+ *                          kept as time left and as wall-clock time: in the same boot the monotonic
+ *                          clock decides, after a reboot the wall clock, and one that has jumped back
+ *                          ends nothing early and prolongs nothing.
+ *
+ * Both are read as hostile: a field of the wrong type is as good as absent, a ladder goes through
+ * ladder_adopt(), which mends what cannot be.
+ */
+#include "healthd/brain.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/file.h"
+
+#define STATE_VERSION 1
+#define STATE_MAX_BYTES (1 << 20)
+#define LEASE_FRESH_MS 60000
+
+enum field_type { FIELD_I8, FIELD_U16, FIELD_I64, FIELD_MONO, FIELD_BOOL, FIELD_VERDICT, FIELD_DOUBLE };
+struct field {
+	const char *name;
+	enum field_type type;
+	size_t offset;
+};
+
+#define F(type, member, kind) {#member, kind, offsetof(struct type, member)}
+
+static const struct field LADDER_FIELDS[] = {
+    F(ladder, rung, FIELD_I8),
+    F(ladder, proven, FIELD_I8),
+    F(ladder, relapses, FIELD_I8),
+    F(ladder, climbed, FIELD_BOOL),
+    F(ladder, rung_since, FIELD_MONO),
+    F(ladder, proven_since, FIELD_MONO),
+    F(ladder, last_fall, FIELD_MONO),
+    F(ladder, last_climb, FIELD_MONO),
+    F(ladder, healed_at, FIELD_MONO),
+    F(ladder, hold_ms, FIELD_I64),
+    F(ladder, latch_until, FIELD_MONO),
+    F(ladder, emergency_at, FIELD_MONO),
+    F(ladder, emergency_wait_ms, FIELD_I64),
+    F(ladder, flap.penalty, FIELD_DOUBLE),
+    F(ladder, flap.at, FIELD_MONO),
+    {NULL, 0, 0},
+};
+
+static const struct field WINDOW_FIELDS[] = {
+    F(window, verdict, FIELD_VERDICT),
+    F(window, solid, FIELD_VERDICT),
+    F(window, judged, FIELD_BOOL),
+    F(window, value, FIELD_I8),
+    F(window, fails, FIELD_U16),
+    F(window, wrongs, FIELD_U16),
+    F(window, oks, FIELD_U16),
+    F(window, onset, FIELD_MONO),
+    F(window, last_ok_sent, FIELD_MONO),
+    F(window, last_at, FIELD_MONO),
+    F(window, since, FIELD_MONO),
+    {NULL, 0, 0},
+};
+
+static const struct field COUNTER_FIELDS[] = {
+    F(counters, brain_starts, FIELD_I64),
+    F(counters, decisions, FIELD_I64),
+    F(counters, moves, FIELD_I64),
+    F(counters, worker_exits, FIELD_I64),
+    F(counters, worker_hangs, FIELD_I64),
+    F(counters, hooks, FIELD_I64),
+    F(counters, hooks_failed, FIELD_I64),
+    {NULL, 0, 0},
+};
+
+static json_t *
+fields_save(const struct field *f, const void *from)
+{
+	json_t *o = json_object();
+
+	for (; f->name != NULL; f++) {
+		const void *at = (const char *)from + f->offset;
+		json_t *v = NULL;
+
+		switch (f->type) {
+		case FIELD_I8:
+			v = json_integer(*(const int8_t *)at);
+			break;
+		case FIELD_U16:
+			v = json_integer(*(const uint16_t *)at);
+			break;
+		case FIELD_I64:
+		case FIELD_MONO:
+			v = json_integer(*(const int64_t *)at);
+			break;
+		case FIELD_BOOL:
+			v = json_boolean(*(const bool *)at);
+			break;
+		case FIELD_VERDICT:
+			v = json_integer((int)*(const enum verdict *)at);
+			break;
+		case FIELD_DOUBLE:
+			v = json_real(*(const double *)at);
+			break;
+		}
+		json_object_set_new(o, f->name, v);
+	}
+	return o;
+}
+
+static int64_t
+clip(json_int_t v, int64_t low, int64_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
+/* Absent or mistyped fields leave the member as it is. */
+static void
+fields_load(const struct field *f, const json_t *o, void *to)
+{
+	for (; f->name != NULL; f++) {
+		const json_t *v = json_object_get(o, f->name);
+		void *at = (char *)to + f->offset;
+		json_int_t n = json_integer_value(v);
+
+		if (f->type == FIELD_DOUBLE && json_is_number(v))
+			*(double *)at = json_number_value(v);
+		else if (f->type == FIELD_BOOL && json_is_boolean(v))
+			*(bool *)at = json_is_true(v);
+		if (!json_is_integer(v))
+			continue;
+		if (f->type == FIELD_I8)
+			*(int8_t *)at = (int8_t)clip(n, INT8_MIN, INT8_MAX);
+		else if (f->type == FIELD_U16)
+			*(uint16_t *)at = (uint16_t)clip(n, 0, UINT16_MAX);
+		else if (f->type == FIELD_I64 || f->type == FIELD_MONO)
+			*(int64_t *)at = clip(n, 0, INT64_MAX);
+		else if (f->type == FIELD_VERDICT)
+			*(enum verdict *)at = (enum verdict)clip(n, VERDICT_IDLE, VERDICT_OK);
+	}
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static json_t *
+windows_save(const struct brain *b)
+{
+	json_t *all = json_object();
+
+	for (int n = 0; n < b->n_instances; n++) {
+		const struct instance *i = &b->instances[n];
+		json_t *targets = json_object();
+
+		for (int t = 0; t < i->n_targets; t++) {
+			json_t *w = fields_save(WINDOW_FIELDS, &i->targets[t].window);
+
+			json_object_set_new(w, "why", json_string(i->targets[t].window.why));
+			json_object_set_new(targets, i->targets[t].label, w);
+		}
+		json_object_set_new(all, i->name, targets);
+	}
+	return all;
+}
+
+static json_t *
+slots_save(const struct brain *b)
+{
+	json_t *all = json_array();
+
+	for (int s = 0; s < b->n_slots; s++) {
+		const struct worker *w = &b->slots[s].worker;
+
+		json_array_append_new(all,
+		    json_pack("{sisisIss}", "starts",
+			(int)(b->slots[s].past_starts + w->starts), "failed_starts",
+			(int)w->failed_starts, "backoff_ms", (json_int_t)w->backoff_ms, "why",
+			w->why));
+	}
+	return all;
+}
+
+static int
+write_json(const char *path, json_t *j, bool sync, struct err *err)
+{
+	char *text = json_dumps(j, sync ? JSON_INDENT(1) : JSON_COMPACT);
+	int rc;
+
+	if (text == NULL)
+		return err_set(err, "%s: cannot render the state", path);
+	rc = sync ? file_replace(path, text, strlen(text), 0640, err)
+		  : file_replace_fast(path, text, strlen(text), 0640, err);
+	free(text);
+	return rc;
+}
+
+json_t *
+state_ladder(const struct ladder *l)
+{
+	return fields_save(LADDER_FIELDS, l);
+}
+
+void
+state_save(struct brain *b)
+{
+	char *path = NULL;
+	json_t *lanes = json_object(), *all;
+	struct err err;
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		const struct lane *lane = &b->lanes[l];
+
+		if (lane->exists && lane->born)
+			json_object_set_new(lanes, lane->name,
+			    fields_save(LADDER_FIELDS, &lane->ladder));
+		else if (lane->exists && lane->has_saved)
+			json_object_set_new(lanes, lane->name,
+			    fields_save(LADDER_FIELDS, &lane->saved));
+	}
+	all = json_pack("{sisssIsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_us", (json_int_t)mono_now().us, "lanes", lanes, "windows", windows_save(b),
+	    "slots", slots_save(b), "counters", fields_save(COUNTER_FIELDS, &b->counters));
+	b->state_due = false;
+	if (asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) >= 0 &&
+	    write_json(path, all, false, &err) < 0 && !b->state_failed) {
+		b->state_failed = true;
+		event_say(EVENT_ALARM, "state", "%s; a restart would begin silent", err.text);
+	} else if (path != NULL && b->state_failed && access(path, W_OK) == 0) {
+		b->state_failed = false;
+	}
+	free(path);
+	json_decref(all);
+}
+
+static int64_t
+wall_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static json_t *
+limit_save(const struct limit *l, struct mono now)
+{
+	return json_pack("{sisisisIsIssss}", "owner", (int)l->owner, "sort", (int)l->sort, "rung",
+	    (int)l->rung, "until_us", (json_int_t)l->until.us, "left_us",
+	    (json_int_t)(mono_is_set(l->until) ? mono_diff_us(l->until, now) : 0), "who", l->who,
+	    "reason", l->reason);
+}
+
+void
+limits_save(struct brain *b)
+{
+	struct mono now = mono_now();
+	json_t *lanes = json_object(), *all;
+	char *path = NULL;
+	struct err err;
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		json_t *list;
+
+		if (!b->lanes[l].exists)
+			continue;
+		list = json_array();
+		for (int i = 0; i < MAX_LIMITS; i++)
+			if (b->lanes[l].limits[i].set)
+				json_array_append_new(list,
+				    limit_save(&b->lanes[l].limits[i], now));
+		json_object_set_new(lanes, b->lanes[l].name, list);
+	}
+	all = json_pack("{sisssIso}", "version", STATE_VERSION, "boot_id", b->boot_id, "saved_wall_us",
+	    (json_int_t)wall_now_us(), "lanes", lanes);
+	if (asprintf(&path, "%s/limits.json", b->settings.site.paths.state_dir) >= 0 &&
+	    write_json(path, all, true, &err) < 0)
+		event_say(EVENT_ALARM, "state",
+		    "%s; limits hold, and would be lost with this process", err.text);
+	free(path);
+	json_decref(all);
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static json_t *
+read_json(const char *dir, const char *name)
+{
+	char *path = NULL, *text;
+	json_t *j = NULL;
+	json_error_t why;
+	struct err err;
+	size_t length;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return NULL;
+	text = file_read(path, STATE_MAX_BYTES, &length, &err);
+	if (text != NULL) {
+		j = json_loadb(text, length, 0, &why);
+		if (j == NULL)
+			event_say(EVENT_WARN, "state", "%s is damaged and not used: %s", path,
+			    why.text);
+		else if (json_integer_value(json_object_get(j, "version")) != STATE_VERSION) {
+			event_say(EVENT_WARN, "state", "%s is of another version and not used", path);
+			json_decref(j);
+			j = NULL;
+		}
+	}
+	free(text);
+	free(path);
+	return j;
+}
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+static void
+windows_load(struct brain *b, const json_t *all)
+{
+	for (int n = 0; n < b->n_instances; n++) {
+		struct instance *i = &b->instances[n];
+		const json_t *targets = json_object_get(all, i->name);
+
+		for (int t = 0; t < i->n_targets; t++) {
+			const json_t *w = json_object_get(targets, i->targets[t].label);
+			struct window *to = &i->targets[t].window;
+
+			if (!json_is_object(w))
+				continue;
+			fields_load(WINDOW_FIELDS, w, to);
+			snprintf(to->why, sizeof(to->why), "%s", text_of(w, "why"));
+			to->judged = false; /* a round of our own is still owed */
+		}
+	}
+}
+
+static void
+slots_load(struct brain *b, const json_t *all)
+{
+	for (int s = 0; s < b->n_slots; s++) {
+		const json_t *o = json_array_get(all, (size_t)s);
+		struct worker *w = &b->slots[s].worker;
+
+		b->slots[s].past_starts = (uint32_t)clip(
+		    json_integer_value(json_object_get(o, "starts")), 0, UINT32_MAX);
+		w->failed_starts = (uint16_t)clip(
+		    json_integer_value(json_object_get(o, "failed_starts")), 0, UINT16_MAX);
+		w->backoff_ms = clip(json_integer_value(json_object_get(o, "backoff_ms")), 0,
+		    b->settings.workers.backoff_max_ms);
+		snprintf(w->why, sizeof(w->why), "%s", text_of(o, "why"));
+	}
+}
+
+static bool
+limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, int n_rungs, struct limit *l)
+{
+	struct mono now = mono_now();
+	int64_t left = json_integer_value(json_object_get(o, "left_us"));
+	int64_t until = json_integer_value(json_object_get(o, "until_us"));
+	json_int_t owner = json_integer_value(json_object_get(o, "owner"));
+	json_int_t sort = json_integer_value(json_object_get(o, "sort"));
+	json_int_t rung = json_integer_value(json_object_get(o, "rung"));
+
+	if (!json_is_object(o) || owner < 0 || owner >= N_LIMIT_OWNERS || sort < LIMIT_CAP ||
+	    sort > LIMIT_PIN || rung < 0 || rung >= n_rungs || left < 0 || until < 0)
+		return false;
+	*l = (struct limit){.set = true,
+	    .owner = (enum limit_owner)owner,
+	    .sort = (enum limit_sort)sort,
+	    .rung = (int8_t)rung};
+	if (until != 0)
+		l->until = same_boot ? (struct mono){until}
+				     : mono_add_us(now, left - wall_elapsed_us);
+	snprintf(l->who, sizeof(l->who), "%s", text_of(o, "who"));
+	snprintf(l->reason, sizeof(l->reason), "%s", text_of(o, "reason"));
+	return until == 0 || mono_before(now, l->until);
+}
+
+static void
+limits_load(struct brain *b)
+{
+	json_t *all = read_json(b->settings.site.paths.state_dir, "limits.json");
+	bool same_boot = strcmp(text_of(all, "boot_id"), b->boot_id) == 0;
+	int64_t elapsed =
+	    wall_now_us() - json_integer_value(json_object_get(all, "saved_wall_us"));
+
+	for (int l = 0; all != NULL && l < MAX_LANES; l++) {
+		const json_t *list, *o;
+		size_t i;
+		struct limit limit;
+
+		if (!b->lanes[l].exists)
+			continue;
+		list = json_object_get(json_object_get(all, "lanes"), b->lanes[l].name);
+		json_array_foreach(list, i, o) if (limit_load(o, same_boot, elapsed < 0 ? 0 : elapsed,
+						       b->settings.site.n_rungs, &limit))
+		    limits_put(b->lanes[l].limits, MAX_LIMITS, &limit);
+	}
+	json_decref(all);
+}
+
+static void
+boot_id_read(struct brain *b)
+{
+	struct err err;
+	char *text = file_read("/proc/sys/kernel/random/boot_id", 64, NULL, &err);
+
+	if (text != NULL)
+		snprintf(b->boot_id, sizeof(b->boot_id), "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+}
+
+void
+state_load(struct brain *b)
+{
+	json_t *all;
+	int64_t age_us;
+
+	boot_id_read(b);
+	limits_load(b);
+	all = read_json(b->settings.site.paths.run_dir, "brain.state");
+	if (all == NULL || *b->boot_id == '\0' || strcmp(text_of(all, "boot_id"), b->boot_id) != 0) {
+		json_decref(all);
+		return;
+	}
+	age_us = b->started.us - json_integer_value(json_object_get(all, "saved_us"));
+	b->lease_fresh = age_us >= 0 && age_us < LEASE_FRESH_MS * 1000;
+	fields_load(COUNTER_FIELDS, json_object_get(all, "counters"), &b->counters);
+	if (b->lease_fresh) {
+		windows_load(b, json_object_get(all, "windows"));
+		slots_load(b, json_object_get(all, "slots"));
+	}
+	for (int l = 0; l < MAX_LANES; l++) {
+		struct lane *lane = &b->lanes[l];
+		const json_t *o = json_object_get(json_object_get(all, "lanes"), lane->name);
+
+		if (!lane->exists || !json_is_object(o))
+			continue;
+		lane->has_saved = true;
+		lane->saved = (struct ladder){.phase = LADDER_RUN, .proven = -1};
+		fields_load(LADDER_FIELDS, o, &lane->saved);
+	}
+	json_decref(all);
+}

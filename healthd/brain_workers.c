@@ -1,0 +1,537 @@
+/*
+ * brain_workers: the shell around supervise, roster and rolling: probes of each worker's private
+ * port go in, orders to the keeper come out. Also the brain's end of the bond, and its lease.
+ *
+ * A slot's probe lives as long as its process: it is made when the keeper says STARTED and freed at
+ * EXITED, so an answer never belongs to an earlier worker.
+ */
+#include "healthd/brain.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib/event.h"
+
+#define START_PROBE_MS 20 /* a starting worker is asked so often, until it answers */
+
+static void workers_settle(struct brain *b);
+
+static struct rolling_conf
+rolling_conf_of(const struct brain *b)
+{
+	return (struct rolling_conf){
+	    .count = (int)b->settings.workers.count,
+	    .spare = (int)b->settings.workers.spare,
+	    .min_ready = (int)b->settings.workers.min_ready,
+	    .start_timeout_ms = b->settings.workers.start_timeout_ms,
+	    .stop_timeout_ms = b->settings.workers.stop_timeout_ms,
+	};
+}
+
+uint64_t
+workers_ready_bits(const struct brain *b)
+{
+	uint64_t bits = 0;
+
+	for (int s = 0; s < b->n_slots; s++)
+		if (b->slots[s].worker.state == WORKER_READY)
+			bits |= UINT64_C(1) << s;
+	return bits;
+}
+
+int
+workers_ready(const struct brain *b)
+{
+	return __builtin_popcountll(workers_ready_bits(b));
+}
+
+/* --- talking to the keeper -------------------------------------------------------------------- */
+
+static void
+tell_keeper(struct brain *b, const struct bond_message *m)
+{
+	if (bond_send(b->bond, m) == 1)
+		return;
+	/* The socket takes hundreds of messages: a keeper that reads none of them is no keeper. */
+	event_say(EVENT_ALARM, "bond", "the keeper does not take messages; this brain ends");
+	ev_break(b->loop, EVBREAK_ALL);
+}
+
+static void
+status_text(const struct brain *b, char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		const struct lane *lane = &b->lanes[l];
+
+		if (!lane->exists || n >= size)
+			continue;
+		n += (size_t)snprintf(text + n, size - n, "%s %s%s, ", lane->name,
+		    lane_rung_name(b, lane->ladder.rung),
+		    lane->ladder.proven == lane->ladder.rung ? "" : " (unproven)");
+	}
+	if (n < size)
+		snprintf(text + n, size - n, "%d of %d workers ready%s", workers_ready(b),
+		    (int)b->settings.workers.count,
+		    b->settings.mode == MODE_OBSERVE ? "; observing" : "");
+}
+
+void
+lease_renew(struct brain *b)
+{
+	struct bond_message m = {.type = BOND_LEASE, .ready = workers_ready_bits(b)};
+
+	status_text(b, m.text, sizeof(m.text));
+	tell_keeper(b, &m);
+}
+
+/* --- one slot --------------------------------------------------------------------------------- */
+
+static void slot_event(struct brain *b, struct slot *s, const struct worker_event *ev);
+
+static void
+on_worker_probe(void *arg, const struct sample *sample)
+{
+	struct slot *s = arg;
+	struct worker_event ev = {
+	    .type = WORKER_EV_PROBE, .outcome = sample->outcome, .sent = sample->sent};
+
+	s->last = *sample;
+	slot_event(s->brain, s, &ev);
+}
+
+static void
+slot_probe_start(struct brain *b, struct slot *s)
+{
+	const struct dns_question q = {
+	    .qname = b->settings.workers.probe_qname,
+	    .qtype = b->settings.workers.probe_qtype,
+	    .qclass = b->settings.workers.probe_qclass,
+	    .nsid = true,
+	};
+	struct probe_timing t = {
+	    .interval_ms = b->settings.workers.probe_interval_ms,
+	    .timeout_ms = b->settings.workers.probe_timeout_ms,
+	};
+	struct addr address;
+	struct err err;
+
+	if (s->worker.state == WORKER_STARTING && t.interval_ms > START_PROBE_MS)
+		t.interval_ms = START_PROBE_MS;
+	if (!addr_parse(b->settings.workers.probe_address, &address))
+		return;
+	s->probe = probe_dns(b->loop, &t, &q, &address,
+	    (uint16_t)(b->settings.workers.probe_port + s->index), TRANSPORT_UDP, NULL,
+	    on_worker_probe, s, &err);
+	if (s->probe == NULL)
+		event_say(EVENT_ALARM, "worker", "worker %d cannot be probed: %s", s->index, err.text);
+}
+
+static void
+slot_probe_follow(struct brain *b, struct slot *s, enum worker_state before)
+{
+	const struct worker *w = &s->worker;
+
+	if (w->pid == 0 && s->probe != NULL) {
+		/* Freed from its own callback at times: the probe allows that. */
+		probe_free(s->probe);
+		s->probe = NULL;
+	} else if (w->pid != 0 && s->probe == NULL) {
+		slot_probe_start(b, s);
+	}
+	if (s->probe != NULL && before == WORKER_STARTING && w->state != WORKER_STARTING)
+		probe_pace(s->probe, b->settings.workers.probe_interval_ms);
+}
+
+static void
+slot_order(struct brain *b, struct slot *s, enum worker_action action)
+{
+	struct bond_message m = {.slot = s->index};
+
+	if (action == WORKER_DO_NOTHING)
+		return;
+	m.type = action == WORKER_DO_START ? BOND_START : BOND_STOP;
+	m.status = action == WORKER_DO_TERM ? SIGTERM : SIGKILL;
+	if (action == WORKER_DO_KILL && s->worker.killed_hung)
+		b->counters.worker_hangs++;
+	tell_keeper(b, &m);
+}
+
+static void
+say_worker(const struct slot *s, enum worker_state from)
+{
+	const struct worker *w = &s->worker;
+	struct event e;
+	bool bad = w->state == WORKER_UNREADY || w->state == WORKER_WAITING ||
+		   w->state == WORKER_QUARANTINED;
+
+	event_begin(&e, w->state == WORKER_QUARANTINED ? EVENT_ALARM : bad ? EVENT_WARN : EVENT_NOTICE,
+	    "worker");
+	event_int(&e, "slot", s->index);
+	event_str(&e, "from", worker_state_name(from));
+	event_str(&e, "to", worker_state_name(w->state));
+	if (w->pid != 0)
+		event_int(&e, "pid", w->pid);
+	if (w->state == WORKER_READY && mono_is_set(w->started_at))
+		event_fmt(&e, "start_ms", "%.1f",
+		    (double)mono_diff_us(w->ready_at, w->started_at) / 1000);
+	if (bad && *w->why != '\0')
+		event_str(&e, "because", w->why);
+	if (w->failed_starts > 0)
+		event_int(&e, "failed_starts", w->failed_starts);
+	event_send(&e);
+}
+
+static void
+slot_event(struct brain *b, struct slot *s, const struct worker_event *ev)
+{
+	struct supervise_conf conf = supervise_conf_of(&b->settings);
+	enum worker_state before = s->worker.state;
+	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
+
+	s->worker = out.state;
+	slot_order(b, s, out.action);
+	slot_probe_follow(b, s, before);
+	if (out.changed) {
+		say_worker(s, before);
+		checks_slot_changed(b, s->index);
+	}
+	if (out.changed || ev->type == WORKER_EV_EXITED)
+		workers_settle(b);
+	if ((before == WORKER_READY) != (s->worker.state == WORKER_READY))
+		lease_renew(b);
+}
+
+/* --- all slots -------------------------------------------------------------------------------- */
+
+static void
+feed_roster(struct brain *b)
+{
+	const struct roster *r = &b->roster;
+	struct instance *i;
+	char why[64];
+	struct mono now = mono_now();
+
+	if (b->roster_instance < 0)
+		return;
+	i = &b->instances[b->roster_instance];
+	if (r->ready > 0) {
+		int wanted = r->wanted > 0 ? r->wanted : 1;
+		int value = 100 * r->ready / wanted;
+
+		checks_feed(b, i, 0, OUTCOME_OK, value > 100 ? 100 : value, "");
+	} else if (roster_failed(r, b->settings.workers.none_ready_ms,
+		       b->settings.workers.failed_starts, now)) {
+		snprintf(why, sizeof(why), "none ready for %lld ms, %d failed starts",
+		    (long long)mono_diff_ms(now, r->none_since), r->failed_starts);
+		checks_feed(b, i, 0, OUTCOME_WRONG, 0, why);
+	} else {
+		checks_feed(b, i, 0, OUTCOME_UNKNOWN, 0, "none ready yet");
+	}
+}
+
+static void
+on_roster_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	feed_roster(w->data);
+}
+
+static void
+roster_follow(struct brain *b)
+{
+	struct worker all[MAX_WORKERS];
+	struct mono now = mono_now(), due;
+
+	for (int s = 0; s < b->n_slots; s++)
+		all[s] = b->slots[s].worker;
+	b->roster = roster_step(b->roster, all, b->n_slots, now);
+	if (b->roster.ready > 0 && !mono_is_set(b->warm_since))
+		b->warm_since = now;
+	feed_roster(b);
+	ev_timer_stop(b->loop, &b->roster_timer);
+	due = roster_deadline(&b->roster, b->settings.workers.none_ready_ms);
+	if (mono_is_set(due) && mono_before(now, due)) {
+		ev_timer_set(&b->roster_timer, (double)(mono_diff_us(due, now) + 1000) / 1e6, 0);
+		ev_timer_start(b->loop, &b->roster_timer);
+	}
+}
+
+static void
+say_rolling(const struct brain *b)
+{
+	const struct rolling *r = &b->rolling;
+	struct event e;
+
+	event_begin(&e, r->stage == ROLLING_ABORTED ? EVENT_ALARM : EVENT_NOTICE,
+	    r->stage == ROLLING_DONE      ? "upgrade_done"
+	    : r->stage == ROLLING_ABORTED ? "upgrade_failed"
+					  : "upgrade");
+	if (rolling_active(r)) {
+		event_int(&e, "slot", r->slot);
+		event_str(&e, "stage", rolling_stage_name(r->stage));
+	}
+	event_int(&e, "replaced", r->done);
+	if (r->stage == ROLLING_ABORTED)
+		event_str(&e, "because", r->why);
+	event_send(&e);
+}
+
+static void
+rolling_apply(struct brain *b, struct rolling_out out)
+{
+	struct worker_event ev = {.type = WORKER_EV_WANT};
+
+	b->rolling = out.state;
+	if (out.changed)
+		say_rolling(b);
+	if (out.action == ROLLING_DO_NOTHING)
+		return;
+	if (out.action == ROLLING_DO_UNWANT)
+		ev.type = WORKER_EV_UNWANT;
+	slot_event(b, &b->slots[out.slot], &ev);
+}
+
+static void
+rolling_follow(struct brain *b)
+{
+	struct rolling_conf conf = rolling_conf_of(b);
+	struct worker all[MAX_WORKERS];
+	struct rolling_out out;
+
+	/* Each action changes a slot and so comes here again by workers_settle(); bounded by stages. */
+	if (!rolling_active(&b->rolling))
+		return;
+	for (int s = 0; s < b->n_slots; s++)
+		all[s] = b->slots[s].worker;
+	out = rolling_step(&conf, b->rolling, all, mono_now());
+	rolling_apply(b, out);
+}
+
+/* The next time-driven step of any slot or of the rolling restart. */
+static void
+workers_arm(struct brain *b)
+{
+	struct mono due = MONO_FOREVER, now = mono_now();
+	double wait;
+
+	for (int s = 0; s < b->n_slots; s++)
+		if (mono_is_set(b->slots[s].worker.due))
+			due = mono_min(due, b->slots[s].worker.due);
+	if (rolling_active(&b->rolling) && mono_is_set(b->rolling.due))
+		due = mono_min(due, b->rolling.due);
+	ev_timer_stop(b->loop, &b->slots_timer);
+	if (due.us == INT64_MAX)
+		return;
+	wait = (double)mono_diff_us(due, now) / 1e6;
+	ev_timer_set(&b->slots_timer, wait < 0.001 ? 0.001 : wait, 0);
+	ev_timer_start(b->loop, &b->slots_timer);
+}
+
+static void
+workers_settle(struct brain *b)
+{
+	roster_follow(b);
+	rolling_follow(b);
+	workers_arm(b);
+	lanes_touch(b, lanes_all(b));
+}
+
+static void
+on_slots_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct brain *b = w->data;
+	struct worker_event ev = {.type = WORKER_EV_TICK};
+	struct mono now = mono_now();
+
+	(void)loop;
+	(void)revents;
+	for (int s = 0; s < b->n_slots; s++)
+		if (mono_is_set(b->slots[s].worker.due) &&
+		    !mono_before(now, b->slots[s].worker.due))
+			slot_event(b, &b->slots[s], &ev);
+	rolling_follow(b);
+	workers_arm(b);
+}
+
+void
+workers_second(struct brain *b)
+{
+	feed_roster(b);
+	workers_arm(b);
+}
+
+/* Slots that run are adopted, the others are wanted. */
+static void
+workers_start(struct brain *b)
+{
+	struct worker_event want = {.type = WORKER_EV_WANT};
+
+	b->roster_known = true;
+	for (int s = 0; s < b->n_slots; s++) {
+		if (b->slots[s].worker.pid != 0)
+			slot_probe_start(b, &b->slots[s]);
+		else if (s < b->settings.workers.count)
+			slot_event(b, &b->slots[s], &want);
+	}
+	workers_settle(b);
+}
+
+static void
+slot_adopt(struct brain *b, const struct bond_message *m)
+{
+	struct slot *s = &b->slots[m->slot];
+	struct worker kept = s->worker;
+	struct mono started = {m->at_us}, now = mono_now();
+
+	s->worker = m->ready != 0 ? worker_adopt_ready(m->pid, started, now)
+				  : worker_adopt(m->pid, started, now);
+	s->worker.failed_starts = kept.failed_starts;
+	s->worker.backoff_ms = kept.backoff_ms;
+	snprintf(s->worker.why, sizeof(s->worker.why), "%s", kept.why);
+}
+
+static void
+on_roster(struct brain *b, const struct bond_message *m)
+{
+	if (m->slot < 0)
+		workers_start(b);
+	else if (m->slot < b->n_slots)
+		slot_adopt(b, m);
+}
+
+static void
+on_keeper_slot(struct brain *b, const struct bond_message *m)
+{
+	struct worker_event ev = {.pid = m->pid, .status = m->status};
+
+	if (m->slot < 0 || m->slot >= b->n_slots)
+		return;
+	ev.type = m->type == BOND_STARTED  ? WORKER_EV_STARTED
+		  : m->type == BOND_FAILED ? WORKER_EV_START_FAILED
+					   : WORKER_EV_EXITED;
+	if (ev.type == WORKER_EV_EXITED)
+		b->counters.worker_exits++;
+	slot_event(b, &b->slots[m->slot], &ev);
+}
+
+static void
+on_keeper_message(struct brain *b, const struct bond_message *m)
+{
+	switch (m->type) {
+	case BOND_ROSTER:
+		on_roster(b, m);
+		break;
+	case BOND_STARTED:
+	case BOND_FAILED:
+	case BOND_EXITED:
+		on_keeper_slot(b, m);
+		break;
+	case BOND_SHUTDOWN:
+		brain_shutdown(b);
+		break;
+	case BOND_YIELD:
+		event_say(EVENT_NOTICE, "yield", "a successor takes over");
+		b->yielding = true;
+		ev_break(b->loop, EVBREAK_ALL);
+		break;
+	case BOND_NOTE:
+		snprintf(b->note, sizeof(b->note), "%.255s", m->text);
+		if (*b->note != '\0')
+			event_say(EVENT_ALARM, "config", "%s", b->note);
+		break;
+	default:
+		event_say(EVENT_WARN, "bond", "the keeper says %u, which means nothing here",
+		    m->type);
+	}
+}
+
+static void
+on_bond(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct brain *b = w->data;
+	struct bond_message m;
+	int rc;
+
+	(void)revents;
+	while ((rc = bond_receive(b->bond, &m)) == 1)
+		on_keeper_message(b, &m);
+	if (rc < 0) {
+		event_say(EVENT_ALARM, "bond", "the keeper is gone; this brain ends");
+		ev_break(loop, EVBREAK_ALL);
+	}
+}
+
+static void
+on_lease(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	lease_renew(w->data);
+}
+
+void
+bond_open(struct brain *b)
+{
+	struct bond_message hello = {.type = BOND_HELLO, .version = BOND_VERSION};
+	double every = (double)b->settings.keeper.lease_ms / 1000 / 5;
+
+	ev_io_init(&b->bond_io, on_bond, b->bond, EV_READ);
+	b->bond_io.data = b;
+	ev_io_start(b->loop, &b->bond_io);
+	tell_keeper(b, &hello);
+	lease_renew(b);
+	ev_timer_init(&b->lease_timer, on_lease, every, every);
+	b->lease_timer.data = b;
+	ev_timer_start(b->loop, &b->lease_timer);
+}
+
+int
+workers_upgrade(struct brain *b, struct err *err)
+{
+	struct rolling_conf conf = rolling_conf_of(b);
+	struct worker all[MAX_WORKERS];
+	struct rolling_out out;
+
+	if (b->n_slots == 0)
+		return err_set(err, "no workers are supervised here (workers.count = 0)");
+	if (rolling_active(&b->rolling))
+		return err_set(err, "an upgrade is under way (worker %d, %s)", b->rolling.slot,
+		    rolling_stage_name(b->rolling.stage));
+	for (int s = 0; s < b->n_slots; s++)
+		all[s] = b->slots[s].worker;
+	out = rolling_begin(&conf, all, mono_now());
+	if (!rolling_active(&out.state))
+		return err_set(err, "%s", out.state.why);
+	rolling_apply(b, out);
+	workers_settle(b);
+	return 0;
+}
+
+void
+workers_init(struct brain *b)
+{
+	b->n_slots = b->settings.workers.count == 0
+			 ? 0
+			 : (int)(b->settings.workers.count + b->settings.workers.spare);
+	b->slots = arena_get(b->arena, sizeof(*b->slots) * (size_t)(b->n_slots + 1));
+	for (int s = 0; s < b->n_slots; s++)
+		b->slots[s] = (struct slot){
+		    .brain = b, .index = s, .worker = worker_init(b->started)};
+	ev_timer_init(&b->slots_timer, on_slots_timer, 0, 0);
+	ev_timer_init(&b->roster_timer, on_roster_timer, 0, 0);
+	b->slots_timer.data = b->roster_timer.data = b;
+}
+
+void
+workers_fini(struct brain *b)
+{
+	for (int s = 0; s < b->n_slots; s++)
+		if (b->slots[s].probe != NULL)
+			probe_free(b->slots[s].probe);
+}
