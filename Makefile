@@ -41,39 +41,49 @@ FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*
 all: $(BINS)
 	@ln -sfn $(VARIANT)/bin build/bin
 
+# Quiet by default; V=1 shows the commands.
+Q := $(if $(V),,@)
+
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(A_LIB): $(LIB_O)
 $(A_BGPCTL): $(BGPCTL_O)
 $(A_HEALTHD): $(HEALTHD_O)
 %.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(B)/bin/healthd: $(B)/healthd/main.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 $(B)/bin/healthd-brain: $(B)/healthd/brain_main.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 $(B)/bin/bgpctl: $(call objs,$(CLI_C)) $(A_BGPCTL) $(A_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BGPCTL)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BGPCTL)
 
 $(B)/tests/unit/% $(B)/tests/model/%: $(B)/tests/unit/%.o
 $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
 $(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
 
 $(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all check clean tools
+.PHONY: all check clean tools install
 .SECONDARY:
 
 # What the integration tests drive.
@@ -83,6 +93,29 @@ tools: $(TOOLS)
 check: all $(UNIT) $(MODEL)
 	@tests/house/run
 	@tests/check $(UNIT) $(MODEL)
+
+# Where things go. An /etc/anypop/healthd.conf that is there is never overwritten.
+SBIN    := $(DESTDIR)$(PREFIX)/sbin
+LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/anypop
+DATA    := $(DESTDIR)$(PREFIX)/share/doc/anypop
+MAN     := $(DESTDIR)$(PREFIX)/share/man
+
+install: all
+	install -D -m 755 $(B)/bin/healthd $(SBIN)/healthd
+	install -D -m 755 $(B)/bin/bgpctl $(SBIN)/bgpctl
+	install -D -m 755 $(B)/bin/healthd-brain $(LIBEXEC)/healthd-brain
+	install -D -m 644 etc/healthd.conf $(DATA)/examples/healthd.conf
+	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \
+		install -D -m 640 etc/healthd.conf $(DESTDIR)$(SYSCONF)/anypop/healthd.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/sbin/,$(PREFIX)/sbin/,g' systemd/healthd.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/healthd.service
+	install -D -m 644 systemd/anypop.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/anypop.conf
+	install -D -m 644 systemd/anypop.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/anypop.conf
+	for page in docs/man/*.[58]; do \
+		install -D -m 644 $$page $(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
+	install -m 644 README.md NEWS.md LICENSE docs/*.md $(DATA)/
+	@[ -n "$(DESTDIR)" ] || { systemd-sysusers && systemd-tmpfiles --create anypop.conf; }
 
 clean:
 	rm -rf build
