@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "healthd/history.h"
 #include "lib/event.h"
@@ -324,6 +325,9 @@ verb_reload(const struct request *r, struct err *err)
 
 	if (args_known(r, "", err) < 0)
 		return NULL;
+	/* The keeper, which is root, judges it in any case; here only to answer at once. */
+	if (access(r->brain->config_path, R_OK) < 0)
+		return successor(r);
 	arena = arena_new();
 	rc = settings_read(r->brain->config_path, &trial, arena, err);
 	arena_free(arena);

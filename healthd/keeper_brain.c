@@ -215,10 +215,10 @@ static void
 brain_start(struct keeper *k)
 {
 	struct brain *b = &k->brain;
-	const char *argv[] = {k->brain_exe, "-c", k->active};
+	const char *argv[] = {k->brain_exe, "-c", k->active, "-o", k->path};
 	struct spawn s = {
 		.argv = argv,
-		.n_argv = 3,
+		.n_argv = 5,
 		.index = -1,
 		.identity = &k->brain_identity,
 		.net_admin = true,
