@@ -357,6 +357,9 @@ add_dns_servers(struct brain *b, const struct check_conf *c, struct err *err)
 static int
 add_upstream(struct brain *b, const struct check_conf *c, struct err *err)
 {
+	static const char *const root[] = {"."};
+	const char *const *qnames = c->n_qnames > 0 ? c->qnames : root;
+	int n_qnames = c->n_qnames > 0 ? c->n_qnames : 1;
 	struct instance *i = instance_add(b, c, "", conf_lanes(b, c), c->n_servers, err);
 	struct probe_timing timing = timing_of(c);
 
@@ -367,7 +370,7 @@ add_upstream(struct brain *b, const struct check_conf *c, struct err *err)
 
 		ENSURE(check_conf_server(c->servers[n], &address, &port));
 		snprintf(t->label, sizeof(t->label), "%s", c->servers[n]);
-		t->probe = probe_upstream(b->loop, &timing, c->qnames, c->n_qnames, c->qtype,
+		t->probe = probe_upstream(b->loop, &timing, qnames, n_qnames, c->qtype,
 		    c->recursion, &address, port, source_for(b, &address), on_probe, t, err);
 		if (t->probe == NULL)
 			return err_wrap(err, "%s:%d: checks.%s", b->config_path, c->line, c->name);
