@@ -166,7 +166,9 @@ say_worker(const struct slot *s, enum worker_state from)
 {
 	const struct worker *w = &s->worker;
 	struct event e;
-	bool bad = w->state == WORKER_UNREADY || w->state == WORKER_WAITING ||
+	bool again = w->state == WORKER_STARTING &&
+		     (from == WORKER_READY || from == WORKER_UNREADY);
+	bool bad = again || w->state == WORKER_UNREADY || w->state == WORKER_WAITING ||
 		   w->state == WORKER_QUARANTINED;
 
 	event_begin(&e, w->state == WORKER_QUARANTINED ? EVENT_ALARM : bad ? EVENT_WARN : EVENT_NOTICE,

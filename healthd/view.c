@@ -363,13 +363,15 @@ view_target(const struct target *t, struct mono now)
 }
 
 int
-view_targets_ok(const struct instance *i, const char **why)
+view_targets_ok(const struct instance *i, int *judged, const char **why)
 {
 	int ok = 0;
 
 	*why = "";
+	*judged = 0;
 	for (int t = 0; t < i->n_targets; t++) {
 		ok += i->targets[t].window.verdict == VERDICT_OK;
+		*judged += i->targets[t].window.verdict != VERDICT_IDLE;
 		if (i->targets[t].window.verdict == VERDICT_FAIL && **why == '\0')
 			*why = i->targets[t].window.why;
 	}
@@ -392,7 +394,7 @@ view_check(const struct brain *b, const struct instance *i, struct mono now)
 {
 	json_t *targets = json_array(), *o;
 	const char *why;
-	int ok = view_targets_ok(i, &why);
+	int judged, ok = view_targets_ok(i, &judged, &why);
 	bool one = __builtin_popcount(i->lanes) == 1;
 	int lane = one ? __builtin_ctz(i->lanes) : 0;
 

@@ -24,7 +24,8 @@ why_checks(const struct brain *b, const struct lane *lane, struct mono now)
 	for (int n = 0; n < b->n_instances; n++) {
 		const struct instance *i = &b->instances[n];
 		const char *why;
-		int ok = view_targets_ok(i, &why);
+		int judged, ok = view_targets_ok(i, &judged, &why);
+		int k = i->tally_conf.k < judged ? i->tally_conf.k : judged;
 
 		if (!(lane->facts & UINT64_C(1) << n))
 			continue;
@@ -35,7 +36,7 @@ why_checks(const struct brain *b, const struct lane *lane, struct mono now)
 			(int)i->conf->weight, "verdict", verdict_name(i->fact.verdict), "value",
 			(int)i->fact.value, "counts", (int)(i->fact.verdict != VERDICT_IDLE),
 			"since_s", view_since(view_instance_since(i), now), "why", why, "targets_ok",
-			ok, "targets", i->n_targets, "k", (int)i->tally_conf.k));
+			ok, "targets", judged, "k", k));
 	}
 	return all;
 }
