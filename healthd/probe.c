@@ -99,6 +99,20 @@ probe_end(struct probe *p, enum outcome outcome, int value, bool rtt, const char
 	p->done(p->arg, &s);
 }
 
+const char *
+probe_strerror(int error, char buf[static PROBE_ERROR])
+{
+	const char *known = strerrordesc_np(error);
+
+	if (known == NULL)
+		snprintf(buf, PROBE_ERROR, "error %d", error);
+	else
+		snprintf(buf, PROBE_ERROR, "%s", known);
+	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a' && buf[1] <= 'z')
+		buf[0] = (char)(buf[0] + ('a' - 'A'));
+	return buf;
+}
+
 static void
 ask(struct probe *p, struct mono now)
 {

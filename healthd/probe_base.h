@@ -53,6 +53,10 @@ void probe_init(struct probe *p, const struct probe_kind *kind, struct ev_loop *
 void probe_end(struct probe *p, enum outcome outcome, int value, bool rtt, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* What an errno means, as part of a sentence. */
+#define PROBE_ERROR 64
+const char *probe_strerror(int error, char buf[static PROBE_ERROR]);
+
 uint64_t probe_random(struct probe *p);
 
 /* The common part of probe_dns() and probe_upstream(). */

@@ -96,14 +96,10 @@ outcome_of(int error)
 static void
 end_errno(struct dns_probe *d, enum outcome outcome, int error)
 {
-	const char *known = strerrordesc_np(error);
-	char text[64];
+	char text[PROBE_ERROR];
 
 	socket_close(d);
-	snprintf(text, sizeof(text), "%s", known != NULL ? known : "unknown error");
-	if (text[0] >= 'A' && text[0] <= 'Z')
-		text[0] = (char)(text[0] - 'A' + 'a');
-	probe_end(&d->base, outcome, 0, false, "%s", text);
+	probe_end(&d->base, outcome, 0, false, "%s", probe_strerror(error, text));
 }
 
 /* A socket of the type, bound if there is a source, and connecting. 0 or an errno in *error with the
