@@ -94,7 +94,7 @@ check_workers(const struct settings *s, struct err *err)
 	if (s->workers.min_ready > s->workers.count)
 		return SAY(s, &s->workers, "min_ready", -1, err, "%lld is above count = %lld; so many are "
 		    "never there", (long long)s->workers.min_ready, (long long)s->workers.count);
-	if (check_worker_times(s, err) < 0)
+	if (check_worker_times(s, err) < 0 || settings_check_worker_question(s, err) < 0)
 		return -1;
 	return check_worker_ports(s, err);
 }

@@ -171,7 +171,7 @@ check_dns(const struct settings *s, const struct check_conf *c, struct err *err)
 		    "use \"anycast\", or let healthd run the workers");
 	if (c->qname == NULL)
 		return SAY(s, c, "qname", -1, err, "is missing; write the name to ask for");
-	return check_servers(s, c, err);
+	return check_servers(s, c, err) < 0 ? -1 : settings_check_question(s, c, err);
 }
 
 static int
@@ -204,7 +204,7 @@ check_kind(const struct settings *s, const struct check_conf *c, struct err *err
 	case KIND_DNS:
 		return check_dns(s, c, err);
 	case KIND_UPSTREAM:
-		return check_servers(s, c, err);
+		return check_servers(s, c, err) < 0 ? -1 : settings_check_question(s, c, err);
 	case KIND_RESOURCE:
 		return check_resource(s, c, err);
 	case KIND_WORKERS:

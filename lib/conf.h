@@ -56,6 +56,7 @@ struct conf_key {
 	const char *help; /* one phrase; the unit is in the key's name */
 };
 
+/* A group that is its struct's first member has its address, so the two may not share a key's name. */
 #define CONF_NO_LINE ((size_t)-1)
 
 /* Default of a CONF_INT whose owner computes it from other keys: an absent key leaves CONF_AUTO in

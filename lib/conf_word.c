@@ -45,7 +45,7 @@ edits(const char *a, const char *b)
 const char *
 conf_nearest(const char *word, const char *const *names)
 {
-	int best = 2 + (int)strlen(word) / 4; /* so many edits and it is another word */
+	int best = 3 + (int)strlen(word) / 4; /* so many edits and it is another word */
 	const char *nearest = NULL;
 	int i;
 
