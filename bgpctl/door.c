@@ -89,7 +89,7 @@ look_at_proof(const struct door *d, const struct door_view *v)
 {
 	struct proof p = {.attributes = true};
 
-	p.fresh = v->bird_answers && !mono_before(v->bird_at, d->ordered_at);
+	p.fresh = v->bird_answers && mono_before(d->ordered_at, v->bird_at);
 	if (!v->bird_answers)
 		return p;
 	for (int i = 0; i < v->n_sessions; i++)
