@@ -112,7 +112,7 @@ install: all
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/healthd.service
 	install -D -m 644 systemd/anypop.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/anypop.conf
 	install -D -m 644 systemd/anypop.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/anypop.conf
-	for page in docs/man/*.[58]; do \
+	for page in $(wildcard docs/man/*.[58]); do \
 		install -D -m 644 $$page $(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
 	install -m 644 README.md NEWS.md LICENSE docs/*.md $(DATA)/
 	@[ -n "$(DESTDIR)" ] || { systemd-sysusers && systemd-tmpfiles --create anypop.conf; }
