@@ -625,6 +625,7 @@ def main():
         if why:
             failed += 1
             print('# ' + why.replace('\n', '\n# '), flush=True)
+    print(f'{len(tests) - failed} passed, {failed} failed')
     return 1 if failed else 0
 
 
