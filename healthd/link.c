@@ -26,7 +26,7 @@
 #include "lib/ensure.h"
 
 #define RESYNC_S 10.0
-#define EVENT_BUFFER (1 << 20)
+#define EVENT_BUFFER (1 << 18) /* octets; more than fits is not lost, only read anew */
 #define DUMP_TRIES 3 /* a dump that was interrupted by a change is made again */
 
 struct watched_link {
