@@ -271,8 +271,14 @@ spawn(const struct spawn *s, pid_t *pid)
 	if (s->n_argv < 1 || s->n_argv > MAX_SPAWN_ARGS)
 		return E2BIG;
 	for (int i = 0; i < s->n_argv; i++) {
-		if (!spawn_expand(s->argv[i], s->index, text + at, sizeof(text) - at))
+		bool fits = s->index >= 0 ?
+		    spawn_expand(s->argv[i], s->index, text + at, sizeof(text) - at) :
+		    strlen(s->argv[i]) < sizeof(text) - at;
+
+		if (!fits)
 			return E2BIG;
+		if (s->index < 0)
+			strcpy(text + at, s->argv[i]);
 		argv[i] = text + at;
 		at += strlen(text + at) + 1;
 	}

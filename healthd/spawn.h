@@ -33,9 +33,9 @@ int identity_find(const char *user, struct identity *out, struct err *err);
 void identity_join(struct identity *id, gid_t gid);
 
 struct spawn {
-	const char *const *argv; /* n of them; "%i" becomes the number `index`, "%%" a percent sign */
+	const char *const *argv;
 	int n_argv;
-	int index;
+	int index; /* "%i" in arguments becomes this number, "%%" a percent sign; -1: left alone */
 	const struct identity *identity; /* borrowed */
 	bool net_admin;	   /* keeps CAP_NET_ADMIN (ambient) over the change of user */
 	int pass_fd;	   /* becomes descriptor 3 of the child; -1: none */

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """lab/init's promises, with a small service, and with healthd under the unit that is installed.
 
-usage: init_test.py BINDIR     (root; makes its own mount and network namespaces)
+usage: init_test.py     (root; makes its own mount and network namespaces; BIN=build/bin)
 """
 import ctypes
 import json
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from keeper_test import CONF, HERE, Brain, Failed, alive, children, eventually, expect
+from keeper_test import BINDIR, CONF, HERE, Brain, Failed, alive, children, eventually, expect
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 INIT = ROOT + "/lab/init"
@@ -115,9 +115,9 @@ def small_service(where):
         i.process.kill()
 
 
-def fake_install(where, bindir):
+def fake_install(where):
     os.mkdir(where + "/bin")
-    shutil.copy(bindir + "/healthd", where + "/bin/healthd")
+    shutil.copy(BINDIR + "/healthd", where + "/bin/healthd")
     shutil.copy(HERE + "/fake_brain.py", where + "/bin/healthd-brain")
     with open(where + "/bin/bgpctl", "w") as f:
         f.write(f'#!/bin/sh\n[ -e /run/anypop/clean ] && c=clean || c=unclean\n'
@@ -137,8 +137,8 @@ def fake_install(where, bindir):
     return server
 
 
-def healthd_under_its_unit(where, bindir):
-    server = fake_install(where, bindir)
+def healthd_under_its_unit(where):
+    server = fake_install(where)
     i = Init(ROOT + "/systemd/healthd.service", where, "--bin", where + "/bin", "--config",
              where + "/healthd.conf", "--confine")
     try:
@@ -174,20 +174,20 @@ def healthd_under_its_unit(where, bindir):
 
 
 def main():
-    bindir = os.path.abspath(sys.argv[1])
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         sys.exit("init_test.py needs root: it makes namespaces")
     libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None)
-    bad = 0
+    good = bad = 0
     for name, case in (("looks after a small service", small_service),
-                       ("healthd under its unit", lambda w: healthd_under_its_unit(w, bindir))):
+                       ("healthd under its unit", healthd_under_its_unit)):
         for path in ("/run", "/var/lib"):
             subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path], check=True)
         where = tempfile.mkdtemp(prefix="anypop-init-")
         os.chmod(where, 0o755)
         try:
             case(where)
+            good += 1
             print(f"ok   init: {name}", flush=True)
         except (Failed, OSError, subprocess.SubprocessError) as e:
             bad += 1
@@ -198,6 +198,7 @@ def main():
             for path in ("/run", "/var/lib"):
                 subprocess.run(["umount", "-l", path], check=False)
             shutil.rmtree(where, ignore_errors=True)
+    print(f"{good} passed, {bad} failed")
     sys.exit(1 if bad else 0)
 
 

@@ -6,9 +6,11 @@ for tool in systemd-analyze systemd-sysusers systemd-tmpfiles; do
 done
 root=$(mktemp -d) || exit 1
 trap 'rm -rf "$root"' EXIT
-status=0
+passed=0
+failed=0
 say() { # STATUS NAME
-	if [ "$1" -eq 0 ]; then echo "ok   units: $2"; else echo "FAIL units: $2"; status=1; fi
+	if [ "$1" -eq 0 ]; then echo "ok   units: $2"; passed=$((passed + 1))
+	else echo "FAIL units: $2"; failed=$((failed + 1)); fi
 }
 
 # verify wants the commands to be there; whether ours work is what all other tests are about.
@@ -34,4 +36,5 @@ say $? "sysusers makes the user anypop"
 systemd-tmpfiles --root="$root" --create >"$root/log" 2>&1 &&
 	[ "$(stat -c %a "$root/var/lib/anypop")" = 1775 ]
 say $? "tmpfiles makes the directories sticky"
-exit $status
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

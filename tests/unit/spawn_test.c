@@ -53,7 +53,11 @@ shell(const char *script, int pass_fd)
 static void
 arguments_are_expanded(void **state)
 {
+	const char *argv[] = {"sh", "-c", "[ %i%% = '%''i%''%' ]"};
+	struct spawn verbatim = {.argv = argv, .n_argv = 3, .index = -1, .identity = &stay,
+		.oom_score_adj = SPAWN_OOM_KEEP, .search_path = true};
 	char out[16];
+	pid_t pid;
 
 	(void)state;
 	assert_true(spawn_expand("a-%i.conf", 12, out, sizeof(out)));
@@ -66,6 +70,9 @@ arguments_are_expanded(void **state)
 	assert_false(spawn_expand("1234567890123456", 1, out, sizeof(out)));
 	assert_false(spawn_expand("12345678901234%i", 10, out, sizeof(out)));
 	assert_int_equal(shell("exit %i", -1), 7);
+	verbatim.pass_fd = -1;
+	assert_int_equal(spawn(&verbatim, &pid), 0);
+	assert_int_equal(exit_status(pid), 0);
 }
 
 static void
