@@ -163,8 +163,6 @@ mistakes_in_rungs_and_sessions_are_told(void **state)
 	    {"{ name = \"silent\"; enter = 20; leave = 40; }",
 		"{ @name = \"quiet\"; enter = 20; leave = 40; }", "rungs.quiet.name",
 		"end with it"},
-	    {"name = \"backup\"; local_pref = 150; prepend = 1;", "@name = \"silent\";",
-		"rungs.silent.name", "end with it"},
 	    {"name = \"backup\"", "@name = \"Back up\"", "rungs.Back up.name", "a-z, 0-9 and _"},
 	    {"name = \"backup\"", "@name = \"a_very_long_name\"", "rungs.a_very_long_name.name",
 		"1 to 12"},
