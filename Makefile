@@ -91,7 +91,7 @@ tools: $(TOOLS)
 
 # Unprivileged and done in seconds: the house's rules, unit and table tests, the model checks.
 check: all $(UNIT) $(MODEL)
-	@tests/house/run
+	@B=$(B) CC='$(CC)' tests/house/run
 	@tests/check $(UNIT) $(MODEL)
 
 # Where things go. An /etc/anypop/healthd.conf that is there is never overwritten.

@@ -1,11 +1,10 @@
 /*
- * The key tables of the sections about BGP, and what follows from a site without looking further:
- * lanes, and the names of the locks. What the tables cannot check is in site_check.c. A site and
- * everything it points to lives in the arena that it was read into, and does not change.
+ * The key tables of the sections about BGP. What the tables cannot check is in site_check.c, what
+ * follows from a site without looking further in lane.c. A site and everything it points to lives in
+ * the arena that it was read into, and does not change.
  */
 #include "bgpctl/site.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define AT(type, member) offsetof(type, member)
@@ -143,74 +142,4 @@ site_read(const char *path, struct site *out, struct arena *arena, struct err *e
 		return -1;
 	out->places = places;
 	return site_derive(out, path, arena, err);
-}
-
-bool
-lane_exists(const struct site *site, int lane)
-{
-	const struct service *s;
-	int i;
-
-	if (lane < 0 || lane_service(lane) >= site->n_services)
-		return false;
-	s = &site->services[lane_service(lane)];
-	for (i = 0; i < s->n_prefixes; i++) {
-		if (s->prefixes[i].addr.family == lane_family(lane))
-			return true;
-	}
-	return false;
-}
-
-int
-lane_prefixes(const struct site *site, int lane, struct prefix *out)
-{
-	const struct service *s = &site->services[lane_service(lane)];
-	int i, n = 0;
-
-	for (i = 0; i < s->n_prefixes && n < MAX_PREFIXES; i++) {
-		if (s->prefixes[i].addr.family == lane_family(lane))
-			out[n++] = s->prefixes[i];
-	}
-	return n;
-}
-
-int
-lane_addresses(const struct site *site, int lane, struct addr *out)
-{
-	const struct service *s = &site->services[lane_service(lane)];
-	int i, n = 0;
-
-	for (i = 0; i < s->n_addresses && n < MAX_ADDRESSES; i++) {
-		if (s->addresses[i].family == lane_family(lane))
-			out[n++] = s->addresses[i];
-	}
-	return n;
-}
-
-const char *
-lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
-{
-	snprintf(buf, LOCK_NAME, "anypop_%s_%s_%s", site->services[lane_service(lane)].name,
-	    family_name(lane_family(lane)), site->rungs[rung].name);
-	return buf;
-}
-
-const char *
-lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
-{
-	snprintf(buf, LOCK_NAME, "ap%s%s.%d", site->services[lane_service(lane)].name,
-	    lane_family(lane) == FAMILY_V4 ? "4" : "6", rung);
-	return buf;
-}
-
-int
-rung_find(const struct site *site, const char *name)
-{
-	int i;
-
-	for (i = 0; i < site->n_rungs; i++) {
-		if (strcmp(site->rungs[i].name, name) == 0)
-			return i;
-	}
-	return -1;
 }
