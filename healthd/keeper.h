@@ -91,6 +91,7 @@ struct keeper {
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
 	bool hot;		       /* we are a re-exec: what runs is kept */
 	bool killed_workers;	       /* stop: SIGKILL has been sent */
+	bool ended;		       /* stop: all is gone, the loop is left */
 	int exit_status;
 	ev_signal term, intr, hup, chld;
 	ev_timer reflex, watchdog, phase_timer;

@@ -61,6 +61,10 @@ check(const struct keeper *k, struct err *err)
 	if (rc == 0 && strcmp(s.site.paths.run_dir, k->settings.site.paths.run_dir) != 0)
 		rc = err_set(err, "%s: paths.run_dir cannot change while healthd runs; restart it",
 		    k->path);
+	/* Whatever is announced would stay so, with nobody to take it back. */
+	if (rc == 0 && s.mode == MODE_OBSERVE && k->settings.mode == MODE_DRIVE)
+		rc = err_set(err, "%s: mode cannot change from drive to observe while healthd "
+		    "runs; stop it, which withdraws, and start it again", k->path);
 	arena_free(arena);
 	return rc;
 }

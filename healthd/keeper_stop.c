@@ -89,8 +89,9 @@ stop_check(struct keeper *k)
 	char path[KEEPER_PATH];
 	struct err err;
 
-	if (k->phase != KEEPER_STOPPING || slots_running(k) > 0 || k->brain.pid != 0)
+	if (k->phase != KEEPER_STOPPING || k->ended || slots_running(k) > 0 || k->brain.pid != 0)
 		return;
+	k->ended = true;
 	gates_remove(k, NULL);
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CLEAN_FILE);
 	if (file_replace_fast(path, "", 0, 0644, &err) == -1)

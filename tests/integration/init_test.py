@@ -125,7 +125,7 @@ def fake_install(where):
     for name in ("bgpctl", "healthd-brain"):
         os.chmod(f"{where}/bin/{name}", 0o755)
     conf = CONF.format(dir=where, user="nobody", worker_user="daemon", count=2, lease=1000,
-                       dead_man="hold", command='"/bin/sleep", "100%i"')
+                       dead_man="hold", mode="drive", command='"/bin/sleep", "100%i"')
     conf = conf.replace(where + "/run", "/run/anypop").replace(where + "/state", "/var/lib/anypop")
     with open(where + "/healthd.conf", "w") as f:
         f.write(conf)

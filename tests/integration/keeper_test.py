@@ -29,7 +29,7 @@ CONF = """
 node = {{ name = "pop1"; pop = "lab"; }};
 paths = {{ run_dir = "{dir}/run"; state_dir = "{dir}/state"; }};
 user = "{user}";
-mode = "drive";
+mode = "{mode}";
 log_level = "info";
 bird = {{ socket = "{dir}/bird.ctl"; asn = 64500;
           sessions = ( {{ name = "transit"; }} ); }};
@@ -157,7 +157,7 @@ class Keeper:
         os.chmod(self.dir + "/bin/healthd-brain", 0o755)
         self.path = self.dir + "/healthd.conf"
         self.conf = {"dir": self.dir, "user": "", "worker_user": "", "count": 2,
-                     "lease": LEASE_MS, "dead_man": "hold",
+                     "lease": LEASE_MS, "dead_man": "hold", "mode": "drive",
                      "command": '"/bin/sleep", "100%i"'}
         self.conf.update(conf)
         self.write_conf()
@@ -481,6 +481,42 @@ def broken_reload_changes_nothing(make):
     time.sleep(0.3)
     expect(alive(b.pid) and all(alive(p) for p in pids), "everybody untouched")
     expect("nothing has changed" in k.text(), "it to be logged")
+
+
+def drive_does_not_turn_into_observe_while_it_announces(make):
+    k = make().start()
+    b, pids = two_workers(k)
+    k.write_conf(mode="observe")
+    os.kill(k.pid, signal.SIGHUP)
+    expect("drive to observe" in b.bond("note")["text"], "the refusal to say why")
+    expect(alive(b.pid) and all(alive(p) for p in pids), "everybody untouched")
+
+
+def observe_touches_no_gate(make):
+    make_gate(3, True)
+    k = make(mode="observe", dead_man="silent").start()
+    b, pids = two_workers(k)
+    for p in pids + [b.pid]:
+        os.kill(p, signal.SIGKILL)
+    k.brain().hello()
+    time.sleep(LEASE_MS / 1000)
+    os.kill(k.pid, signal.SIGTERM)
+    os.kill(k.pid, signal.SIGTERM)
+    expect(k.wait() == 0, "a clean end")
+    expect(gate_up(3), "the gate untouched from start to end")
+
+
+def workers_that_outlive_a_killed_keeper_are_killed_by_the_next(make):
+    k = make(command='"/usr/bin/setpriv", "--reuid=1", "--clear-groups", "/bin/sleep", "100%i"').start()
+    b, pids = two_workers(k)
+    eventually("their change of user", lambda: all(os.stat(f"/proc/{p}").st_uid == 1 for p in pids))
+    k.process.kill()
+    k.process.wait()
+    eventually("the brain's end", lambda: not alive(b.pid))
+    expect(all(alive(p) for p in pids), "the change of user to have cleared the death signal")
+    k.start()
+    expect(k.brain().hello() == {}, "an empty roster")
+    eventually("their end", lambda: not any(alive(p) for p in pids))
 
 
 def broken_binary_is_not_upgraded_to(make):
