@@ -38,6 +38,16 @@ render_limit(FILE *to, const json_t *limit)
 		fprintf(to, " (%s%s)", who, reason);
 }
 
+/* What fails must catch the eye. */
+const char *
+render_verdict(const json_t *of)
+{
+	const char *verdict = pick_text(of, "verdict", "?");
+
+	return strcmp(verdict, "fail") == 0 ? "FAIL" : strcmp(verdict, "unknown") == 0 ? "UNKNOWN"
+								       : verdict;
+}
+
 void
 render_alarms(FILE *to, const char *indent, const json_t *alarms)
 {

@@ -32,6 +32,7 @@ void render_clean(char *text);
 
 /* Parts that the pages share. */
 void render_limit(FILE *to, const json_t *limit);
+const char *render_verdict(const json_t *of); /* of a check or a target */
 void render_alarms(FILE *to, const char *indent, const json_t *alarms);
 
 #endif

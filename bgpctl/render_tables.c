@@ -14,7 +14,7 @@ print_target(FILE *to, const json_t *t, int width)
 	const char *reason = pick_text(t, "why", "");
 	char text[DURATION_TEXT];
 
-	fprintf(to, "    %-7s  %-*s", pick_text(t, "verdict", "?"), width, pick_text(t, "name", "?"));
+	fprintf(to, "    %-7s  %-*s", render_verdict(t), width, pick_text(t, "name", "?"));
 	if (pick_is_set(t, "rtt_us"))
 		fprintf(to, "  %.2f ms", pick_number(t, "rtt_us", 0) / 1000);
 	fprintf(to, "  %.0f ok in a row", pick_number(t, "oks", 0));
@@ -22,7 +22,7 @@ print_target(FILE *to, const json_t *t, int width)
 		fprintf(to, ", %.0f failed (%.0f with an answer)", pick_number(t, "fails", 0),
 		    pick_number(t, "wrongs", 0));
 	if (pick_is_set(t, "onset_s"))
-		fprintf(to, " since %s ago",
+		fprintf(to, ", the first %s ago",
 		    duration_render(pick_number(t, "onset_s", 0), text));
 	if (pick_is_set(t, "last_ok_s"))
 		fprintf(to, ", last ok %s ago",
@@ -44,7 +44,7 @@ print_check(FILE *to, const json_t *c)
 	int width = 0;
 	size_t i;
 
-	fprintf(to, "%-7s %s", pick_text(c, "verdict", "?"), pick_text(c, "name", "?"));
+	fprintf(to, "%-7s %s", render_verdict(c), pick_text(c, "name", "?"));
 	if (pick_is_set(c, "service"))
 		fprintf(to, " (%s %s)", pick_text(c, "service", "?"), pick_text(c, "family", "?"));
 	fprintf(to, ": %s, %s%s, weight %.0f, value %.0f, for %s", pick_text(c, "kind", "?"),
@@ -99,7 +99,7 @@ print_worker(FILE *to, const json_t *w)
 		snprintf(pid, sizeof(pid), "%.0f", pick_number(w, "pid", 0));
 	if (pick_is_set(w, "rtt_us"))
 		snprintf(rtt, sizeof(rtt), "%.2f ms", pick_number(w, "rtt_us", 0) / 1000);
-	fprintf(to, "%4.0f%s  %-11s  %-11s  %7s  %6.0f  %6.0f  %9s  %-10s", pick_number(w, "slot", 0),
+	fprintf(to, "%4.0f%s  %-11s  %-11s  %7s  %6.0f  %6.0f  %9s  %s", pick_number(w, "slot", 0),
 	    pick_bool(w, "spare") ? "s" : " ", pick_text(w, "state", "?"),
 	    duration_render(pick_number(w, "since_s", 0), since), pid, pick_number(w, "starts", 0),
 	    pick_number(w, "failed_starts", 0), rtt, pick_text(w, "nsid", "-"));

@@ -168,14 +168,6 @@ print_flap(FILE *to, const json_t *flap)
 	fputc('\n', to);
 }
 
-static const char *
-verdict_words(const char *verdict)
-{
-	/* What fails must catch the eye. */
-	return strcmp(verdict, "fail") == 0 ? "FAIL" : strcmp(verdict, "unknown") == 0 ? "UNKNOWN"
-								       : verdict;
-}
-
 static void
 print_check(FILE *to, const json_t *check, int name_width)
 {
@@ -185,7 +177,7 @@ print_check(FILE *to, const json_t *check, int name_width)
 	snprintf(class, sizeof(class), "%s%s", pick_text(check, "class", "?"),
 	    pick_bool(check, "vital") ? ", vital" : "");
 	fprintf(to, "  %-7s  %-*s  %-13s  weight %3.0f  value %3.0f  %.0f of %.0f ok",
-	    verdict_words(pick_text(check, "verdict", "?")), name_width,
+	    render_verdict(check), name_width,
 	    pick_text(check, "name", "?"), class, pick_number(check, "weight", 0),
 	    pick_number(check, "value", 0), pick_number(check, "targets_ok", 0),
 	    pick_number(check, "targets", 0));
