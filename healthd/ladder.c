@@ -67,28 +67,28 @@ note_lasting(const struct turn *t, struct ladder *s)
 }
 
 static void
-enter_run(struct ladder *s, struct mono now)
+enter(struct ladder *s, enum ladder_phase phase, struct mono now)
 {
-	s->phase = LADDER_RUN;
+	s->phase = phase;
 	s->phase_since = now;
 }
 
-/* STAY: the phase stands or START is over; ADOPT: taken over; ADOPT_FAILED: it can't be. */
+/* STAY: the phase stands or START is over; ADOPT: taken over; ADOPT_FAILED: its time is over. That is
+ * said again and again until it passes or is silent: a pin or a floor may hold the rung meanwhile. */
 static enum ladder_rule
 note_phase(const struct ladder_conf *conf, struct ladder *s, const struct judgement *j,
     struct mono now)
 {
 	if (s->phase == LADDER_START && j->round)
-		enter_run(s, now);
+		enter(s, LADDER_RUN, now);
 	if (s->phase != LADDER_ADOPT)
 		return RULE_STAY;
 	if (j->self_pass || j->vital_failed) { /* known either way: the ordinary rules act */
-		enter_run(s, now);
+		enter(s, LADDER_RUN, now);
 		return RULE_ADOPT;
 	}
 	if (mono_before(now, mono_add_ms(s->phase_since, conf->adopt_ms)))
 		return RULE_STAY;
-	enter_run(s, now);
 	return RULE_ADOPT_FAILED;
 }
 
@@ -133,6 +133,8 @@ list_limits(struct turn *t)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, s->latch_until,
 		    "shared checks were bad less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
+	if (s->phase == LADDER_ADOPT)
+		turn_wake(t, mono_add_ms(s->phase_since, t->conf->adopt_ms));
 	if (s->hold_ms > t->conf->hold_ms)
 		turn_wake(t, mono_add_ms(s->healed_at, t->conf->heal_ms));
 }
@@ -292,7 +294,7 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct m
 	case RULE_EMERGENCY:
 		s->emergency_at = now;
 		if (s->phase == LADDER_START)
-			enter_run(s, now);
+			enter(s, LADDER_RUN, now);
 		/* fall through */
 	case RULE_CLIMB:
 	case RULE_FIRST:
@@ -310,7 +312,7 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct m
 	if (c.rung > RUNG_SILENT)
 		s->first = false;
 	else if (s->phase == LADDER_ADOPT)
-		enter_run(s, now); /* nothing is left to take over */
+		enter(s, LADDER_START, now); /* nothing is left to take over: earn it */
 }
 
 /* After a move: what bounds the new rung, and when to look again. The story of the move stays. */

@@ -333,7 +333,7 @@ static const struct ladder_story ladder_stories[] = {
 	"is full\n"
 	"until silent 0 1\n"
 	"is silent adopt_failed\n"
-	"limit unknown\n"
+	"limit start\n"
 	"healthy\n"
 	"until drain 120 120\n"},
     {"a vital failure during adoption falls at once",
