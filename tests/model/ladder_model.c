@@ -325,16 +325,12 @@ print_step(const struct node *n)
 }
 
 static void
-print_way(uint32_t at, struct happening last)
+print_way(uint32_t at)
 {
-	static const char *const last_name = "  ... and then";
-
-	if (at != 0)
-		print_way(search.nodes[at].parent, (struct happening){N_EVENTS, 0, 0});
-	if (at != 0)
-		print_step(&search.nodes[at]);
-	if (last.kind != N_EVENTS)
-		print_message("%s: event %d %d %d\n", last_name, last.kind, last.a, last.b);
+	if (at == 0)
+		return;
+	print_way(search.nodes[at].parent);
+	print_step(&search.nodes[at]);
 }
 
 /* Every state, every event. The first promise broken, and where. */
@@ -427,8 +423,12 @@ check_setup(const struct setup *u, const struct mutant *m, bool show)
 	if (broken == P_NONE)
 		broken = explore_wellness(u, m, &where);
 	if (broken != P_NONE && show) {
+		struct node last = {.w = search.nodes[where].w, .by = by};
+
 		print_message("broken: %s\n", promises[broken]);
-		print_way(where, by);
+		print_way(where);
+		if (by.kind != N_EVENTS)
+			print_step(&last); /* the event that breaks it, in the state before */
 	}
 	return broken;
 }

@@ -53,7 +53,7 @@ static const struct row rows[] = {
 static struct mono
 at(int i)
 {
-	return (struct mono){1000000 + i * 100000};
+	return (struct mono){1000000 + (int64_t)i * 100000};
 }
 
 static char
