@@ -19,7 +19,7 @@ rcodes_parse(const char *text, uint64_t *mask, struct err *err)
 	int rcode;
 
 	*mask = 0;
-	for (const char *p = text; *p != '\0'; p += n + (p[n] == '|')) {
+	for (const char *p = text;; p += n + 1) {
 		n = strcspn(p, "|");
 		snprintf(word, sizeof(word), "%.*s", (int)n, p);
 		rcode = n < sizeof(word) ? dns_rcode_parse(word) : -1;
@@ -27,8 +27,9 @@ rcodes_parse(const char *text, uint64_t *mask, struct err *err)
 			return err_set(err, "\"%.*s\" is no rcode; write NOERROR, NXDOMAIN, ..., "
 			    "or several with | between them", (int)n, p);
 		*mask |= UINT64_C(1) << rcode;
+		if (p[n] == '\0')
+			return 0;
 	}
-	return 0;
 }
 
 /* The form that a record of the type has when it is rendered. */

@@ -379,9 +379,14 @@ probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct d
     const struct addr *server, uint16_t port, enum dns_transport transport,
     const struct addr *source, probe_done *done, void *arg, struct err *err)
 {
-	struct dns_probe *d = calloc(1, sizeof(*d));
+	struct dns_probe *d;
 
-	ENSURE(d != NULL && asking->n_qnames > 0);
+	ENSURE(asking->n_qnames > 0);
+	if (source != NULL && source->family != server->family)
+		return (void)err_set(err, "source and server are not of the same address family"),
+		       NULL;
+	d = calloc(1, sizeof(*d));
+	ENSURE(d != NULL);
 	d->fd = -1;
 	d->n_asked = asking->n_qnames;
 	d->turn = d->n_asked - 1; /* so that the first is asked first */
