@@ -31,7 +31,8 @@ struct exec_probe {
 	ev_io io;
 	char **argv; /* owned array, borrowed strings */
 	char env_timeout[48];
-	pid_t pid; /* 0: none; after a timeout, one that is killed and not reaped yet */
+	pid_t pid; /* 0: none; after a timeout, one that is killed and not reaped yet ... */
+	bool waiting; /* ... whose end the question in flight is waiting for */
 	int fd;	   /* read end of its output, or -1 */
 	char speech[SPEECH_MAX + 1];
 	size_t spoken, output; /* octets kept, octets read */
@@ -148,6 +149,8 @@ first_line(struct exec_probe *x)
 	return p;
 }
 
+static void program_start(struct exec_probe *x);
+
 /* The program ended: so does the question, and whatever it left behind in its group. */
 static void
 exited(struct exec_probe *x, int status)
@@ -161,6 +164,11 @@ exited(struct exec_probe *x, int status)
 	x->pid = 0;
 	if (!x->base.asking)
 		return;
+	if (x->waiting) {
+		x->waiting = false;
+		program_start(x);
+		return;
+	}
 	output_read(x);
 	output_close(x);
 	line = first_line(x);
@@ -193,23 +201,15 @@ on_output(struct ev_loop *loop, ev_io *w, int events)
 }
 
 static void
-exec_ask(struct probe *p)
+program_start(struct exec_probe *x)
 {
-	struct exec_probe *x = exec_of(p);
+	struct probe *p = &x->base;
 	char *env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", x->env_timeout,
 	    "ANYPOP_VERSION=" ANYPOP_VERSION, NULL};
 	char text[PROBE_ERROR];
-	int ends[2], error = 0, status;
+	int ends[2], error = 0;
 	pid_t pid;
 
-	if (x->pid > 0 && waitpid(x->pid, &status, WNOHANG) == x->pid) {
-		ev_child_stop(p->loop, &x->child);
-		x->pid = 0;
-	}
-	if (x->pid > 0) {
-		probe_end(p, OUTCOME_SILENT, 0, false, "killed for its timeout, and still there");
-		return;
-	}
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		probe_end(p, OUTCOME_UNKNOWN, 0, false, "no pipe: %s", probe_strerror(errno, text));
 		return;
@@ -234,13 +234,24 @@ exec_ask(struct probe *p)
 	ev_child_start(p->loop, &x->child);
 }
 
+static void
+exec_ask(struct probe *p)
+{
+	struct exec_probe *x = exec_of(p);
+
+	/* Never two at once: one that was killed may take a moment to go, or for ever. */
+	x->waiting = x->pid > 0;
+	if (!x->waiting)
+		program_start(x);
+}
+
 static bool
 exec_look(struct probe *p)
 {
 	struct exec_probe *x = exec_of(p);
 	int status;
 
-	if (waitpid(x->pid, &status, WNOHANG) != x->pid)
+	if (x->waiting || waitpid(x->pid, &status, WNOHANG) != x->pid)
 		return false;
 	ev_child_stop(p->loop, &x->child);
 	exited(x, status);
@@ -253,6 +264,7 @@ exec_drop(struct probe *p)
 {
 	struct exec_probe *x = exec_of(p);
 
+	x->waiting = false;
 	output_close(x);
 	if (x->pid > 0)
 		kill(-x->pid, SIGKILL);

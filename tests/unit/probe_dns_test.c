@@ -328,6 +328,7 @@ rig_ask(struct rig *r, enum dns_transport transport, const struct probe_timing *
 	q.nsid = true;
 	r->probe = probe_dns(r->loop, t, &q, &server, r->port, transport, &source, done, r, &err);
 	assert_non_null(r->probe);
+	probe_kick(r->probe);
 }
 
 /* One question, one sample. */
