@@ -250,6 +250,25 @@ set_aside(struct recorder *r, struct err *err)
 	return open_locked(r, err);
 }
 
+/* Which boot the monotonic times belong to; zeros when the kernel does not say. */
+static void
+read_boot_id(char id[static 16])
+{
+	char text[64] = {0}, pair[3] = {0};
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC), n = 0;
+
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		for (const char *p = text; p[0] != '\0' && p[1] != '\0' && n < 16; p += 2) {
+			p += *p == '-';
+			memcpy(pair, p, 2);
+			id[n++] = (char)strtoul(pair, NULL, 16);
+		}
+	}
+	close(fd);
+}
+
 static int
 open_file(struct recorder *r, int64_t size, struct err *err)
 {
@@ -278,6 +297,7 @@ struct recorder *
 recorder_open(const char *path, int64_t size_bytes, struct err *err)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
+	char boot_id[16] = {0};
 	int64_t size = (size_bytes < RING_MIN_BYTES ? RING_MIN_BYTES : size_bytes) / 8 * 8;
 
 	if (r == NULL) {
@@ -288,9 +308,11 @@ recorder_open(const char *path, int64_t size_bytes, struct err *err)
 	r->path = strdup(path);
 	r->fill.data = malloc(BUFFER_BYTES);
 	r->out.data = malloc(BUFFER_BYTES);
+	read_boot_id(boot_id);
 	if (r->path == NULL || r->fill.data == NULL || r->out.data == NULL)
 		err_set(err, "out of memory");
 	else if (open_file(r, size, err) == 0) {
+		memcpy(r->header.boot_id, boot_id, sizeof(boot_id));
 		if (start_writer(r) == 0)
 			return r;
 		err_set(err, "%s: cannot start the thread that writes it", path);
