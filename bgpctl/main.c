@@ -41,7 +41,7 @@ static const struct verb verbs[] = {
 	 "                  does not answer or remembers less\n"},
 	{"workers", verb_workers, "j", 0, "", "the resolver processes and how they do", ""},
 	{"check", verb_check, "jSF", 1, "[NAME]", "the checks with their targets; is the configuration sound?",
-	 "Without NAME it also has `healthd -n` read the configuration file. Exit status: 0 well, 1 a check\n"
+	 "Without NAME it also has `healthd -t` read the configuration file. Exit status: 0 well, 1 a check\n"
 	 "fails or the file is broken, 3 healthd cannot be asked.\n"},
 	{"drain", verb_drain, "jSFtrw", 2, LANES, "at most drain: traffic goes elsewhere, queries are still answered",
 	 LIMITS_HELP},

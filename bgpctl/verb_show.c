@@ -69,9 +69,7 @@ check_config(const char *config)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		/* What would run is printed by -n; here only complaints are wanted. */
-		if (freopen("/dev/null", "w", stdout) != NULL)
-			execlp(healthd, "healthd", "-c", config, "-n", (char *)NULL);
+		execlp(healthd, "healthd", "-c", config, "-t", (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
