@@ -25,7 +25,8 @@ static bool
 is_ours(const struct bond_message *m)
 {
 	return m->version == BOND_VERSION && m->type >= BOND_HELLO && m->type <= BOND_NOTE &&
-	    m->slot >= -1 && m->slot < MAX_WORKERS && memchr(m->text, '\0', sizeof(m->text)) != NULL;
+	    m->slot >= -1 && m->slot < MAX_WORKERS &&
+	    memchr(m->text, '\0', sizeof(m->text)) != NULL;
 }
 
 int

@@ -28,7 +28,7 @@ enum bond_type {
 	BOND_ROSTER,	/* one per slot that runs: slot, pid, at_us = started at; ready != 0: it was
 			   ready by the last brain's word. Ends with slot -1 */
 	BOND_STARTED,	/* slot, pid, at_us */
-	BOND_FAILED,	/* slot, status = errno: could not start, or EINVAL; EEXIST: pid runs there */
+	BOND_FAILED,	/* slot, status = errno: could not start; EEXIST: pid runs there */
 	BOND_EXITED,	/* slot, pid, status */
 	BOND_SHUTDOWN,	/* SIGTERM: drain, go silent, say DRAINED */
 	BOND_YIELD,	/* save your state and exit 0 now; a successor adopts */

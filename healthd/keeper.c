@@ -317,7 +317,7 @@ keeper_run(const char *path)
 	clean_up_after_predecessor(k);
 	k->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (k->loop == NULL)
-		return refuse_start(&(struct err){"no event loop: out of descriptors or memory"}, 1);
+		return refuse_start(&(struct err){"no event loop: out of descriptors"}, 1);
 	watch(k);
 	keeper_reap(k);
 	slots_trim(k);

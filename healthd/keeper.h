@@ -1,8 +1,8 @@
 /*
  * keeper: the process that holds everything and parses nothing hostile. It starts the brain and, on
- * the brain's word, the workers, so that all are its children; it holds the brain's lease, fences a
- * brain that lets it lapse, and takes the route away by the gates alone when nobody is left who could
- * answer. Shell on libev; one struct, one owner: keeper_run()'s frame.
+ * the brain's word, the workers, so that all are its children; it holds the brain's lease, fences
+ * a brain that lets it lapse, and takes the route away by the gates alone when nobody is left who
+ * could answer. Shell on libev; one struct, one owner: keeper_run()'s frame.
  *
  *	keeper.c	  start, signals, reaping, the end
  *	keeper_conf.c	  configuration and the last good one, directories, the lock

@@ -16,7 +16,7 @@
  * Which configuration runs, and the files around it.
  *
  *	the operator's file		read at start and at reload
- *	state_dir/healthd.conf.good	the last one that was good, as rendered; only root's is trusted
+ *	state_dir/healthd.conf.good	the last good one, as rendered; only root's is trusted
  *	run_dir/healthd.conf.active	the one in force: keeper and brain read the same, whatever
  *					becomes of the operator's file meanwhile
  *
@@ -106,7 +106,8 @@ keeper_configure(struct keeper *k, struct err *err)
 	find_last_good(k);
 	if (!is_trusted(k->good) || load(k, k->good, &again) == -1)
 		return -1;
-	snprintf(k->note, sizeof(k->note), "running on the last good configuration: %.200s", err->text);
+	snprintf(k->note, sizeof(k->note), "running on the last good configuration: %.200s",
+	    err->text);
 	event_say(EVENT_ALARM, "configuration", "%s", k->note);
 	return 0;
 }

@@ -15,7 +15,7 @@
  * Reload and upgrade are one path:
  *
  *	check	the configuration, by the code that runs now; broken: nothing moves
- *	try	the binary that would run, on that configuration (`healthd -t`); fails: nothing moves
+ *	try	the binary that would run, on that configuration (healthd -t); else nothing moves
  *	yield	the brain saves its state and leaves
  *	exec	ourselves in place: same pid, same children, same lock
  *

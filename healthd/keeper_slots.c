@@ -289,15 +289,15 @@ children_kill_stale(struct keeper *k)
 	int pid;
 
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CHILDREN_FILE);
-	text = file_read(path, MAX_WORKERS * 40, NULL, &err);
+	text = file_read(path, (size_t)MAX_WORKERS * 40, NULL, &err);
 	if (text == NULL)
 		return;
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		if (sscanf(line, "%d %llu", &pid, &start) != 2 || pid <= 1 || start == 0 ||
 		    process_start(pid) != start)
 			continue;
-		event_say(EVENT_WARN, "worker-stale", "pid %d outlived the keeper before us: killed",
-		    pid);
+		event_say(EVENT_WARN, "worker-stale",
+		    "pid %d outlived the keeper before us: killed", pid);
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
 	}

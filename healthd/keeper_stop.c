@@ -78,7 +78,8 @@ stop_timeout(struct keeper *k)
 		keeper_set_timer(k, &k->phase_timer, KILL_LIMIT_MS);
 		return;
 	}
-	event_say(EVENT_ALARM, "stop", "%d workers outlive SIGKILL; leaving them", slots_running(k));
+	event_say(EVENT_ALARM, "stop", "%d workers outlive SIGKILL; leaving them",
+	    slots_running(k));
 	k->exit_status = 1;
 	ev_break(k->loop, EVBREAK_ALL);
 }

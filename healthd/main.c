@@ -22,7 +22,7 @@ usage(FILE *to)
 	    "  -t       check it, print nothing but what is wrong, and end\n"
 	    "  -V       print the version, and end\n"
 	    "\n"
-	    "SIGHUP reloads (a broken file changes nothing), SIGTERM drains, goes silent and ends.\n"
+	    "SIGHUP reloads (a broken file changes nothing); SIGTERM drains, goes silent, ends.\n"
 	    "What it does and why: bgpctl status, bgpctl why.\n");
 }
 

@@ -3,10 +3,10 @@
  * never fewer ready than configured. Pure.
  *
  * With a spare slot it is started first and must become ready; then each slot in turn is stopped,
- * started and awaited; then the spare is stopped. Without a spare the same, provided that taking one
- * away leaves min_ready. When a replacement does not become ready in time the restart is aborted: the
- * workers not yet replaced are not touched, and a ready spare goes on serving in the place of the one
- * that does not come back (supervision goes on trying that one).
+ * started and awaited; then the spare is stopped. Without a spare the same, provided that taking
+ * one away leaves min_ready. When a replacement does not become ready in time the restart is
+ * aborted: the workers not yet replaced are not touched, and a ready spare goes on serving in the
+ * place of the one that does not come back (supervision goes on trying that one).
  *
  * A fresh brain that adopts in the middle of one (the spare runs, and nobody remembers why) passes
  * the spare as wanted; the next `upgrade` ends by stopping it.

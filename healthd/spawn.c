@@ -176,7 +176,8 @@ set_identity(const struct spawn *s)
 	if (!s->net_admin)
 		return 0;
 	capng_clear(CAPNG_SELECT_CAPS);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE, CAP_NET_ADMIN);
+	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE,
+	    CAP_NET_ADMIN);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0) {
 		errno = EPERM;
 		return -1;
@@ -278,7 +279,7 @@ spawn(const struct spawn *s, pid_t *pid)
 		if (!fits)
 			return E2BIG;
 		if (s->index < 0)
-			strcpy(text + at, s->argv[i]);
+			memcpy(text + at, s->argv[i], strlen(s->argv[i]) + 1);
 		argv[i] = text + at;
 		at += strlen(text + at) + 1;
 	}

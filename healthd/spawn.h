@@ -2,9 +2,9 @@
  * spawn: starts a program as another user, with nothing of ours but what it is given. Shell.
  *
  * The child has its own process group, an empty signal mask and default dispositions, /dev/null for
- * stdin, our stdout and stderr, the parent's death as its own (PR_SET_PDEATHSIG, set after the change
- * of user, which would clear it), no other descriptor than `pass_fd`, and not one capability more
- * than said. That it could not be executed comes back as an errno, not as an exit status.
+ * stdin, our stdout and stderr, the parent's death as its own (PR_SET_PDEATHSIG, set after the
+ * change of user, which would clear it), no other descriptor than `pass_fd`, and not one capability
+ * more than said. That it could not be executed comes back as an errno, not as an exit status.
  */
 #ifndef HEALTHD_SPAWN_H
 #define HEALTHD_SPAWN_H
@@ -45,8 +45,8 @@ struct spawn {
 };
 #define SPAWN_OOM_KEEP (-2000)
 
-/* 0 and *pid, or an errno. Waits for the exec, but never longer than SPAWN_WAIT_MS; a child that has
- * not got so far by then counts as started (its end tells the rest). */
+/* 0 and *pid, or an errno. Waits for the exec, but never longer than SPAWN_WAIT_MS; a child that
+ * has not got so far by then counts as started (its end tells the rest). */
 #define SPAWN_WAIT_MS 200
 int spawn(const struct spawn *s, pid_t *pid);
 

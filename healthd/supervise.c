@@ -187,14 +187,17 @@ static enum worker_action
 on_start_failed(const struct supervise_conf *conf, struct worker *w,
     const struct worker_event *ev, struct mono now)
 {
+	const char *why;
+
 	if (ev->status == EEXIST && ev->pid > 0)
 		return on_started(conf, w, ev->pid, now);
 	/* An answer to a question that is no longer open changes nothing. */
 	if (w->pid != 0 || (w->state != WORKER_STARTING && w->state != WORKER_STOPPING))
 		return WORKER_DO_NOTHING;
 	w->starts++;
-	snprintf(w->why, sizeof(w->why), "could not start: %s", strerrordesc_np(ev->status) != NULL ?
-	    strerrordesc_np(ev->status) : "unknown error");
+	why = strerrordesc_np(ev->status);
+	snprintf(w->why, sizeof(w->why), "could not start: %s",
+	    why != NULL ? why : "unknown error");
 	return emptied(conf, w, now);
 }
 
@@ -234,7 +237,7 @@ on_silence(const struct supervise_conf *conf, struct worker *w, struct mono now)
 		return kill_silent(w, now);
 	}
 	/* One lost datagram is no reason to call a worker unready. */
-	if (w->state == WORKER_READY && 2 * w->silent_probes >= conf->hang_probes)
+	if (w->state == WORKER_READY && w->silent_probes >= (conf->hang_probes + 1) / 2)
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
 	return WORKER_DO_NOTHING;
 }

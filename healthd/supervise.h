@@ -42,7 +42,7 @@ struct worker {
 	uint16_t failed_starts; /* in a row, since it was last ready for stable_ms */
 	uint16_t silent_probes; /* in a row */
 	bool stable;		/* has been ready for stable_ms in this life */
-	bool killed_hung;	/* this life (or the last, until the next start) was killed for silence */
+	bool killed_hung;	/* this life (or the last, until the next) was killed for silence */
 	struct mono since;	/* of the state */
 	struct mono started_at, ready_at;
 	struct mono due;	/* of the next time-driven step; never: none */
@@ -77,7 +77,7 @@ struct worker worker_init(struct mono now);
 struct worker worker_adopt(int32_t pid, struct mono started_at, struct mono now);
 struct worker worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now);
 /* Call with a TICK at w.due at the latest; acting on every action is the caller's part. KILL and
- * START are said again at later ticks until the keeper answers, so a lost message is no deadlock. */
+ * START are said again at later ticks until the keeper answers: a lost message is no deadlock. */
 struct worker_out worker_step(const struct supervise_conf *conf, struct worker w,
     const struct worker_event *ev, struct mono now);
 

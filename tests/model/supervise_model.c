@@ -1,8 +1,8 @@
 /*
  * supervise_model: one slot's supervision against every order of events of a small world: a process
  * that answers well, wrongly or not at all, dies when it likes, ignores SIGTERM, cannot be started;
- * answers of the keeper that are late; an operator who changes his mind. Time goes in steps of 100 ms
- * and messages take at most one.
+ * answers of the keeper that are late; an operator who changes his mind. Time goes in steps of 100
+ * ms and messages take at most one.
  *
  * The promises are judged by what the checker has itself seen happen, not by the worker's fields,
  * whose only claim that is read is "ready". The checker is checked by mutants of the step function:
@@ -28,8 +28,14 @@
 #define OLD 9 /* steps; all that is older is the same */
 
 static const struct supervise_conf conf = {
-	.hang_probes = 2, .start_timeout_ms = 300, .backoff_min_ms = 100, .backoff_max_ms = 200,
-	.quarantine_starts = 3, .quarantine_ms = 400, .stop_timeout_ms = 200, .stable_ms = 200,
+    .hang_probes = 2,
+    .start_timeout_ms = 300,
+    .backoff_min_ms = 100,
+    .backoff_max_ms = 200,
+    .quarantine_starts = 3,
+    .quarantine_ms = 400,
+    .stop_timeout_ms = 200,
+    .stable_ms = 200,
 };
 
 enum health { SILENT, WELL, WRONG };
@@ -48,8 +54,8 @@ struct world {
 	uint8_t age, stop_age, fails, fail_age;
 };
 
-typedef struct worker_out step_function(const struct supervise_conf *, struct worker,
-    const struct worker_event *, struct mono);
+typedef struct worker_out step_function(
+    const struct supervise_conf *, struct worker, const struct worker_event *, struct mono);
 
 static step_function *step_under_test;
 static const char *broken;
@@ -235,8 +241,9 @@ move_exited(struct world *s)
 		s->fails = s->stable ? 0 : s->fails;
 	if (at_once && !s->stable)
 		s->fail_age = OLD; /* stopped by order and wanted again: no failure of its own */
-	promise((feed(s, (struct worker_event){.type = WORKER_EV_EXITED, .pid = s->pid,
-	    .status = 9}) == WORKER_DO_START) == at_once,
+	promise(
+	    (feed(s, (struct worker_event){.type = WORKER_EV_EXITED, .pid = s->pid, .status = 9}) ==
+		WORKER_DO_START) == at_once,
 	    "one that was well, or was stopped and is wanted, is started at once; no other is");
 	return true;
 }
@@ -277,8 +284,8 @@ move_probe(struct world *s)
 		s->answered = 1;
 		s->well_for = health == WELL ? (s->well_for == 0 ? 1 : s->well_for) : 0;
 	}
-	feed(s, (struct worker_event){
-	    .type = WORKER_EV_PROBE, .outcome = seen[health], .sent = now});
+	feed(s,
+	    (struct worker_event){.type = WORKER_EV_PROBE, .outcome = seen[health], .sent = now});
 	return true;
 }
 
@@ -288,8 +295,9 @@ move_blind(struct world *s, enum outcome outcome)
 {
 	if (!s->known)
 		return false;
-	feed(s, (struct worker_event){.type = WORKER_EV_PROBE, .outcome = outcome,
-	    .sent = outcome == OUTCOME_OK ? mono_add_us(s->w.started_at, -1) : now});
+	feed(s, (struct worker_event){.type = WORKER_EV_PROBE,
+		    .outcome = outcome,
+		    .sent = outcome == OUTCOME_OK ? mono_add_us(s->w.started_at, -1) : now});
 	return true;
 }
 
@@ -341,20 +349,34 @@ move(struct world *s, int number)
 		return true;
 	}
 	switch (number) {
-	case 0: return move_time(s);
-	case 1: return move_answer(s);
-	case 2: return move_exited(s);
-	case 3: return move_probe(s);
-	case 4: return move_crash(s);
-	case 5: return move_want(s);
-	case 6: return move_unwant(s);
-	case 7: return move_health(s, SILENT);
-	case 8: return move_health(s, WELL);
-	case 9: return move_health(s, WRONG);
-	case 10: return move_blind(s, OUTCOME_UNKNOWN);
-	case 11: return move_blind(s, OUTCOME_IDLE);
-	case 12: return move_blind(s, OUTCOME_OK);
-	default: return false;
+	case 0:
+		return move_time(s);
+	case 1:
+		return move_answer(s);
+	case 2:
+		return move_exited(s);
+	case 3:
+		return move_probe(s);
+	case 4:
+		return move_crash(s);
+	case 5:
+		return move_want(s);
+	case 6:
+		return move_unwant(s);
+	case 7:
+		return move_health(s, SILENT);
+	case 8:
+		return move_health(s, WELL);
+	case 9:
+		return move_health(s, WRONG);
+	case 10:
+		return move_blind(s, OUTCOME_UNKNOWN);
+	case 11:
+		return move_blind(s, OUTCOME_IDLE);
+	case 12:
+		return move_blind(s, OUTCOME_OK);
+	default:
+		return false;
 	}
 }
 
@@ -421,7 +443,8 @@ clip(uint8_t *n, uint8_t most)
 		*n = most;
 }
 
-/* What nothing depends on any more would make one state into many; so would bytes between fields. */
+/* What nothing depends on any more would make one state into many; so would bytes between fields.
+ */
 static void
 settle(struct world *s)
 {
@@ -502,10 +525,9 @@ explore(step_function *step)
 
 /* ---- the checker's own test */
 
-#define MUTANT(name) \
-	static struct worker_out \
-	name(const struct supervise_conf *c, struct worker w, const struct worker_event *given, \
-	    struct mono t)
+#define MUTANT(name)                                                                               \
+	static struct worker_out name(const struct supervise_conf *c, struct worker w,             \
+	    const struct worker_event *given, struct mono t)
 
 MUTANT(wrong_counts_as_silent)
 {
@@ -658,17 +680,31 @@ MUTANT(restarts_before_the_exit)
 	return worker_step(c, w, given, t);
 }
 
-#define M(name) {#name, name}
+#define M(name)                                                                                    \
+	{                                                                                          \
+#name, name                                                                        \
+	}
 static const struct {
 	const char *name;
 	step_function *step;
 } mutants[] = {
-	M(wrong_counts_as_silent), M(unknown_counts_as_silent), M(old_answers_count),
-	M(one_silence_too_many), M(never_kills_the_hung), M(no_limit_to_a_start),
-	M(no_limit_to_a_stop), M(no_back_off), M(back_off_does_not_grow), M(no_quarantine),
-	M(quarantine_for_ever), M(ready_for_a_moment_is_well), M(never_well_for_good),
-	M(want_is_lost_while_stopping), M(unwant_is_lost_while_starting), M(forgets_its_process),
-	M(restarts_before_the_exit),
+    M(wrong_counts_as_silent),
+    M(unknown_counts_as_silent),
+    M(old_answers_count),
+    M(one_silence_too_many),
+    M(never_kills_the_hung),
+    M(no_limit_to_a_start),
+    M(no_limit_to_a_stop),
+    M(no_back_off),
+    M(back_off_does_not_grow),
+    M(no_quarantine),
+    M(quarantine_for_ever),
+    M(ready_for_a_moment_is_well),
+    M(never_well_for_good),
+    M(want_is_lost_while_stopping),
+    M(unwant_is_lost_while_starting),
+    M(forgets_its_process),
+    M(restarts_before_the_exit),
 };
 
 static void
@@ -698,8 +734,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_promise_is_kept_in_every_state),
-		cmocka_unit_test(every_mutant_is_caught),
+	    cmocka_unit_test(every_promise_is_kept_in_every_state),
+	    cmocka_unit_test(every_mutant_is_caught),
 	};
 
 	states = calloc(MAX_STATES, sizeof(*states));

@@ -33,8 +33,13 @@ close_pair(void **state)
 static void
 a_message_arrives_as_it_was_sent(void **state)
 {
-	struct bond_message sent = {.type = BOND_EXITED, .slot = MAX_WORKERS - 1, .pid = 4711,
-		.status = 9, .ready = UINT64_MAX, .at_us = INT64_MIN, .text = "why"};
+	struct bond_message sent = {.type = BOND_EXITED,
+	    .slot = MAX_WORKERS - 1,
+	    .pid = 4711,
+	    .status = 9,
+	    .ready = UINT64_MAX,
+	    .at_us = INT64_MIN,
+	    .text = "why"};
 	struct bond_message got;
 
 	(void)state;
@@ -85,8 +90,7 @@ refuse(const void *data, size_t length)
 static void
 what_is_not_ours_is_refused(void **state)
 {
-	const struct bond_message good = {
-		.type = BOND_START, .slot = 1, .version = BOND_VERSION};
+	const struct bond_message good = {.type = BOND_START, .slot = 1, .version = BOND_VERSION};
 	char longer[sizeof(good) + 1];
 	struct bond_message m = good;
 
@@ -117,11 +121,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_message_arrives_as_it_was_sent, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(the_other_ends_death_is_told, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(
-		    a_full_bond_says_so_and_does_not_wait, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(what_is_not_ours_is_refused, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(
+		a_message_arrives_as_it_was_sent, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(the_other_ends_death_is_told, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(
+		a_full_bond_says_so_and_does_not_wait, open_pair, close_pair),
+	    cmocka_unit_test_setup_teardown(what_is_not_ours_is_refused, open_pair, close_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* rolling: whole restarts played against the real supervisor, and the promise checked at each step. */
+/* rolling: whole restarts played against the real supervisor, and the promise checked at each step.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,14 @@
 #define STOP_MS 100  /* from SIGTERM to the exit */
 
 static const struct supervise_conf supervision = {
-	.hang_probes = 3, .start_timeout_ms = 1000, .backoff_min_ms = 50, .backoff_max_ms = 400,
-	.quarantine_starts = 5, .quarantine_ms = 5000, .stop_timeout_ms = 500, .stable_ms = 100,
+    .hang_probes = 3,
+    .start_timeout_ms = 1000,
+    .backoff_min_ms = 50,
+    .backoff_max_ms = 400,
+    .quarantine_starts = 5,
+    .quarantine_ms = 5000,
+    .stop_timeout_ms = 500,
+    .stable_ms = 100,
 };
 
 struct world {
@@ -35,8 +42,10 @@ feed(struct world *t, int slot, struct worker_event ev)
 
 	t->w[slot] = out.state;
 	if (out.action == WORKER_DO_START) {
-		t->answers_at[slot] = t->broken[slot] ? MONO_FOREVER : mono_add_ms(t->now, START_MS);
-		feed(t, slot, (struct worker_event){.type = WORKER_EV_STARTED, .pid = t->next_pid++});
+		t->answers_at[slot] =
+		    t->broken[slot] ? MONO_FOREVER : mono_add_ms(t->now, START_MS);
+		feed(t, slot,
+		    (struct worker_event){.type = WORKER_EV_STARTED, .pid = t->next_pid++});
 	} else if (out.action != WORKER_DO_NOTHING && !t->immortal[slot]) {
 		t->exits_at[slot] = mono_add_ms(t->now, STOP_MS);
 		t->answers_at[slot] = MONO_FOREVER;
@@ -51,10 +60,13 @@ live(struct world *t, int slot)
 	feed(t, slot, (struct worker_event){.type = WORKER_EV_TICK});
 	if (mono_is_set(t->exits_at[slot]) && mono_before(t->exits_at[slot], t->now)) {
 		t->exits_at[slot] = MONO_NEVER;
-		feed(t, slot, (struct worker_event){.type = WORKER_EV_EXITED, .pid = t->w[slot].pid});
+		feed(t, slot,
+		    (struct worker_event){.type = WORKER_EV_EXITED, .pid = t->w[slot].pid});
 	}
-	feed(t, slot, (struct worker_event){.type = WORKER_EV_PROBE, .sent = t->now,
-	    .outcome = answers ? OUTCOME_OK : OUTCOME_SILENT});
+	feed(t, slot,
+	    (struct worker_event){.type = WORKER_EV_PROBE,
+		.sent = t->now,
+		.outcome = answers ? OUTCOME_OK : OUTCOME_SILENT});
 }
 
 static void
@@ -77,8 +89,9 @@ obey(struct world *t, struct rolling_out out)
 {
 	t->r = out.state;
 	if (out.action != ROLLING_DO_NOTHING)
-		feed(t, out.slot, (struct worker_event){.type = out.action == ROLLING_DO_WANT ?
-		    WORKER_EV_WANT : WORKER_EV_UNWANT});
+		feed(t, out.slot,
+		    (struct worker_event){
+			.type = out.action == ROLLING_DO_WANT ? WORKER_EV_WANT : WORKER_EV_UNWANT});
 	note(t);
 }
 
@@ -100,9 +113,13 @@ static struct world
 world_of(int count, int spare, int min_ready)
 {
 	struct world t = {
-		.conf = {.count = count, .spare = spare, .min_ready = min_ready,
-		    .start_timeout_ms = 1000, .stop_timeout_ms = 500},
-		.now = {1000000}, .next_pid = 10,
+	    .conf = {.count = count,
+		.spare = spare,
+		.min_ready = min_ready,
+		.start_timeout_ms = 1000,
+		.stop_timeout_ms = 500},
+	    .now = {1000000},
+	    .next_pid = 10,
 	};
 
 	for (int i = 0; i < SLOTS; i++)
@@ -259,13 +276,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(with_a_spare_never_fewer_than_configured),
-		cmocka_unit_test(without_a_spare_one_at_a_time),
-		cmocka_unit_test(refuses_what_would_leave_too_few),
-		cmocka_unit_test(a_spare_that_never_answers_leaves_all_as_it_was),
-		cmocka_unit_test(a_replacement_that_never_answers_ends_it),
-		cmocka_unit_test(one_failing_meanwhile_is_waited_for),
-		cmocka_unit_test(a_process_that_cannot_be_killed_ends_it),
+	    cmocka_unit_test(with_a_spare_never_fewer_than_configured),
+	    cmocka_unit_test(without_a_spare_one_at_a_time),
+	    cmocka_unit_test(refuses_what_would_leave_too_few),
+	    cmocka_unit_test(a_spare_that_never_answers_leaves_all_as_it_was),
+	    cmocka_unit_test(a_replacement_that_never_answers_ends_it),
+	    cmocka_unit_test(one_failing_meanwhile_is_waited_for),
+	    cmocka_unit_test(a_process_that_cannot_be_killed_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

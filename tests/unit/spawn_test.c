@@ -1,5 +1,5 @@
-/* spawn and the handover: what children get, and what a successor believes. Unprivileged; the change of
- * user is tested in tests/integration/keeper_test.py. */
+/* spawn and the handover: what children get, and what a successor believes. Unprivileged; the
+ * change of user is tested in tests/integration/keeper_test.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,8 +24,13 @@ static int
 run(const char *const *argv, int n, int pass_fd, pid_t *pid)
 {
 	const struct spawn s = {
-		.argv = argv, .n_argv = n, .index = 7, .identity = &stay, .pass_fd = pass_fd,
-		.oom_score_adj = SPAWN_OOM_KEEP, .search_path = true,
+	    .argv = argv,
+	    .n_argv = n,
+	    .index = 7,
+	    .identity = &stay,
+	    .pass_fd = pass_fd,
+	    .oom_score_adj = SPAWN_OOM_KEEP,
+	    .search_path = true,
 	};
 
 	return spawn(&s, pid);
@@ -54,8 +59,12 @@ static void
 arguments_are_expanded(void **state)
 {
 	const char *argv[] = {"sh", "-c", "[ %i%% = '%''i%''%' ]"};
-	struct spawn verbatim = {.argv = argv, .n_argv = 3, .index = -1, .identity = &stay,
-		.oom_score_adj = SPAWN_OOM_KEEP, .search_path = true};
+	struct spawn verbatim = {.argv = argv,
+	    .n_argv = 3,
+	    .index = -1,
+	    .identity = &stay,
+	    .oom_score_adj = SPAWN_OOM_KEEP,
+	    .search_path = true};
 	char out[16];
 	pid_t pid;
 
@@ -179,8 +188,9 @@ read_text(struct keeper *k, const char *text, bool seal)
 
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	if (seal)
-		assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-		    F_SEAL_SEAL), 0);
+		assert_int_equal(fcntl(fd, F_ADD_SEALS,
+				     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL),
+		    0);
 	memset(k, 0, sizeof(*k));
 	rc = hand_read(k, fd, &err);
 	close(fd);
@@ -194,14 +204,13 @@ garbage_is_believed_in_nothing(void **state)
 	char text[256];
 	pid_t pid = sleeper();
 	const char *broken[] = {
-		"", "hello\n", "anypop-handover 2\nend\n", "anypop-handover 1\n",
-		"anypop-handover 1\nslot 0 %d 5 1\n",		    /* no end */
-		"anypop-handover 1\nslot 64 %d 5 1\nend\n",	    /* no such slot */
-		"anypop-handover 1\nslot -1 %d 5 1\nend\n",
-		"anypop-handover 1\nslot 0 1 5 1\nend\n",	    /* nobody's child of ours */
-		"anypop-handover 1\nslot 0 -1 5 1\nend\n",
-		"anypop-handover 1\nslot 0 %d\nend\n",
-		"anypop-handover 1\nslot 0 %d 5 1\nslot 1 %d 5 1\nend\n", /* twice */
+	    "", "hello\n", "anypop-handover 2\nend\n", "anypop-handover 1\n",
+	    "anypop-handover 1\nslot 0 %d 5 1\n",	/* no end */
+	    "anypop-handover 1\nslot 64 %d 5 1\nend\n", /* no such slot */
+	    "anypop-handover 1\nslot -1 %d 5 1\nend\n",
+	    "anypop-handover 1\nslot 0 1 5 1\nend\n", /* nobody's child of ours */
+	    "anypop-handover 1\nslot 0 -1 5 1\nend\n", "anypop-handover 1\nslot 0 %d\nend\n",
+	    "anypop-handover 1\nslot 0 %d 5 1\nslot 1 %d 5 1\nend\n", /* twice */
 	};
 
 	(void)state;
@@ -212,8 +221,8 @@ garbage_is_believed_in_nothing(void **state)
 		size_t n = 0;
 
 		for (const char *hit; (hit = strstr(from, "%d")) != NULL; from = hit + 2)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s%d", (int)(hit - from),
-			    from, (int)pid);
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s%d",
+			    (int)(hit - from), from, (int)pid);
 		snprintf(text + n, sizeof(text) - n, "%s", from);
 		assert_int_equal(read_text(&k, text, true), -1);
 		assert_int_equal(slots_running(&k), 0);
@@ -226,12 +235,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arguments_are_expanded),
-		cmocka_unit_test(what_cannot_be_executed_comes_back_as_errno),
-		cmocka_unit_test(a_child_inherits_nothing_of_ours),
-		cmocka_unit_test(a_user_that_is_not_there_is_named),
-		cmocka_unit_test(a_handover_is_read_as_it_was_written),
-		cmocka_unit_test(garbage_is_believed_in_nothing),
+	    cmocka_unit_test(arguments_are_expanded),
+	    cmocka_unit_test(what_cannot_be_executed_comes_back_as_errno),
+	    cmocka_unit_test(a_child_inherits_nothing_of_ours),
+	    cmocka_unit_test(a_user_that_is_not_there_is_named),
+	    cmocka_unit_test(a_handover_is_read_as_it_was_written),
+	    cmocka_unit_test(garbage_is_believed_in_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

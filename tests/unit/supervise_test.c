@@ -1,5 +1,5 @@
-/* supervise and roster: one row per promise. A row feeds events, one letter each, and reads states and
- * actions back. */
+/* supervise and roster: one row per promise. A row feeds events, one letter each, and reads states
+ * and actions back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,24 +16,23 @@
 /*
  * Events, one each 100 ms, ticks at `due` in between:
  *	W want, U unwant, S started, F could not start, E already runs (pid 900), X exited,
- *	x somebody else exited, o w s u probes: ok, wrong, silent, unknown, e ok of before the start,
- *	. nothing
- * States: - stopped, b back-off, s starting, r ready, u unready, t stopping, q quarantined.
- * Actions, in the order in which they came: S start, T term, K kill.
+ *	x somebody else exited, o w s u probes: ok, wrong, silent, unknown, e ok of before the
+ *start, . nothing States: - stopped, b back-off, s starting, r ready, u unready, t stopping, q
+ *quarantined. Actions, in the order in which they came: S start, T term, K kill.
  */
 struct row {
 	const char *promise, *events, *states, *actions;
 };
 
 static const struct supervise_conf conf = {
-	.hang_probes = 3,
-	.start_timeout_ms = 1000,
-	.backoff_min_ms = 150,
-	.backoff_max_ms = 450,
-	.quarantine_starts = 4,
-	.quarantine_ms = 950,
-	.stop_timeout_ms = 450,
-	.stable_ms = 350,
+    .hang_probes = 3,
+    .start_timeout_ms = 1000,
+    .backoff_min_ms = 150,
+    .backoff_max_ms = 450,
+    .quarantine_starts = 4,
+    .quarantine_ms = 950,
+    .stop_timeout_ms = 450,
+    .stable_ms = 350,
 };
 
 static const struct row rows[] = {
@@ -65,7 +64,10 @@ static const struct row rows[] = {
     {"and counts as failed", "WSssssssssss..X..", "ssssssssssssssbbs", "SKS"},
     {"unknown probes neither add to silence nor break it", "WSosusus", "ssrrruuu", "SK"},
     {"unwanted: terminated, and stopped by its exit", "WSoU.X.", "ssrtt--", "ST"},
-    {"killed when it does not stop in time", "WSoU....X", "ssrtttt" "t-", "STK"},
+    {"killed when it does not stop in time", "WSoU....X",
+	"ssrtttt"
+	"t-",
+	"STK"},
     {"wanted again while stopping: started by the exit", "WSoUWX", "ssrtts", "STS"},
     {"unwanted while the start is under way: terminated when it is there", "WUSX", "stt-", "ST"},
     {"unwanted in back-off: stopped", "WSXU..", "ssb---", "S"},
@@ -136,10 +138,10 @@ feed_letter(struct run *r, char c, int32_t next_pid)
 		ev = (struct worker_event){.type = WORKER_EV_START_FAILED, .status = ENOENT};
 	else if (c == 'E')
 		ev = (struct worker_event){
-			.type = WORKER_EV_START_FAILED, .status = EEXIST, .pid = 900};
+		    .type = WORKER_EV_START_FAILED, .status = EEXIST, .pid = 900};
 	else if (c == 'X' || c == 'x')
 		ev = (struct worker_event){
-			.type = WORKER_EV_EXITED, .pid = c == 'X' ? r->w.pid : 1, .status = SIGKILL};
+		    .type = WORKER_EV_EXITED, .pid = c == 'X' ? r->w.pid : 1, .status = SIGKILL};
 	else
 		return;
 	feed(r, &ev);
@@ -163,7 +165,8 @@ every_row_keeps_its_promise(void **state)
 		}
 		if (strcmp(states, rows[i].states) == 0 && strcmp(r.actions, rows[i].actions) == 0)
 			continue;
-		print_error("%s:\n  events  %s\n  states  %s\n  wanted  %s\n  actions %s\n  wanted  %s\n",
+		print_error(
+		    "%s:\n  events  %s\n  states  %s\n  wanted  %s\n  actions %s\n  wanted  %s\n",
 		    rows[i].promise, rows[i].events, states, rows[i].states, r.actions,
 		    rows[i].actions);
 		bad++;
@@ -175,7 +178,7 @@ static struct worker
 worker_in(enum worker_state state, bool stable, uint32_t failures)
 {
 	return (struct worker){
-		.state = state, .wanted = true, .stable = stable, .failures = failures};
+	    .state = state, .wanted = true, .stable = stable, .failures = failures};
 }
 
 static struct mono
@@ -246,7 +249,7 @@ static void
 failed_starts_count_over_all_slots_while_none_is_ready(void **state)
 {
 	struct worker w[3] = {worker_in(WORKER_READY, true, 0), worker_in(WORKER_WAITING, false, 7),
-		worker_in(WORKER_WAITING, false, 1)};
+	    worker_in(WORKER_WAITING, false, 1)};
 	struct roster r = roster_step((struct roster){0}, w, 3, ms(0));
 
 	(void)state;
@@ -281,9 +284,14 @@ static void
 hung_at_every_start_is_failed_in_time(void **state)
 {
 	static const struct supervise_conf fast = {
-		.hang_probes = 3, .start_timeout_ms = 5000, .backoff_min_ms = 50,
-		.backoff_max_ms = 10000, .quarantine_starts = 10, .quarantine_ms = 30000,
-		.stop_timeout_ms = 5000, .stable_ms = WORKER_STABLE_MS,
+	    .hang_probes = 3,
+	    .start_timeout_ms = 5000,
+	    .backoff_min_ms = 50,
+	    .backoff_max_ms = 10000,
+	    .quarantine_starts = 10,
+	    .quarantine_ms = 30000,
+	    .stop_timeout_ms = 5000,
+	    .stable_ms = WORKER_STABLE_MS,
 	};
 	struct worker w = worker_adopt_ready(1, ms(-10000), ms(-10000));
 	struct roster r = roster_step((struct roster){0}, &w, 1, ms(0));
@@ -296,12 +304,14 @@ hung_at_every_start_is_failed_in_time(void **state)
 		struct worker_out out = worker_step(&fast, w, &ev, ms(t));
 
 		if (out.action == WORKER_DO_NOTHING && t % 100 == 0) { /* answers once per life */
-			ev = (struct worker_event){.type = WORKER_EV_PROBE, .sent = ms(t),
-				.outcome = answers-- > 0 ? OUTCOME_OK : OUTCOME_SILENT};
+			ev = (struct worker_event){.type = WORKER_EV_PROBE,
+			    .sent = ms(t),
+			    .outcome = answers-- > 0 ? OUTCOME_OK : OUTCOME_SILENT};
 			out = worker_step(&fast, out.state, &ev, ms(t));
 		}
 		if (out.action == WORKER_DO_KILL) {
-			ev = (struct worker_event){.type = WORKER_EV_EXITED, .pid = pid, .status = 9};
+			ev = (struct worker_event){
+			    .type = WORKER_EV_EXITED, .pid = pid, .status = 9};
 			out = worker_step(&fast, out.state, &ev, ms(t));
 		}
 		if (out.action == WORKER_DO_START) {
@@ -322,13 +332,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_keeps_its_promise),
-		cmocka_unit_test(none_ready_for_so_long_is_failed),
-		cmocka_unit_test(killed_workers_that_come_back_fail_nothing),
-		cmocka_unit_test(ready_for_moments_does_not_count_as_well),
-		cmocka_unit_test(failed_starts_count_over_all_slots_while_none_is_ready),
-		cmocka_unit_test(nothing_wanted_is_never_failed),
-		cmocka_unit_test(hung_at_every_start_is_failed_in_time),
+	    cmocka_unit_test(every_row_keeps_its_promise),
+	    cmocka_unit_test(none_ready_for_so_long_is_failed),
+	    cmocka_unit_test(killed_workers_that_come_back_fail_nothing),
+	    cmocka_unit_test(ready_for_moments_does_not_count_as_well),
+	    cmocka_unit_test(failed_starts_count_over_all_slots_while_none_is_ready),
+	    cmocka_unit_test(nothing_wanted_is_never_failed),
+	    cmocka_unit_test(hung_at_every_start_is_failed_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
