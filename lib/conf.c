@@ -90,7 +90,7 @@ conf_read_text_placed(const char *text, const char *path, const struct conf_key 
 {
 	const char *slash = strrchr(path, '/');
 	struct conf_places *found = conf_places_new(path, arena);
-	struct conf_source src = {path, ".", arena, found, err};
+	struct conf_source src = {arena_strdup(arena, path), ".", arena, found, err};
 	config_t config;
 	int rc;
 

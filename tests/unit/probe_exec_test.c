@@ -218,7 +218,8 @@ environment_descriptors_and_signals_are_clean(void **state)
 	assert_string_equal(s.why, "");
 	assert_int_equal(s.outcome, OUTCOME_OK);
 	/* Without a fork in between: a shell blocks signals of its own while it waits. */
-	s = shell("exec grep -q 'SigIgn:.0*$' /proc/self/status", 10000);
+	/* But 32 and 33: they are glibc's own, out of reach, and `make` leaves them ignored. */
+	s = shell("exec grep -Eq 'SigIgn:.0{7}[01][08]0{7}$' /proc/self/status", 10000);
 	assert_int_equal(s.outcome, OUTCOME_OK);
 	s = shell("exec grep -q 'SigBlk:.0*$' /proc/self/status", 10000);
 	assert_int_equal(s.outcome, OUTCOME_OK);
