@@ -254,6 +254,7 @@ dns_target(struct brain *b, struct target *t, const struct addr *server, uint16_
 	    .rd = c->recursion,
 	    .dnssec_ok = c->expect_ad,
 	    .nsid = c->target == DNS_ANYCAST,
+	    .keep_port = t->slot >= 0,
 	    .expect_rcode = c->expect_rcode,
 	    .expect_data = c->expect_data,
 	    .expect_ad = c->expect_ad,

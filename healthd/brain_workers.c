@@ -112,6 +112,7 @@ slot_probe_start(struct brain *b, struct slot *s)
 	    .qtype = b->settings.workers.probe_qtype,
 	    .qclass = b->settings.workers.probe_qclass,
 	    .nsid = true,
+	    .keep_port = true, /* one process, nothing to spread over */
 	};
 	struct probe_timing t = {
 	    .interval_ms = b->settings.workers.probe_interval_ms,
