@@ -20,8 +20,8 @@ struct expect {
 	char data[256]; /* in the form that dns_rdata_render() gives; "": any */
 };
 
-/* `rcodes` "NOERROR|NXDOMAIN" (NULL or "": NOERROR), `data` as text (NULL or "": any). Addresses and
- * names in `data` may be written in any of their forms, a single TXT string without its quotes. */
+/* `rcodes` "NOERROR|NXDOMAIN" (NULL or "": NOERROR), `data` as text (NULL or "": any). Addresses
+ * and names in `data` may be written in any of their forms, a single TXT string unquoted. */
 int expect_init(struct expect *e, uint16_t qtype, const char *rcodes, const char *data, bool ad,
     struct err *err);
 /* Any rcode but SERVFAIL and REFUSED: somebody who works is there. */
@@ -29,7 +29,7 @@ struct expect expect_sane(uint16_t qtype);
 
 enum answer_sort {
 	ANSWER_FOREIGN,	  /* to another question (a late one), or no answer at all: go on waiting */
-	ANSWER_TRUNCATED, /* TC, as good as it goes: ask by TCP, or take it if content is not needed */
+	ANSWER_TRUNCATED, /* TC, as good as it goes: by TCP there is more */
 	ANSWER_RIGHT,
 	ANSWER_WRONG,
 };

@@ -6,8 +6,8 @@
  * addresses, so that a lost message, a renamed interface or an odd order of events are no cases of
  * their own. A reading is also made each 10 s, and after the kernel had to drop messages (ENOBUFS).
  *
- * An address is present when it is bound, past duplicate address detection, and its interface is up: on
- * an interface that is down, the kernel takes its local route away.
+ * An address is present when it is bound, past duplicate address detection, and its interface is
+ * up: on an interface that is down, the kernel takes its local route away.
  */
 #include "healthd/link.h"
 

@@ -5,8 +5,8 @@
  * the one that is. Timers run on the loop's clock, which may be old by as much as the callbacks of
  * this turn took; so each time one fires it is held against mono_now(), and set again if early.
  *
- * Questions go out on beats: all probes of one interval ask at the same jittered instants. Waking an
- * idle processor costs more than asking, and this way many questions share one wake-up.
+ * Questions go out on beats: all probes of one interval ask at the same jittered instants. Waking
+ * an idle processor costs more than asking, and this way many questions share one wake-up.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -27,9 +27,10 @@ struct dns_question {
 	bool rd, dnssec_ok, nsid;
 	const char *expect_rcode, *expect_data;
 	bool expect_ad;
-	bool keep_port; /* UDP: always from the same port; for a server that is one process, such as a
-			   worker's private port. Else each question has a fresh one, and meets another
-			   of the sockets that share the server's port */
+	/* UDP: always from the same port, for a server that is one process, such as a worker's
+	 * private port. Else each question leaves from a fresh one, and meets another of the
+	 * sockets that share the server's port. */
+	bool keep_port;
 };
 
 /* Strings are borrowed for the probe's life. NULL and an error when it can't be made (bad name);

@@ -16,8 +16,8 @@ struct probe_kind {
 	/* Sends the question; may end it at once. */
 	void (*ask)(struct probe *p);
 	/* The time is up: looks once more for what has arrived and not been read yet (libev runs a
-	 * timer before the descriptor that became readable at the same time). True if that ended the
-	 * question; `p` may be gone then. */
+	 * timer before the descriptor that became readable at the same time). True if that ended
+	 * the question; `p` may be gone then. */
 	bool (*look)(struct probe *p);
 	/* Gives up the question in flight. */
 	void (*drop)(struct probe *p);

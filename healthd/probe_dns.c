@@ -102,8 +102,8 @@ end_errno(struct dns_probe *d, enum outcome outcome, int error)
 	probe_end(&d->base, outcome, 0, false, "%s", probe_strerror(error, text));
 }
 
-/* A socket of the type, bound if there is a source, and connecting. 0 or an errno in *error with the
- * outcome that it means. */
+/* A socket of the type, bound if there is a source, and connecting. 0 or an errno in *error with
+ * the outcome that it means. */
 static int
 socket_open(struct dns_probe *d, int type, enum outcome *outcome)
 {

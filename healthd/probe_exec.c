@@ -3,8 +3,9 @@
  *
  * It runs in a process group of its own, without our descriptors, signal dispositions or
  * capabilities, and what it started goes when it goes: by its exit, or by its timeout, the whole
- * group is killed. Nothing ever waits for the end of its output: a grandchild may hold the pipe for as
- * long as it likes. Its status comes by libev's child watcher, so the loop has to be the default one.
+ * group is killed. Nothing ever waits for the end of its output: a grandchild may hold the pipe for
+ * as long as it likes. Its status comes by libev's child watcher, so the loop has to be the default
+ * one.
  */
 #include <ctype.h>
 #include <errno.h>

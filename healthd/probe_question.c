@@ -1,8 +1,8 @@
 /*
  * probe_question: what a DNS probe asks, on the wire.
  *
- * Each question is rendered once, when the probe is made; asking only patches an id, and a label where
- * a fresh one is wanted, into it.
+ * Each question is rendered once, when the probe is made; asking only patches an id, and a label
+ * where a fresh one is wanted, into it.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * probe_resource: what the host has left, read from the kernel's files.
  *
- * Descriptors stay open and are read anew each time; one that fails is closed and opened again at the
- * next question, so that a control group or an interface may come and go. A source that has never
- * been readable is idle: this host lacks it. One that was, and is not, is unknown.
+ * Descriptors stay open and are read anew each time; one that fails is closed and opened again at
+ * the next question, so that a control group or an interface may come and go. A source that has
+ * never been readable is idle: this host lacks it. One that was, and is not, is unknown.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * probe_upstream: is there an Internet to resolve from? Asks a root, a TLD server or a forwarder one
- * canary after the other, directly, never through our own resolver: what it sees is shared by every
- * site, and a site must not blame itself for it.
+ * probe_upstream: is there an Internet to resolve from? Asks a root, a TLD server or a forwarder
+ * one canary after the other, directly, never through our own resolver: what it sees is shared by
+ * every site, and a site must not blame itself for it.
  */
 #include "healthd/probe_base.h"
 #include "lib/dns.h"

@@ -26,8 +26,8 @@ int64_t reading_share(uint64_t part, uint64_t whole);
 /* Events per second from two counts `us` apart. */
 int64_t reading_rate(uint64_t before, uint64_t now, int64_t us);
 
-/* 100 at `warn` or better .. 0 at `crit` or worse, linear between. Worse is more where crit >= warn,
- * else less. All in hundredths. */
+/* 100 at `warn` or better .. 0 at `crit` or worse, linear between. Worse is more where crit >=
+ * warn, else less. All in hundredths. */
 int reading_grade(int64_t reading, int64_t warn, int64_t crit);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * dns: messages on the wire and names in text (RFC 1035, 6891, 4343, 3597). Pure.
  *
- * Nothing here keeps a pointer or allocates: a message is (wire, length) in the caller's buffer, and
- * what the parser finds are offsets into it. Every reader checks bounds itself; it may be handed any
- * bytes at all. Words follow RFC 9499.
+ * Nothing here keeps a pointer or allocates: a message is (wire, length) in the caller's buffer,
+ * and what the parser finds are offsets into it. Every reader checks bounds itself; it may be
+ * handed any bytes at all. Words follow RFC 9499.
  */
 #ifndef LIB_DNS_H
 #define LIB_DNS_H
@@ -118,8 +118,9 @@ struct dns_message {
 	struct dns_part ede_text;
 };
 
-/* Reads the whole message, every record of every section. With `tc` it may end within a record: that
- * one and what should follow are then not counted. On a fault only the members up to where it struck are set. */
+/* Reads the whole message, every record of every section. With `tc` it may end within a record:
+ * that one and what should follow are then not counted. On a fault only the members up to where it
+ * struck are set. */
 enum dns_fault dns_message_parse(const uint8_t *wire, size_t length, struct dns_message *out);
 
 /* Does a sound message `a` carry the one question of the query `q`? Neither needs to be a NUL-ended
@@ -136,9 +137,9 @@ struct dns_record {
 /* Reads the record at *at and moves *at behind it; false at the end or when there is none. */
 bool dns_record_read(const uint8_t *wire, size_t length, size_t *at, struct dns_record *out);
 
-/* The record's data in presentation form: addresses (RFC 5952), names with the last dot, TXT quoted,
- * MX, SRV and SOA by fields, all others as \# (RFC 3597). False when it is malformed for its type
- * or `room` is too small. */
+/* The record's data in presentation form: addresses (RFC 5952), names with the last dot, TXT
+ * quoted, MX, SRV and SOA by fields, all others as \# (RFC 3597). False when it is malformed for
+ * its type or `room` is too small. */
 bool dns_rdata_render(const uint8_t *wire, size_t length, const struct dns_record *r, char *out,
     size_t room);
 

@@ -1,6 +1,6 @@
 /*
- * dns_fuzz: any octets as a message, as an answer to a question, and as a name in text. What is sound
- * must be sound in every part, and what is rendered must read to the same.
+ * dns_fuzz: any octets as a message, as an answer to a question, and as a name in text. What is
+ * sound must be sound in every part, and what is rendered must read to the same.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,8 @@ name_goes_round(const struct dns_name *name)
 	must(again.length == name->length && memcmp(again.wire, name->wire, name->length) == 0);
 }
 
-/* Each record of a sound message reads again, renders, and the last one ends where the message does. */
+/* Each record of a sound message reads again, renders, and the last one ends where the message
+ * does. */
 static void
 records_are_sound(const uint8_t *data, size_t size, const struct dns_message *m)
 {
@@ -67,7 +68,8 @@ as_message(const uint8_t *data, size_t size)
 static void
 as_answer(const uint8_t *data, size_t size)
 {
-	struct dns_query q = {.qtype = DNS_TYPE_TXT, .qclass = DNS_CLASS_CH, .edns = true, .nsid = true};
+	struct dns_query q = {
+	    .qtype = DNS_TYPE_TXT, .qclass = DNS_CLASS_CH, .edns = true, .nsid = true};
 	uint8_t query[DNS_QUERY_MAX];
 	struct expect e;
 	struct answer a;

@@ -163,7 +163,8 @@ static struct packet
 packet_of(unsigned flags, int an, int ns, int ar, const char *rest, size_t n)
 {
 	struct packet p = {.wire = {0x12, 0x34, (uint8_t)(flags >> 8), (uint8_t)flags, 0, 1, 0,
-			       (uint8_t)an, 0, (uint8_t)ns, 0, (uint8_t)ar, 1, 'a', 0, 0, 16, 0, 3}};
+			       (uint8_t)an, 0, (uint8_t)ns, 0, (uint8_t)ar, 1, 'a', 0, 0, 16, 0,
+			       3}};
 
 	assert_true(ANSWERS + n <= sizeof(p.wire));
 	memcpy(p.wire + ANSWERS, rest, n);
@@ -189,7 +190,7 @@ malformed_messages_are_told_apart(void **state)
 	    {"sound", RECORD(TXT), DNS_SOUND},
 	    {"pointer to itself", RECORD("\300\023\0\020\0\003\0\0\0\0\0\0"), DNS_FAULT_NAME},
 	    {"pointer ahead", RECORD("\300\040\0\020\0\003\0\0\0\0\0\0"), DNS_FAULT_NAME},
-	    {"label and back to it", RECORD("\001b\300\023\0\020\0\003\0\0\0\0\0\0"), DNS_FAULT_NAME},
+	    {"label and back", RECORD("\001b\300\023\0\020\0\003\0\0\0\0\0\0"), DNS_FAULT_NAME},
 	    {"label type 01", RECORD("\100\0\020\0\003\0\0\0\0\0\003\002hi"), DNS_FAULT_NAME},
 	    {"half a pointer", RECORD("\300"), DNS_FAULT_NAME},
 	    {"no record at all", RECORD(""), DNS_FAULT_SHORT},
@@ -207,7 +208,8 @@ malformed_messages_are_told_apart(void **state)
 	    {"OPT as answer", RECORD(OPT0), DNS_FAULT_OPT},
 	    {"OPT with a name", EXTRA("\001b" OPT0), DNS_FAULT_OPT},
 	    {"half an option", EXTRA("\0\0\051\004\320\0\0\0\0\0\003\0\003\0"), DNS_FAULT_OPT},
-	    {"option over OPT", EXTRA("\0\0\051\004\320\0\0\0\0\0\005\0\003\0\002x"), DNS_FAULT_OPT},
+	    {"option over OPT", EXTRA("\0\0\051\004\320\0\0\0\0\0\005\0\003\0\002x"),
+		DNS_FAULT_OPT},
 	    {"two OPT", PACKET(0x8400, 0, 0, 2, OPT0 OPT0), DNS_FAULT_OPT},
 	    {"cut off, TC", PACKET(0x8600, 3, 1, 1, TXT "\300\014\0"), DNS_SOUND},
 	    {"cut in a name, TC", PACKET(0x8600, 2, 1, 1, TXT "\300"), DNS_SOUND},

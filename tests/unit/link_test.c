@@ -73,8 +73,8 @@ on_guard(struct ev_loop *loop, ev_timer *w, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* Runs until `*what` is told to be `want`. The guard is far below the 10 s of a resync: what is seen
- * here was seen by its event. */
+/* Runs until `*what` is told to be `want`. The guard is far below the 10 s of a resync: what is
+ * seen here was seen by its event. */
 static void
 until(const int *what, int want)
 {
@@ -111,11 +111,12 @@ set_up(void **state)
 	sh("ip link set lo up; ip link add up0 type veth peer name far0; ip link set up0 up; "
 	   "ip link set far0 up; ip link add up1 type bridge; "
 	   "ip addr add 192.0.2.53/32 dev lo");
-	rig = (struct rig){.loop = ev_loop_new(0), .carrier = {-1, -1, -1}, .address = {-1, -1, -1}};
+	rig = (struct rig){
+	    .loop = ev_loop_new(0), .carrier = {-1, -1, -1}, .address = {-1, -1, -1}};
 	for (int i = 0; i < N_ADDRS; i++)
 		assert_true(addr_parse(texts[i], &rig.addrs[i]));
-	rig.watch = link_watch_new(rig.loop, links, N_LINKS, rig.addrs, N_ADDRS, on_carrier, on_address,
-	    &rig, &err);
+	rig.watch = link_watch_new(rig.loop, links, N_LINKS, rig.addrs, N_ADDRS, on_carrier,
+	    on_address, &rig, &err);
 	assert_non_null(rig.watch);
 	assert_int_equal(rig.told, 0); /* nothing before the loop runs */
 	settle();
@@ -241,7 +242,8 @@ tentative_address_is_not_there_yet(void **state)
 	(void)state;
 	if (!have_namespace)
 		skip();
-	sh("echo 5 > /proc/sys/net/ipv6/conf/up0/dad_transmits; ip addr add 2001:db8::53/128 dev up0");
+	sh("echo 5 > /proc/sys/net/ipv6/conf/up0/dad_transmits; "
+	   "ip addr add 2001:db8::53/128 dev up0");
 	settle();
 	assert_int_equal(rig.address[1], 0);
 	sh("ip addr del 2001:db8::53/128 dev up0; ip addr add 2001:db8::53/128 dev up0 nodad");
@@ -288,7 +290,8 @@ lost_messages_are_made_good_by_a_reading(void **state)
 	/* Far more messages than the socket's buffer holds, unread; then one change that counts. */
 	snprintf(command, sizeof(command),
 	    "for n in 1 2 3 4; do for i in $(seq 1 120); do echo addr add 203.0.113.$i/32 dev up1; "
-	    "done > /tmp/anypop-link.$$; ip -batch /tmp/anypop-link.$$; ip addr flush dev up1; done; "
+	    "done > /tmp/anypop-link.$$; ip -batch /tmp/anypop-link.$$; "
+	    "ip addr flush dev up1; done; "
 	    "rm /tmp/anypop-link.$$; ip addr del 192.0.2.53/32 dev lo");
 	sh(command);
 	until(&rig.address[0], 0);
@@ -364,11 +367,12 @@ main(void)
 
 	have_namespace = unshared();
 	if (!have_namespace && getuid() == 0) {
-		fprintf(stderr, "link_test: root, and yet no network namespace: %s\n", strerror(errno));
+		fprintf(stderr, "link_test: root, and yet no network namespace: %s\n",
+		    strerror(errno));
 		return 1;
 	}
 	if (!have_namespace)
-		fprintf(stderr, "link_test: most of it skipped, unprivileged namespaces are not allowed "
-				"here; run it as root\n");
+		fprintf(stderr, "link_test: most of it skipped, unprivileged namespaces are not "
+				"allowed here; run it as root\n");
 	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

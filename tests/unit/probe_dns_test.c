@@ -1,6 +1,6 @@
 /*
- * probe_dns: questions over real loopback sockets, against servers that misbehave on purpose. Servers
- * and probes share one loop, so that each test decides what happens in which order.
+ * probe_dns: questions over real loopback sockets, against servers that misbehave on purpose.
+ * Servers and probes share one loop, so that each test decides what happens in which order.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -80,7 +80,8 @@ done(void *arg, const struct sample *s)
 static size_t
 answer_build(const struct rig *r, const uint8_t *query, size_t n, uint8_t *out)
 {
-	static const uint8_t txt[] = {0xc0, 12, 0, 16, 0, 3, 0, 0, 0, 0, 0, 5, 4, 'p', 'o', 'p', '1'};
+	static const uint8_t txt[] = {0xc0, 12, 0, 16, 0, 3, 0, 0, 0, 0, 0, 5, 4, 'p', 'o', 'p',
+	    '1'};
 	static const uint8_t opt[] = {0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 6, 0, 3, 0, 2, 'p', '1'};
 	size_t question = DNS_HEADER;
 
@@ -358,7 +359,8 @@ answers_are_judged(void **state)
 	    {GOOD, TRANSPORT_UDP, {.qname = NULL}, OUTCOME_OK, ""},
 	    {GOOD, TRANSPORT_UDP, {.expect_data = "pop1"}, OUTCOME_OK, ""},
 	    {GOOD, TRANSPORT_UDP, {.expect_data = "\"pop1\""}, OUTCOME_OK, ""},
-	    {GOOD, TRANSPORT_UDP, {.expect_data = "pop2"}, OUTCOME_WRONG, "answer \"pop1\" != pop2"},
+	    {GOOD, TRANSPORT_UDP, {.expect_data = "pop2"}, OUTCOME_WRONG,
+		"answer \"pop1\" != pop2"},
 	    {GOOD, TRANSPORT_UDP, {.expect_rcode = "NXDOMAIN"}, OUTCOME_WRONG, "NOERROR"},
 	    {SERVFAIL, TRANSPORT_UDP, {.qname = NULL}, OUTCOME_WRONG, "SERVFAIL"},
 	    {SERVFAIL, TRANSPORT_UDP, {.expect_rcode = "NOERROR|SERVFAIL"}, OUTCOME_OK, ""},
@@ -375,7 +377,8 @@ answers_are_judged(void **state)
 	    {HALF, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "closed within its answer"},
 	    {CLOSES, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "closed without an answer"},
 	    {RESETS, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "connection reset by peer"},
-	    {OTHER_TCP, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_WRONG, "answer to another question"},
+	    {OTHER_TCP, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_WRONG,
+		"answer to another question"},
 	};
 
 	(void)state;
@@ -407,7 +410,8 @@ silence_ends_by_the_timeout(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct probe_timing t = {.interval_ms = 2000, .timeout_ms = 30};
-		struct sample s = one(rows[i].manner, rows[i].transport, &t, (struct dns_question){0});
+		struct dns_question plain = {.qname = NULL};
+		struct sample s = one(rows[i].manner, rows[i].transport, &t, plain);
 
 		assert_int_equal(s.outcome, OUTCOME_SILENT);
 		assert_string_equal(s.why, rows[i].why);
@@ -609,15 +613,15 @@ upstream_falls_back_to_tcp_and_takes_canaries_in_turn(void **state)
 	(void)state;
 	rig_open(&r, TRUNCATED);
 	assert_true(addr_parse("127.0.0.1", &server));
-	r.probe = probe_upstream(r.loop, &swift, canaries, 2, "NS", true, &server, r.port, NULL, done,
-	    &r, &err);
+	r.probe = probe_upstream(r.loop, &swift, canaries, 2, "NS", true, &server, r.port, NULL,
+	    done, &r, &err);
 	assert_non_null(r.probe);
 	rig_run(&r, 1);
 	assert_int_equal(r.samples[0].outcome, OUTCOME_OK);
 	assert_int_equal(r.connections, 1);
 	assert_int_equal(r.query[2] & 1, 1); /* RD */
 	assert_memory_equal(r.labels[0], "first", 5);
-	r.manner = NO_QUESTION; /* a rcode that is neither SERVFAIL nor REFUSED: somebody is there */
+	r.manner = NO_QUESTION; /* neither SERVFAIL nor REFUSED: somebody is there */
 	rig_run(&r, 1);
 	assert_int_equal(r.samples[1].outcome, OUTCOME_OK);
 	assert_memory_equal(r.labels[1], "other", 5);

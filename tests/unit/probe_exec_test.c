@@ -100,6 +100,7 @@ what_cannot_be_run_fails(void **state)
 {
 	static const char *const missing[] = {"/nonexistent/check"};
 	static const char *const directory[] = {"/tmp"};
+	static const struct probe_timing t = {.interval_ms = 1, .timeout_ms = 1};
 	struct err err;
 
 	(void)state;
@@ -113,8 +114,7 @@ what_cannot_be_run_fails(void **state)
 	probe_free(rig.probe);
 	assert_int_equal(rig.samples[0].outcome, OUTCOME_WRONG);
 	assert_string_equal(rig.samples[0].why, "cannot run: permission denied");
-	assert_null(probe_exec(EV_DEFAULT, &(struct probe_timing){.interval_ms = 1, .timeout_ms = 1},
-	    NULL, 0, done, NULL, &err));
+	assert_null(probe_exec(EV_DEFAULT, &t, NULL, 0, done, NULL, &err));
 }
 
 /* The grandchild keeps the pipe open far longer than the script lives, and is gone afterwards. */
@@ -148,8 +148,8 @@ timeout_kills_the_whole_group_at_once(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	snprintf(script, sizeof(script), "trap '' TERM INT; sleep 100 & echo $! > %s; wait; sleep 100",
-	    path);
+	snprintf(script, sizeof(script),
+	    "trap '' TERM INT; sleep 100 & echo $! > %s; wait; sleep 100", path);
 	s = shell(script, 300);
 	assert_int_equal(s.outcome, OUTCOME_SILENT);
 	assert_string_equal(s.why, "timed out");

@@ -231,7 +231,8 @@ defaults_are_there(void **state)
 		assert_int_equal(r.last.outcome, OUTCOME_OK);
 		probe_free(r.probe);
 	}
-	r.probe = probe_resource(r.loop, &timing, RESOURCE_NIC_DROPS, "lo", 1, 1000000, done, &r, &err);
+	r.probe = probe_resource(r.loop, &timing, RESOURCE_NIC_DROPS, "lo", 1, 1000000, done,
+	    &r, &err);
 	ev_run(r.loop, 0);
 	assert_string_equal(r.last.why, "the first count");
 	rig_close(&r);
@@ -244,7 +245,8 @@ thresholds_that_cannot_be_are_refused(void **state)
 	struct err err;
 
 	(void)state;
-	assert_null(probe_resource(loop, &timing, RESOURCE_NIC_DROPS, NULL, 1, 2, done, NULL, &err));
+	assert_null(
+	    probe_resource(loop, &timing, RESOURCE_NIC_DROPS, NULL, 1, 2, done, NULL, &err));
 	assert_null(probe_resource(loop, &timing, RESOURCE_DISK, NULL, 90, 80, done, NULL, &err));
 	assert_null(probe_resource(loop, &timing, RESOURCE_DISK, NULL, 90, 90, done, NULL, &err));
 	assert_null(
