@@ -65,8 +65,6 @@ enough(const struct window_conf *conf, const struct window *w, const struct samp
 
 	if (w->judged && w->solid == VERDICT_FAIL)
 		return true;
-	if (!w->judged)
-		return w->wrongs > 0 || !patient;
 	if (w->wrongs >= conf->fall)
 		return true;
 	return w->fails >= conf->fall && !patient;

@@ -3,8 +3,9 @@
  *
  * gdnsd's counters: failures count even when they are not consecutive; `forgive` successes in a row
  * forget them; `rise` successes in a row make a failed target well. Silence is given `patience_ms`
- * (a supervisor may be restarting the worker) where a wrong answer is not. The first sample ever
- * decides at once. A target without an observation for `stale_ms` is unknown; one success makes it
+ * (a supervisor may be restarting the worker) where a wrong answer is not. The first success ever
+ * decides at once, first failures count like later ones: a new brain adopts a rung, and one answer
+ * lost with a worker must not move it. A target without an observation for `stale_ms` is unknown; one success makes it
  * ok again if it was ok before, one failure makes it failed again if it was failed.
  */
 #ifndef HEALTHD_WINDOW_H

@@ -24,15 +24,15 @@ struct row {
 
 static const struct row rows[] = {
     {"the first success makes it well at once", PLAIN, "o", "o"},
-    {"the first wrong answer makes it failed at once", PLAIN, "w", "f"},
-    {"the first silence makes it failed at once without patience", PLAIN, "s", "f"},
-    {"the first silence waits for patience, then needs no count", PATIENT, "sssss", "uuuuf"},
+    {"a first wrong answer is not clear until fall", PLAIN, "www", "uuf"},
+    {"a first silence is not clear until fall", PLAIN, "sss", "uuf"},
+    {"a first silence waits for patience too", PATIENT, "sssss", "uuuuf"},
     {"a success during patience is well at once", PATIENT, "sso", "uuo"},
     {"fall failures in a row fail it, not fewer", PLAIN, "owww", "ooof"},
     {"failures count though successes stand between them", PLAIN, "owoowoow", "ooooooof"},
     {"forgive successes in a row forget the failures", PLAIN, "owwoooww", "oooooooo"},
-    {"a failed one needs rise successes in a row", PLAIN, "wowoo", "ffffo"},
-    {"after recovery the count begins anew", PLAIN, "woowww", "ffooof"},
+    {"a failed one needs rise successes in a row", PLAIN, "wwwowoo", "uuffffo"},
+    {"after recovery the count begins anew", PLAIN, "wwwoowww", "uuffooof"},
     {"silence is given patience where counts are full", PATIENT, "osssss", "ooooof"},
     {"wrong answers are given none", PATIENT, "oww", "oof"},
     {"silence and wrong answers count together, with patience", PATIENT, "oswss", "ooooo"},
@@ -40,8 +40,8 @@ static const struct row rows[] = {
     {"unknown samples do not keep it fresh", SHORT, "ouuuuu", "ooouuu"},
     {"without observation it becomes unknown", SHORT, "o.....", "ooouuu"},
     {"one success brings a well one back from unknown", SHORT, "o....o", "ooouuo"},
-    {"a failed one must rise from unknown too", SHORT, "ww....ooo", "ffffuuuuo"},
-    {"one failure brings a failed one back from unknown", SHORT, "w....w", "fffuuf"},
+    {"a failed one must rise from unknown too", SHORT, "ww....ooo", "ufffuuuuo"},
+    {"one failure brings a failed one back from unknown", SHORT, "ww....w", "ufffuuf"},
     {"one failure does not fail a well one that was unknown", SHORT, "o....ww", "ooouuuf"},
     {"idle is idle at once and forgets failures", PLAIN, "owwiw", "oooiu"},
     {"from idle one success is well", PLAIN, "io", "io"},
@@ -117,7 +117,7 @@ unknown_keeps_the_value_of_the_last_verdict(void **state)
 	w = play(&conf, "o......");
 	assert_int_equal(w.verdict, VERDICT_UNKNOWN);
 	assert_int_equal(w.value, 100);
-	w = play(&conf, "w......");
+	w = play(&conf, "ww......");
 	assert_int_equal(w.verdict, VERDICT_UNKNOWN);
 	assert_int_equal(w.solid, VERDICT_FAIL);
 	assert_int_equal(w.value, 0);
@@ -153,6 +153,7 @@ order_of_cause_is_judged_by_when_probes_were_sent(void **state)
 	struct window w;
 
 	(void)state;
+	conf.fall = 1;
 	w = window_step(&conf, window_init(at(0)), &late);
 	assert_int_equal(w.onset.us, at(0).us);
 	assert_int_equal(w.since.us, at(9).us);
