@@ -15,6 +15,7 @@
 #include "bgpctl/birdask.h"
 #include "bgpctl/birdconf.h"
 #include "bgpctl/birdrows.h"
+#include "bgpctl/linediff.h"
 #include "lib/ensure.h"
 #include "lib/file.h"
 #include "lib/mono.h"
@@ -54,57 +55,6 @@ read_include(const struct site *site, char **text, size_t *length, struct err *e
 	return *text || errno == ENOENT ? 0 : -1;
 }
 
-static size_t
-line_length(const char *s)
-{
-	return strcspn(s, "\n") + (strchr(s, '\n') != NULL);
-}
-
-static void
-put_lines(FILE *to, const char *from, const char *end, char sign)
-{
-	while (from < end) {
-		size_t n = strcspn(from, "\n");
-
-		fprintf(to, "%c %.*s\n", sign, (int)n, from);
-		from += line_length(from);
-	}
-}
-
-/* Start of the last line that both texts share at their ends, never before `from`. */
-static void
-trim_tails(const char *a, const char **a_end, const char *b, const char **b_end)
-{
-	const char *x = *a_end, *y = *b_end, *shared_x = x, *shared_y = y;
-
-	while (x > a && y > b && x[-1] == y[-1]) {
-		x--;
-		y--;
-		if ((x == a || x[-1] == '\n') && (y == b || y[-1] == '\n')) {
-			shared_x = x;
-			shared_y = y;
-		}
-	}
-	*a_end = shared_x;
-	*b_end = shared_y;
-}
-
-/* Lines shared at the beginning and at the end are left out; what is between is shown whole. */
-static void
-show_difference(FILE *to, const char *old, const char *new)
-{
-	const char *old_end = old + strlen(old), *new_end = new + strlen(new);
-	size_t n;
-
-	while (*old && (n = line_length(old)) == line_length(new) && strncmp(old, new, n) == 0) {
-		old += n;
-		new += n;
-	}
-	trim_tails(old, &old_end, new, &new_end);
-	put_lines(to, old, old_end, '-');
-	put_lines(to, new, new_end, '+');
-}
-
 int
 birdapply_difference(const struct site *site, FILE *to, struct err *err)
 {
@@ -117,7 +67,7 @@ birdapply_difference(const struct site *site, FILE *to, struct err *err)
 	text = birdconf_text(site, &length);
 	differs = !old || old_length != length || memcmp(old, text, length) != 0;
 	if (differs && to)
-		show_difference(to, old ? old : "", text);
+		linediff(to, old ? old : "", text);
 	free(text);
 	free(old);
 	return differs;

@@ -64,9 +64,11 @@ birdlook_lost(struct birdlook *l)
 }
 
 void
-birdlook_begin(struct birdlook *l, uint32_t lanes, bool attributes, struct mono now)
+birdlook_begin(struct birdlook *l, uint32_t lanes, uint32_t tables, bool attributes,
+    struct mono now)
 {
 	l->lanes = lanes;
+	l->tables = attributes ? lanes : tables;
 	l->attributes = attributes;
 	l->began = now;
 	l->step = LOOK_STATUS;
@@ -326,39 +328,53 @@ lane_in_round(const struct birdlook *l, int lane)
 	return (l->lanes >> lane & 1) && l->views[lane].n_prefixes > 0;
 }
 
-static void
-next_lane(struct birdlook *l, int from)
-{
-	l->lane = from;
-	while (l->lane < n_lanes(l->site) && !lane_in_round(l, l->lane))
-		l->lane++;
-	l->prefix = l->session = 0;
-	l->step = l->lane < n_lanes(l->site) ? LOOK_TABLE : LOOK_END;
-}
-
 static bool
 can_send(const struct birdlook *l, int i)
 {
 	return l->sessions[birdlook_session(l->site, l->lane, i)].view.state == SESSION_UP;
 }
 
-/* The next session of this prefix that is up, then the next prefix, then the next lane. */
-static void
+/* The next session of this prefix that is up; false when there is none. */
+static bool
 next_session(struct birdlook *l, int from)
 {
 	struct door_view *v = &l->views[l->lane];
 
+	l->step = LOOK_SENT;
 	for (l->session = from; l->session < v->n_sessions; l->session++) {
-		if (can_send(l, l->session)) {
-			l->step = LOOK_SENT;
-			return;
-		}
+		if (can_send(l, l->session))
+			return true;
 		v->sending[l->prefix][l->session] = (struct sending){.rung = -1};
 	}
-	l->session = 0;
-	l->step = LOOK_TABLE;
-	if (++l->prefix == v->n_prefixes)
-		next_lane(l, l->lane + 1);
+	return false;
+}
+
+/* From this prefix on, the first that has something to be asked about it. */
+static void
+next_prefix(struct birdlook *l)
+{
+	for (; l->lane < n_lanes(l->site); l->lane++, l->prefix = 0) {
+		for (; lane_in_round(l, l->lane) && l->prefix < l->views[l->lane].n_prefixes;
+		    l->prefix++) {
+			if (l->tables >> l->lane & 1) {
+				l->step = LOOK_TABLE;
+				return;
+			}
+			if (next_session(l, 0))
+				return;
+		}
+	}
+	l->step = LOOK_END;
+}
+
+/* After the table or a session: the next session, then the next prefix, then the next lane. */
+static void
+go_on(struct birdlook *l, int session)
+{
+	if (next_session(l, session))
+		return;
+	l->prefix++;
+	next_prefix(l);
 }
 
 static void
@@ -415,21 +431,22 @@ birdlook_done(struct birdlook *l, int code, const char *text)
 		next_details(l, l->session + 1);
 		break;
 	case LOOK_BFD:
-		next_lane(l, 0);
+		l->lane = l->prefix = 0;
+		next_prefix(l);
 		break;
 	case LOOK_TABLE:
 		table_done(l);
-		next_session(l, 0);
+		go_on(l, 0);
 		break;
 	case LOOK_SENT:
 		if (sent_done(l, code))
 			l->step = LOOK_EXPORT;
 		else
-			next_session(l, l->session + 1);
+			go_on(l, l->session + 1);
 		break;
 	case LOOK_EXPORT:
 		export_done(l);
-		next_session(l, l->session + 1);
+		go_on(l, l->session + 1);
 		break;
 	case LOOK_END:
 		break;

@@ -35,7 +35,7 @@ struct birdlook {
 	struct look_session sessions[MAX_SESSIONS]; /* as the site lists them */
 	/* of the round */
 	struct mono began;
-	uint32_t lanes; /* bits */
+	uint32_t lanes, tables; /* bits */
 	bool attributes;
 	enum look_step step;
 	int lane, prefix, session; /* where it stands */
@@ -49,7 +49,10 @@ struct birdlook {
 void birdlook_init(struct birdlook *l, const struct site *site, struct door_view *views);
 /* Forgets what BIRD said: it went away. */
 void birdlook_lost(struct birdlook *l);
-void birdlook_begin(struct birdlook *l, uint32_t lanes, bool attributes, struct mono now);
+/* `tables`: those of `lanes` whose routes in BIRD's table matter too, since a door is on the move; of
+ * the others `in_table` stays as it was. `attributes`: all tables and filters are looked at. */
+void birdlook_begin(struct birdlook *l, uint32_t lanes, uint32_t tables, bool attributes,
+    struct mono now);
 
 #define LOOK_COMMAND 256
 /* The question the round stands at; false when it is over. */

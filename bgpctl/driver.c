@@ -195,9 +195,14 @@ ask_next(struct driver *d)
 static void
 begin_round(struct driver *d, uint32_t lanes, bool attributes)
 {
+	uint32_t moving = 0;
+
+	for (int i = 0; i < d->n_lanes; i++)
+		if (lanes >> i & 1 && !d->lanes[i].door.settled)
+			moving |= 1u << i;
 	d->round = (d->round + 1) & ~TAG_COMMAND;
 	d->in_round = true;
-	birdlook_begin(&d->birdlook, lanes, attributes, mono_now());
+	birdlook_begin(&d->birdlook, lanes, moving, attributes, mono_now());
 	ask_next(d);
 }
 
@@ -347,6 +352,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct driver *d = timer->data;
 	struct mono now = mono_now();
 	bool poll = !mono_before(now, d->poll_at);
+	bool can_look = !d->in_round && birdwire_ready(d->wire);
 	uint32_t lanes = 0;
 
 	(void)loop;
@@ -357,7 +363,11 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 		if (!lane->exists || (!poll && mono_before(now, lane->look)))
 			continue;
 		lanes |= 1u << i;
-		step(d, i);
+		/* A settled door is stepped once, with what the round brings. */
+		if (!can_look || !lane->door.settled)
+			step(d, i);
+		else
+			lane->look = mono_add_ms(now, d->conf.poll_ms);
 	}
 	if (poll)
 		d->poll_at = mono_add_ms(now, d->conf.poll_ms);

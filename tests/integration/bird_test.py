@@ -531,6 +531,15 @@ def observing_writes_nothing(lab, driver):
     watcher.stop()
 
 
+def gates_carry_no_address(lab, driver):
+    driver.go(FULL)
+    driver.go(FULL, lane=1)
+    for gate in ('apdns4.3', 'apdns6.3', 'apdns4.1'):
+        shown = sh('ip', '-n', lab.pop.ns, 'addr', 'show', gate)
+        shown += sh('ip', '-n', lab.pop.ns, '-d', 'link', 'show', gate)
+        expect(f'{gate}: {shown}', 'inet' not in shown and 'addrgenmode none' in shown)
+
+
 def apply_installs_and_refuses(lab, driver):
     driver.go(DRAIN)
     include = f'{lab.dir}/anypop.conf'
@@ -539,7 +548,8 @@ def apply_installs_and_refuses(lab, driver):
     with open(include, 'w', encoding='ascii') as f:
         f.write(good.replace('preference 303', 'preference 304'))
     since = lab.monitor.mark()
-    expect('a difference', '- \tipv4 { table anypop4; preference 304; };' in
+    expect('a difference', '- \tipv4 { table anypop4; preference 304; };\n'
+           '+ \tipv4 { table anypop4; preference 303; };\n' in
            sh(lab.tool, lab.site, 'diff', check=False))
     said = sh('ip', 'netns', 'exec', lab.pop.ns, lab.tool, lab.site, 'apply')
     expect(f'proof: {said}', 'protocols of ours are in force' in said)
@@ -583,7 +593,7 @@ TESTS = [
     hung_bird_never_climbs_and_falls_by_the_gate, hand_downward_is_respected,
     hand_upward_is_corrected, foreign_route_is_named, filter_that_rejects_is_unproven,
     filter_without_our_function_is_told, broken_configuration_does_not_hold_a_fall,
-    driver_restarted_finds_the_rung, observing_writes_nothing, apply_installs_and_refuses,
+    driver_restarted_finds_the_rung, gates_carry_no_address, observing_writes_nothing, apply_installs_and_refuses,
     doctor_finds_what_is_wrong,
 ]
 
