@@ -59,9 +59,10 @@ static const struct verb verbs[] = {
 	 "Keeper and brain go first, then the workers one by one, never fewer ready than workers.min_ready.\n"
 	 "Routes are not touched.\n"},
 	{"reload", verb_reload, "j", 0, "", "reads the configuration again; a broken one changes nothing", ""},
-	{"bird", verb_bird, "y", 2, "[edge | example | apply]", "the file that bird.conf includes, and its installation",
+	{"bird", verb_bird, "y", 2, "[diff | apply | edge | example]", "the file that bird.conf includes, and its installation",
 	 "Without a word: the file for this node. edge: only the functions, for an edge router that hears us\n"
-	 "over iBGP. example: a whole small bird.conf. apply: shows what would change, asks, installs it,\n"
+	 "over iBGP. example: a whole small bird.conf. diff: what apply would change; 1 if anything.\n"
+	 "apply: shows that, asks, installs it,\n"
 	 "lets BIRD reload and proves that our protocols are there.\n"
 	 "  --yes           apply without asking\n"},
 	{"doctor", verb_doctor, "j", 0, "", "looks for what will go wrong, and says what to do",

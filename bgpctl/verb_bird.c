@@ -55,6 +55,19 @@ apply(struct cli *cli, const struct site *site)
 	return EXIT_WELL;
 }
 
+static int
+difference(const struct site *site)
+{
+	struct err err;
+	int differs = birdapply_difference(site, stdout, &err);
+
+	if (differs < 0)
+		return cli_trouble("%s", err.text);
+	if (differs == 0)
+		printf("%s is up to date\n", site->bird.include);
+	return differs > 0 ? EXIT_NO : EXIT_WELL;
+}
+
 int
 verb_bird(struct cli *cli)
 {
@@ -67,6 +80,8 @@ verb_bird(struct cli *cli)
 		return cli_trouble("bird %s: one word too many; `bgpctl help bird`", word);
 	if (strcmp(word, "apply") == 0)
 		return apply(cli, site);
+	if (strcmp(word, "diff") == 0)
+		return difference(site);
 	if (strcmp(word, "edge") == 0)
 		birdconf_edge(stdout, site);
 	else if (strcmp(word, "example") == 0)
@@ -74,7 +89,7 @@ verb_bird(struct cli *cli)
 	else if (word[0] == '\0')
 		birdconf_render(stdout, site);
 	else
-		return cli_trouble("bird %s: edge, example, apply or nothing", word);
+		return cli_trouble("bird %s: diff, apply, edge, example or nothing", word);
 	return EXIT_WELL;
 }
 
@@ -165,11 +180,20 @@ look_gates(struct findings *f)
 	gates_close(g);
 }
 
+static void
+print_finding(const struct finding *one)
+{
+	printf("%-4s  %-10s %s\n", finding_level_name(one->level), one->about, one->text);
+	if (one->mend[0] != '\0')
+		printf("      %-10s -> %s\n", "", one->mend);
+}
+
+/* Adds them to `list`, which is printed with --json; without it they are printed at once. Returns the
+ * worst level. */
 static int
-print_findings(const struct cli *cli, const struct findings *f)
+tell_findings(const struct cli *cli, const struct findings *f, json_t *list)
 {
 	int worst = FINDING_OK;
-	json_t *list = json_array();
 
 	for (int i = 0; i < f->n; i++) {
 		const struct finding *one = &f->list[i];
@@ -178,31 +202,19 @@ print_findings(const struct cli *cli, const struct findings *f)
 		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "level",
 		    finding_level_name(one->level), "about", one->about, "text", one->text, "mend",
 		    one->mend));
-		if (cli->json)
-			continue;
-		printf("%-4s  %-10s %s\n", finding_level_name(one->level), one->about, one->text);
-		if (one->mend[0] != '\0')
-			printf("      %-10s -> %s\n", "", one->mend);
+		if (!cli->json)
+			print_finding(one);
 	}
-	if (cli->json) {
-		json_dumpf(list, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	json_decref(list);
-	return worst == FINDING_FAIL ? 2 : worst == FINDING_WARN ? 1 : 0;
+	if (f->more && !cli->json)
+		puts("... and more");
+	return worst;
 }
 
-int
-verb_doctor(struct cli *cli)
+static void
+look_at_us(struct cli *cli, const struct site *site, struct findings *f)
 {
-	const struct site *site = cli_site(cli);
-	struct findings *f = calloc(1, sizeof(*f));
-	int code;
-
-	if (f == NULL)
-		return cli_trouble("out of memory");
 	if (site == NULL) {
-		found(f, FINDING_FAIL, "config", "mend it; `healthd -n -c FILE` reads all of it", "%s",
+		found(f, FINDING_FAIL, "config", "mend it; `healthd -t -c FILE` reads all of it", "%s",
 		    cli->site_err.text);
 	} else {
 		found(f, FINDING_OK, "config", "", "%s: node %s, %d services", cli->config,
@@ -215,9 +227,31 @@ verb_doctor(struct cli *cli)
 	look_gates(f);
 	if (geteuid() != 0)
 		found(f, FINDING_NOTE, "rights", "sudo bgpctl doctor sees more", "not run as root");
-	if (site != NULL)
+}
+
+int
+verb_doctor(struct cli *cli)
+{
+	const struct site *site = cli_site(cli);
+	struct findings *f = calloc(1, sizeof(*f));
+	json_t *list = json_array();
+	int worst, bird = FINDING_OK;
+
+	if (f == NULL)
+		return cli_trouble("out of memory");
+	look_at_us(cli, site, f);
+	worst = tell_findings(cli, f, list);
+	if (site != NULL) {
+		memset(f, 0, sizeof(*f));
 		birddoctor(site, f);
-	code = print_findings(cli, f);
+		bird = tell_findings(cli, f, list);
+	}
 	free(f);
-	return code;
+	if (cli->json) {
+		json_dumpf(list, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(list);
+	worst = bird > worst ? bird : worst;
+	return worst == FINDING_FAIL ? 2 : worst == FINDING_WARN ? 1 : 0;
 }

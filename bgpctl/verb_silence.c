@@ -4,8 +4,7 @@
  * goes: neither needs the other, nor a configuration that can be read (the gates are then known by
  * their names). --post is for ExecStopPost: a service that ended cleanly is silent already.
  */
-#include <dirent.h>
-#include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,17 +29,16 @@ is_gate_name(const char *name)
 static int
 close_by_name(struct gates *g, struct err *err)
 {
-	DIR *links = opendir("/sys/class/net");
-	struct dirent *entry;
+	struct if_nameindex *links = if_nameindex();
 	int rc = 0;
 
 	if (links == NULL)
-		return err_errno(err, "/sys/class/net");
-	while ((entry = readdir(links)) != NULL) {
-		if (is_gate_name(entry->d_name) && gate_set(g, entry->d_name, false, err) < 0)
+		return err_errno(err, "cannot list the links");
+	for (struct if_nameindex *l = links; l->if_name != NULL; l++) {
+		if (is_gate_name(l->if_name) && gate_set(g, l->if_name, false, err) < 0)
 			rc = -1;
 	}
-	closedir(links);
+	if_freenameindex(links);
 	return rc;
 }
 
