@@ -33,9 +33,19 @@ note_brake(const struct ladder_conf *conf, struct ladder *s, const struct judgem
 		s->latch_until = mono_add_ms(now, conf->latch_ms);
 }
 
+/* Stability heals; waiting does not: neither silent nor for the very hold that would shrink. */
+static bool
+healing(const struct ladder_conf *conf, const struct ladder *s)
+{
+	return s->hold_ms > conf->hold_ms && s->rung != RUNG_SILENT &&
+	    !mono_is_set(s->better_since);
+}
+
 static void
 note_healing(const struct ladder_conf *conf, struct ladder *s, struct mono now)
 {
+	if (!healing(conf, s))
+		s->healed_at = now;
 	while (s->hold_ms > conf->hold_ms &&
 	    !mono_before(now, mono_add_ms(s->healed_at, conf->heal_ms))) {
 		s->hold_ms = s->hold_ms / 2 > conf->hold_ms ? s->hold_ms / 2 : conf->hold_ms;
@@ -135,7 +145,7 @@ list_limits(struct turn *t)
 		    (long long)(t->conf->latch_ms / 1000));
 	if (s->phase == LADDER_ADOPT)
 		turn_wake(t, mono_add_ms(s->phase_since, t->conf->adopt_ms));
-	if (s->hold_ms > t->conf->hold_ms)
+	if (healing(t->conf, s))
 		turn_wake(t, mono_add_ms(s->healed_at, t->conf->heal_ms));
 }
 

@@ -22,7 +22,7 @@ struct ladder_conf {
 	int64_t latch_ms;     /* brake stays on after shared checks are well: 60 s */
 	int64_t hold_ms, hold_cap_ms; /* between climbs: 60 s; doubled at relapse up to the cap */
 	int64_t relapse_ms;   /* a fall so soon after a climb is a relapse */
-	int64_t heal_ms;      /* so long without a fall halves the hold */
+	int64_t heal_ms;      /* so long announcing without a fall or a wait halves the hold */
 	int64_t adopt_ms;     /* a self round must pass within this to adopt: 300 ms */
 	int64_t preflight_warm_ms;
 	bool alone; /* this PoP is to be treated as the only one: emergency climb */
@@ -53,7 +53,7 @@ struct ladder {
 				     for silent */
 	struct mono last_fall;	  /* by health: score, vital check, proof, failed adoption */
 	struct mono last_climb;	  /* by rule, not by a pin */
-	struct mono healed_at;	  /* the hold halves heal_ms after this */
+	struct mono healed_at;	  /* the hold halves heal_ms after this; moves on while waiting */
 	int64_t hold_ms;	  /* the present wait between climbs */
 	struct mono latch_until;  /* brake; FOREVER while shared checks are bad */
 	struct mono emergency_at; /* last emergency climb */

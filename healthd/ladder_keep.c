@@ -93,6 +93,7 @@ ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown, boo
 	s.phase_since = now;
 	s.proven = -1;
 	s.proven_since = s.better_since = s.low_since = MONO_NEVER;
+	s.healed_at = now;
 	if (lease_fresh && shown > RUNG_SILENT) {
 		s.phase = LADDER_ADOPT;
 		s.first = false;

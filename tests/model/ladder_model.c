@@ -110,6 +110,7 @@ restart(const struct setup *u, const struct mutant *m, struct world *w, bool ado
 	memset(w->verdict, VERDICT_UNKNOWN, sizeof(w->verdict));
 	memset(w->since, 0, sizeof(w->since));
 	h->started = false;
+	h->heal_age = 0;
 	h->adopting = h->announced = adopt;
 	h->adopt_age = 0;
 	h->good_age = h->low_age = NONE;
@@ -146,6 +147,8 @@ happen(const struct setup *u, const struct mutant *m, struct world *w, struct ha
 	case EV_TICK:
 		age_ladder(u, w);
 		watch_age(u, &w->watch);
+		if (w->rung == RUNG_SILENT || w->watch.good_age != NONE)
+			w->watch.heal_age = 0; /* waiting is no stability */
 		if (w->next != NONE && w->next > 0)
 			w->next--;
 		break;
