@@ -133,6 +133,11 @@ fuzz-all: $(FUZZ)
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(ARCHIVES)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_BRAIN)
 
+# clang-tidy over the rooms, or over TIDY="file.c ...".
+TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c)
+tidy:
+	@clang-tidy --quiet $(TIDY) -- $(filter-out -MMD -MP,$(CFLAGS))
+
 # Everything, as root: installs what it needs; the last line counts.
 test:
 	@tests/run
@@ -143,4 +148,4 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all test demo
+.PHONY: fuzz fuzz-all tidy test demo
