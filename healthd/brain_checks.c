@@ -10,6 +10,8 @@
 #include "lib/ensure.h"
 #include "lib/event.h"
 
+#define SLOT_STALE_MS 3000
+
 /* The lanes that a check counts for. */
 static uint32_t
 conf_lanes(const struct brain *b, const struct check_conf *c)
@@ -161,28 +163,10 @@ target_sample(struct target *t, const struct sample *s)
 	instance_retally(b, i, t);
 }
 
-static bool
-slot_judged(const struct brain *b, int slot)
-{
-	enum worker_state s = b->slots[slot].worker.state;
-
-	return s == WORKER_READY || s == WORKER_UNREADY;
-}
-
 static void
 on_probe(void *arg, const struct sample *sample)
 {
-	struct target *t = arg;
-	struct sample idle;
-
-	/* A worker that is not meant to answer has nothing to judge: `workers` counts it. */
-	if (t->slot >= 0 && !slot_judged(t->brain, t->slot)) {
-		idle = *sample;
-		idle.outcome = OUTCOME_IDLE;
-		target_sample(t, &idle);
-		return;
-	}
-	target_sample(t, sample);
+	target_sample(arg, sample);
 }
 
 void
@@ -196,23 +180,6 @@ checks_feed(struct brain *b, struct instance *i, int target, enum outcome outcom
 	(void)b;
 	snprintf(s.why, sizeof(s.why), "%s", why);
 	target_sample(&i->targets[target], &s);
-}
-
-void
-checks_slot_changed(struct brain *b, int slot)
-{
-	for (int n = 0; n < b->n_instances; n++) {
-		struct instance *i = &b->instances[n];
-
-		for (int t = 0; t < i->n_targets; t++) {
-			if (i->targets[t].slot != slot)
-				continue;
-			if (!slot_judged(b, slot))
-				checks_feed(b, i, t, OUTCOME_IDLE, 0, "");
-			else
-				probe_kick(i->targets[t].probe);
-		}
-	}
 }
 
 static const struct addr *
@@ -263,10 +230,7 @@ dns_target(struct brain *b, struct target *t, const struct addr *server, uint16_
 	char text[ADDR_TEXT];
 
 	addr_render(server, text);
-	if (t->slot >= 0)
-		snprintf(t->label, sizeof(t->label), "worker %d %s", t->slot,
-		    transport == TRANSPORT_TCP ? "tcp" : "udp");
-	else
+	if (t->slot < 0)
 		snprintf(t->label, sizeof(t->label), "%s %s", text,
 		    transport == TRANSPORT_TCP ? "tcp" : "udp");
 	t->probe = probe_dns(b->loop, &timing, &q, server, port, transport,
@@ -316,24 +280,63 @@ add_dns_anycast(struct brain *b, const struct check_conf *c, struct err *err)
 	return 0;
 }
 
+/* A worker's own targets are asked only while it is meant to answer; else there is nothing to judge:
+ * `workers` counts it. */
+static bool
+slot_judged(const struct brain *b, int slot)
+{
+	enum worker_state s = b->slots[slot].worker.state;
+
+	return s == WORKER_READY || s == WORKER_UNREADY;
+}
+
+static void
+slot_target_follow(struct brain *b, struct instance *i, struct target *t)
+{
+	enum dns_transport transport = nth_transport(i->conf, t->index % transports_of(i->conf));
+	uint16_t port = (uint16_t)(b->settings.workers.probe_port + t->slot);
+	struct addr address;
+	struct err err;
+
+	if (!slot_judged(b, t->slot)) {
+		if (t->probe != NULL)
+			probe_free(t->probe);
+		t->probe = NULL;
+		checks_feed(b, i, t->index, OUTCOME_IDLE, 0, "");
+		return;
+	}
+	if (t->probe != NULL || !addr_parse(b->settings.workers.probe_address, &address))
+		return;
+	if (dns_target(b, t, &address, port, transport, false, &err) < 0)
+		event_say(EVENT_ALARM, "check", "%s", err.text);
+}
+
+void
+checks_slot_changed(struct brain *b, int slot)
+{
+	for (int n = 0; n < b->n_instances; n++)
+		for (int t = 0; t < b->instances[n].n_targets; t++)
+			if (b->instances[n].targets[t].slot == slot)
+				slot_target_follow(b, &b->instances[n],
+				    &b->instances[n].targets[t]);
+}
+
 static int
 add_dns_workers(struct brain *b, const struct check_conf *c, struct err *err)
 {
 	int per = transports_of(c);
-	struct addr address;
 	struct instance *i;
 
-	if (!addr_parse(b->settings.workers.probe_address, &address))
-		return err_set(err, "workers.probe_address is not an address");
 	i = instance_add(b, c, "", conf_lanes(b, c), b->n_slots * per, err);
 	if (i == NULL)
 		return -1;
+	/* Idle targets are said again each second only. */
+	if (i->window_conf.stale_ms < SLOT_STALE_MS)
+		i->window_conf.stale_ms = SLOT_STALE_MS;
 	for (int t = 0; t < i->n_targets; t++) {
 		i->targets[t].slot = t / per;
-		if (dns_target(b, &i->targets[t], &address,
-			(uint16_t)(b->settings.workers.probe_port + t / per),
-			nth_transport(c, t % per), false, err) < 0)
-			return -1;
+		snprintf(i->targets[t].label, sizeof(i->targets[t].label), "worker %d %s", t / per,
+		    nth_transport(c, t % per) == TRANSPORT_TCP ? "tcp" : "udp");
 	}
 	return 0;
 }
@@ -555,6 +558,8 @@ checks_second(struct brain *b)
 
 	checks_sessions(b);
 	links_feed(b);
+	for (int slot = 0; slot < b->n_slots; slot++)
+		checks_slot_changed(b, slot);
 	for (int n = 0; n < b->n_instances; n++) {
 		struct instance *i = &b->instances[n];
 
