@@ -147,7 +147,7 @@ struct brain {
 	bool state_due;		/* save it at the end of this turn, not at the next second */
 	struct counters counters;
 	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
-	bool shutdown, shutdown_silent, drained_said, yielding, roster_known;
+	bool shutdown, shutdown_silent, drained_said;
 	struct mono shutdown_at;
 	char boot_id[40];
 
@@ -163,13 +163,16 @@ int brain_init(struct brain *b, const char *config_path, const char *origin_path
 void brain_fini(struct brain *b);
 void brain_shutdown(struct brain *b);
 
-/* brain_checks.c: instances, their probes and event sources. */
+/* brain_instances.c */
 int checks_init(struct brain *b, struct err *err);
+void checks_slot_changed(struct brain *b, int slot); /* starts and ends a worker's own probes */
+
+/* brain_checks.c */
 void checks_fini(struct brain *b);
+void checks_on_probe(void *target, const struct sample *sample);
 void checks_second(struct brain *b); /* staleness; re-samples the event sources */
 void checks_feed(struct brain *b, struct instance *i, int target, enum outcome outcome, int value,
     const char *why);
-void checks_slot_changed(struct brain *b, int slot);
 void checks_sessions(struct brain *b);
 
 /* brain_links.c */
@@ -181,13 +184,18 @@ void lanes_init(struct brain *b);
 void lanes_touch(struct brain *b, uint32_t mask);
 void lanes_decide(struct brain *b); /* the dirty ones */
 const char *lane_rung_name(const struct brain *b, int rung); /* -1: "none" */
-void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
 const char *session_state_name(enum session_state s);
+uint32_t lanes_all(const struct brain *b);
+struct driver_events lanes_driver_events(struct brain *b);
+
+/* brain_say.c: what is told of a lane. */
+void say_move(struct brain *b, struct lane *lane, int from);
+void say_proof(struct brain *b, struct lane *lane); /* when it has come or gone */
+void say_alarms(struct brain *b, struct lane *lane, uint32_t alarms); /* what has changed in them */
+void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
 /* The n-th kind of alarm (0..N_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
 const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
     struct mono *since, char *text, size_t size);
-uint32_t lanes_all(const struct brain *b);
-struct driver_events lanes_driver_events(struct brain *b);
 
 /* brain_workers.c */
 void workers_init(struct brain *b);
@@ -196,8 +204,14 @@ void workers_second(struct brain *b);
 uint64_t workers_ready_bits(const struct brain *b);
 int workers_ready(const struct brain *b);
 int workers_upgrade(struct brain *b, struct err *err); /* begins the rolling restart */
-void lease_renew(struct brain *b);
+void worker_event(struct brain *b, struct slot *s, const struct worker_event *ev);
+void worker_adopted(struct brain *b, struct slot *s); /* it runs: ask it */
+void workers_settle(struct brain *b); /* roster, rolling restart and timers follow the slots */
+
+/* brain_bond.c */
 void bond_open(struct brain *b);
+void bond_tell(struct brain *b, const struct bond_message *m); /* ends the loop when it can't */
+void lease_renew(struct brain *b);
 
 /* brain_state.c */
 void state_load(struct brain *b);  /* into lanes[].saved, windows, counters, limits */

@@ -1,0 +1,166 @@
+/*
+ * brain_say: what people and the journal are told of a lane: moves, proofs, alarms.
+ */
+#include "healthd/brain.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/ensure.h"
+#include "lib/event.h"
+
+/* The ladder names no checks: "%c" stands for the one that decided. */
+void
+lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size)
+{
+	const struct ladder_out *out = &lane->out;
+	const struct judgement *j = &lane->judgement;
+	const char *hole = strstr(out->because, "%c");
+	const char *name = j->because >= 0 ? b->instances[j->because].name : "none";
+
+	if (hole == NULL)
+		snprintf(text, size, "%s", out->because);
+	else
+		snprintf(text, size, "%.*s%s%s", (int)(hole - out->because), out->because, name,
+		    hole + 2);
+}
+
+void
+say_move(struct brain *b, struct lane *lane, int from)
+{
+	struct move *m = &lane->recent[lane->moves++ % N_RECENT_MOVES];
+	const struct ladder_out *out = &lane->out;
+	struct event e;
+
+	*m = (struct move){.from = (int8_t)from, .to = out->state.rung, .rule = out->rule};
+	clock_gettime(CLOCK_REALTIME, &m->at);
+	lane_because(b, lane, m->because, sizeof(m->because));
+	event_begin(&e, out->state.rung == RUNG_SILENT ? EVENT_ALARM : EVENT_NOTICE, "rung");
+	event_str(&e, "service", b->settings.site.services[lane_service(lane->index)].name);
+	event_str(&e, "family", family_name(lane_family(lane->index)));
+	event_str(&e, "from", lane_rung_name(b, from));
+	event_str(&e, "to", lane_rung_name(b, out->state.rung));
+	event_int(&e, "score", lane->judgement.score);
+	event_str(&e, "rule", ladder_rule_name(out->rule));
+	event_str(&e, "because", m->because);
+	if (b->settings.mode == MODE_OBSERVE)
+		event_str(&e, "mode", "observe");
+	event_send(&e);
+	b->counters.moves++;
+}
+
+void
+say_proof(struct brain *b, struct lane *lane)
+{
+	int proven = lane->ladder.proven == lane->ladder.rung ? lane->ladder.rung : -1;
+	struct event e;
+
+	if (lane->claimed == proven)
+		return;
+	lane->claimed = (int8_t)proven;
+	if (proven < 0 || b->settings.mode == MODE_OBSERVE)
+		return;
+	event_begin(&e, EVENT_NOTICE, "proof");
+	event_str(&e, "service", b->settings.site.services[lane_service(lane->index)].name);
+	event_str(&e, "family", family_name(lane_family(lane->index)));
+	event_str(&e, "rung", lane_rung_name(b, proven));
+	event_fmt(&e, "after_ms", "%.1f",
+	    (double)mono_diff_us(mono_now(), lane->ladder.rung_since) / 1000);
+	event_send(&e);
+}
+
+static const char *
+alarm_text(const struct brain *b, const struct lane *lane, uint32_t bit, char *text, size_t size)
+{
+	const struct door *d = driver_door(b->driver, lane->index);
+	char name[LOCK_NAME];
+
+	switch ((enum door_alarm)bit) {
+	case ALARM_BIRD_SILENT:
+		return "BIRD does not answer on its control socket";
+	case ALARM_PROTOCOL_MISSING:
+		return "BIRD does not know our protocols: is the generated file included? "
+		       "see bgpctl doctor";
+	case ALARM_GATE_FAILED:
+		return "a gate link cannot be made or set";
+	case ALARM_ONE_LOCK:
+		return "closed by one lock only";
+	case ALARM_UNPROVEN:
+		return "ordered, and no session exports it";
+	case ALARM_COVERED:
+		snprintf(text, size, "a route of ours is silent, yet exported by %s", d->covered_by);
+		return text;
+	case ALARM_ATTRIBUTES:
+		return "exported without the attributes of its rung: does the export filter call "
+		       "anypop_export()?";
+	case ALARM_PARTIAL:
+		return "exported at some sessions that are up, not at all";
+	case ALARM_NO_SESSION:
+		return "no BGP session of this family is up";
+	case ALARM_HAND:
+		snprintf(text, size, "%s was disabled by hand in BIRD",
+		    d->hand < 0 ? "a protocol"
+				: lane_protocol(&b->settings.site, lane->index, d->hand, name));
+		return text;
+	}
+	return "";
+}
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} ALARM_NAMES[] = {
+    {ALARM_BIRD_SILENT, "bird_silent"},
+    {ALARM_PROTOCOL_MISSING, "protocol_missing"},
+    {ALARM_GATE_FAILED, "gate_failed"},
+    {ALARM_ONE_LOCK, "one_lock"},
+    {ALARM_UNPROVEN, "unproven"},
+    {ALARM_COVERED, "covered"},
+    {ALARM_ATTRIBUTES, "attributes"},
+    {ALARM_PARTIAL, "partial"},
+    {ALARM_NO_SESSION, "no_session"},
+    {ALARM_HAND, "hand"},
+};
+
+static void
+say_alarm(struct brain *b, struct lane *lane, uint32_t bit, const char *name, bool on)
+{
+	char text[160];
+	struct event e;
+
+	event_begin(&e, on ? EVENT_ALARM : EVENT_NOTICE, on ? "alarm" : "alarm_over");
+	event_str(&e, "alarm", name);
+	event_str(&e, "service", b->settings.site.services[lane_service(lane->index)].name);
+	event_str(&e, "family", family_name(lane_family(lane->index)));
+	if (on)
+		event_str(&e, "because", alarm_text(b, lane, bit, text, sizeof(text)));
+	event_send(&e);
+}
+
+void
+say_alarms(struct brain *b, struct lane *lane, uint32_t alarms)
+{
+	uint32_t changed = alarms ^ lane->alarms;
+
+	lane->alarms = alarms;
+	for (size_t i = 0; i < sizeof(ALARM_NAMES) / sizeof(ALARM_NAMES[0]); i++) {
+		if (!(changed & ALARM_NAMES[i].bit))
+			continue;
+		lane->alarm_since[i] = mono_now();
+		say_alarm(b, lane, ALARM_NAMES[i].bit, ALARM_NAMES[i].name,
+		    alarms & ALARM_NAMES[i].bit);
+	}
+}
+
+const char *
+lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
+    struct mono *since, char *text, size_t size)
+{
+	ENSURE(n >= 0 && n < (int)(sizeof(ALARM_NAMES) / sizeof(ALARM_NAMES[0])));
+	if (!(lane->alarms & ALARM_NAMES[n].bit))
+		return NULL;
+	*name = ALARM_NAMES[n].name;
+	*since = lane->alarm_since[n];
+	return alarm_text(b, lane, ALARM_NAMES[n].bit, text, size);
+}
