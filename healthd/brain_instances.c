@@ -83,6 +83,7 @@ instance_add(struct brain *b, const struct check_conf *c, const char *suffix, ui
 	    .class = i->tally_conf.class,
 	    .vital = c->vital,
 	    .verdict = VERDICT_UNKNOWN,
+	    .value = 100, /* what was never seen must not pull the score down */
 	    .weight = (uint16_t)c->weight,
 	};
 	return i;
@@ -409,7 +410,7 @@ add_scoreboard(struct brain *b, const struct check_conf *c, struct err *err)
 	if (i == NULL)
 		return -1;
 	snprintf(i->targets[0].label, sizeof(i->targets[0].label), "no scoreboard");
-	i->window_conf.stale_ms = UINT32_MAX;
+	i->window_conf.stale_ms = 0; /* never */
 	checks_feed(b, i, 0, OUTCOME_IDLE, 0, "these workers keep no scoreboard");
 	return 0;
 }
