@@ -30,6 +30,7 @@ enum manner {
 	MALFORMED,	/* our id, and a record that is not there */
 	WRONG_ID_FIRST, /* then the right one */
 	WRONG_QUESTION,
+	TWICE,
 	LATE,		/* answers the question before this one */
 	TRUNCATED,
 	NO_QUESTION,	/* NOTIMP with the header alone */
@@ -139,6 +140,8 @@ udp_answer(struct rig *r, const struct sockaddr_in *from)
 		out[0] ^= 0x55;
 	}
 	sendto(r->udp.fd, out, n, 0, (const struct sockaddr *)from, sizeof(*from));
+	if (r->manner == TWICE)
+		sendto(r->udp.fd, out, n, 0, (const struct sockaddr *)from, sizeof(*from));
 	if (r->manner == STALLS)
 		stall(r);
 }
@@ -460,6 +463,51 @@ late_answer_is_not_mistaken(void **state)
 	rig_close(&r);
 }
 
+static void
+second_answer_between_questions_is_nothing(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, TWICE);
+	rig_ask(&r, TRANSPORT_UDP, &swift, (struct dns_question){.keep_port = true});
+	rig_run(&r, 4);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(r.samples[i].outcome, OUTCOME_OK);
+	rig_close(&r);
+}
+
+static void
+on_hog(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop, (void)events;
+	stall(w->data);
+}
+
+/* Another callback of the same turn took long: the loop's clock is old when the question goes out,
+ * and its timer fires early. The server gets its whole time nevertheless. */
+static void
+old_clock_of_the_loop_shortens_no_timeout(void **state)
+{
+	struct rig r;
+	ev_timer hog;
+
+	(void)state;
+	rig_open(&r, MUTE);
+	r.stall_ms = 80;
+	ev_timer_init(&hog, on_hog, 0.0, 0.0);
+	ev_set_priority(&hog, EV_MAXPRI);
+	hog.data = &r;
+	ev_timer_start(r.loop, &hog);
+	rig_ask(&r, TRANSPORT_UDP, &brisk, (struct dns_question){0});
+	usleep(5000); /* now both are due in the same turn */
+	rig_run(&r, 1);
+	assert_int_equal(r.samples[0].outcome, OUTCOME_SILENT);
+	assert_true(mono_diff_ms(r.samples[0].at, r.samples[0].sent) >= 48);
+	ev_timer_stop(r.loop, &hog);
+	rig_close(&r);
+}
+
 /* libev runs the timer first; the answer that is already here has to count. */
 static void
 answer_is_read_before_the_timeout_is_judged(void **state)
@@ -668,6 +716,8 @@ main(void)
 	    cmocka_unit_test(silence_ends_by_the_timeout),
 	    cmocka_unit_test(closed_port_is_known_at_once),
 	    cmocka_unit_test(late_answer_is_not_mistaken),
+	    cmocka_unit_test(second_answer_between_questions_is_nothing),
+	    cmocka_unit_test(old_clock_of_the_loop_shortens_no_timeout),
 	    cmocka_unit_test(answer_is_read_before_the_timeout_is_judged),
 	    cmocka_unit_test(own_stall_is_nobodys_fault),
 	    cmocka_unit_test(wrong_answer_is_asked_about_again_once),
