@@ -103,8 +103,10 @@ print_bird(FILE *to, const json_t *bird, const json_t *sessions)
 	const json_t *s;
 	size_t i;
 
-	fprintf(to, "bird      %s%s", pick_text(bird, "version", ""),
-	    pick_bool(bird, "answers") ? "" : " DOES NOT ANSWER");
+	fprintf(to, "bird      %s", pick_text(bird, "version", ""));
+	if (!pick_bool(bird, "answers"))
+		fprintf(to, "%sDOES NOT ANSWER",
+		    pick_text(bird, "version", "")[0] != '\0' ? " " : "");
 	json_array_foreach (sessions, i, s) {
 		fprintf(to, "%s %s %s", i == 0 ? ";" : ",", pick_text(s, "name", "?"),
 		    pick_text(s, "state", "?"));

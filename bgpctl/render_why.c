@@ -89,8 +89,15 @@ static void
 print_why(FILE *to, const json_t *lane)
 {
 	const char *because = pick_text(lane, "because", "");
-	const char *words = rule_words(pick_text(lane, "rule", "not known"));
+	const char *rule = pick_text(lane, "rule", "not known");
+	const char *words = rule_words(rule);
 
+	/* Of these the phrase says it all. */
+	if (because[0] != '\0' && (strcmp(rule, "stay") == 0 || strcmp(rule, "start") == 0 ||
+	    strcmp(rule, "shutdown") == 0)) {
+		fprintf(to, "\n  Why    %s\n", because);
+		return;
+	}
 	fprintf(to, "\n  Why    %s%s%s\n", because, because[0] != '\0' ? ": " : "", words);
 }
 
@@ -207,7 +214,7 @@ print_judgement(FILE *to, const json_t *j)
 	if (pick_bool(j, "proven"))
 		fputs("  The fault is here: something of our own fails, and every shared check has had "
 		      "a success since that began.\n", to);
-	else if (pick_bool(j, "shared_bad"))
+	else if (pick_bool(j, "shared_bad") && !pick_bool(j, "vital_failed"))
 		fputs("  A shared check fails or is unknown: the fault may be everybody's, so not "
 		      "below drain.\n", to);
 	if (pick_bool(j, "overload"))
@@ -229,7 +236,8 @@ print_score(FILE *to, const json_t *lane)
 		fprintf(to, "Score %.0f", pick_number(lane, "score", 0));
 	else
 		fputs("Score not known yet", to);
-	if (pick_number(lane, "mean", 0) != pick_number(lane, "score", 0))
+	if (pick_is_set(lane, "score") &&
+	    pick_number(lane, "mean", 0) != pick_number(lane, "score", 0))
 		fprintf(to, " (weighted mean %.0f)", pick_number(lane, "mean", 0));
 	fputs(", of these checks\n", to);
 	json_array_foreach (checks, i, check) {
@@ -265,9 +273,10 @@ static void
 print_proof(FILE *to, const json_t *lane, const json_t *why)
 {
 	const json_t *proof = pick_part(lane, "proof"), *row, *bird = pick_part(why, "bird");
+	const char *version = pick_text(bird, "version", "");
 	size_t i;
 
-	fprintf(to, "Proof from BIRD %s%s\n", pick_text(bird, "version", ""),
+	fprintf(to, "Proof from BIRD%s%s%s\n", version[0] != '\0' ? " " : "", version,
 	    pick_bool(bird, "answers") ? "" : ", WHICH DOES NOT ANSWER: what follows is old");
 	if (json_array_size(proof) == 0)
 		fputs("  no session for this family\n", to);
