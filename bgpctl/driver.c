@@ -99,7 +99,9 @@ gate_action(struct driver *d, int lane, struct door_action action)
 		e = gate_make(d->gates, name, &err);
 	else
 		e = gate_set(d->gates, name, action.what == DOOR_GATE_UP, &err);
-	if (e < 0 && !repeated(d->gate_error, sizeof(d->gate_error), err.text))
+	if (e == 0)
+		d->gate_error[0] = '\0';
+	else if (!repeated(d->gate_error, sizeof(d->gate_error), err.text))
 		event_say(EVENT_ALARM, "gate", "%s", err.text);
 }
 
@@ -302,8 +304,10 @@ on_done(void *arg, uint32_t tag, int code, const char *text)
 	char refusal[96];
 
 	if (tag == TAG_COMMAND) {
-		if (reply_class(code) == REPLY_OK)
+		if (reply_class(code) == REPLY_OK) {
+			d->refused[0] = '\0';
 			return;
+		}
 		snprintf(refusal, sizeof(refusal), "%04d %.80s", code, text);
 		if (!repeated(d->refused, sizeof(d->refused), refusal))
 			event_say(EVENT_ALARM, "bird", "BIRD refuses our command: %s", refusal);
