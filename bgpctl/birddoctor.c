@@ -84,7 +84,8 @@ look_at_include(struct doctor *d)
 		finding_mend(f, "look with `bgpctl bird diff`, then `bgpctl bird apply`");
 	}
 	if (config && !strstr(config, site->bird.include)) {
-		f = finding_add(d, FINDING_WARN, "include");
+		/* Another file may name it; whether it is in force, the protocols tell. */
+		f = finding_add(d, FINDING_NOTE, "include");
 		finding_text(f, "%s does not name %s", site->bird.config, site->bird.include);
 		finding_mend(f, "add `include \"%s\";` before the sessions, unless another file does",
 		    site->bird.include);

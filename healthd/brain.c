@@ -14,6 +14,7 @@
 #include "lib/event.h"
 
 #define FIRST_LOOK_MS 1000  /* BIRD's first answer is waited for so long before a lane starts */
+#define RECORDER_RETRY_MS 60000
 #define SILENT_WAIT_MS 5000 /* shutdown: the proof of silence is waited for so long */
 
 /* --- watchers --------------------------------------------------------------------------------- */
@@ -32,11 +33,49 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
 }
 
 static void
+open_recorder(struct brain *b)
+{
+	struct err err;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (b->settings.recorder.path == NULL || *b->settings.recorder.path == '\0')
+		return;
+	b->recorder = recorder_open(b->settings.recorder.path,
+	    b->settings.recorder.size_mib << 20, &err);
+	b->recorder_tried = mono_now();
+	if (b->recorder == NULL) {
+		if (!b->recorder_failed)
+			event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
+		b->recorder_failed = true;
+		return;
+	}
+	if (b->recorder_failed)
+		event_say(EVENT_NOTICE, "recorder", "the flight recorder writes again");
+	b->recorder_failed = false;
+	f = open_memstream(&text, &size);
+	if (f == NULL)
+		return;
+	fprintf(f, "version = \"%s\";\nboot_id = \"%s\";\n", ANYPOP_VERSION, b->boot_id);
+	for (int n = 0; n < b->n_instances; n++)
+		for (int t = 0; t < b->instances[n].n_targets; t++)
+			fprintf(f, "# instance %d target %d: %s %s\n", n, t, b->instances[n].name,
+			    b->instances[n].targets[t].label);
+	settings_render(f, &b->settings);
+	fclose(f);
+	recorder_append(b->recorder, RECORD_BOOT, text, size);
+	free(text);
+}
+
+static void
 flush_recorder(struct brain *b)
 {
 	struct err err;
 	int rc;
 
+	if (b->recorder == NULL && mono_diff_ms(mono_now(), b->recorder_tried) >= RECORDER_RETRY_MS)
+		open_recorder(b);
 	if (b->recorder == NULL)
 		return;
 	rc = recorder_flush(b->recorder, &err);
@@ -135,37 +174,6 @@ brain_shutdown(struct brain *b)
 }
 
 /* --- beginning -------------------------------------------------------------------------------- */
-
-static void
-open_recorder(struct brain *b)
-{
-	struct err err;
-	char *text = NULL;
-	size_t size;
-	FILE *f;
-
-	if (b->settings.recorder.path == NULL || *b->settings.recorder.path == '\0')
-		return;
-	b->recorder = recorder_open(b->settings.recorder.path,
-	    b->settings.recorder.size_mib << 20, &err);
-	if (b->recorder == NULL) {
-		b->recorder_failed = true;
-		event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
-		return;
-	}
-	f = open_memstream(&text, &size);
-	if (f == NULL)
-		return;
-	fprintf(f, "version = \"%s\";\nboot_id = \"%s\";\n", ANYPOP_VERSION, b->boot_id);
-	for (int n = 0; n < b->n_instances; n++)
-		for (int t = 0; t < b->instances[n].n_targets; t++)
-			fprintf(f, "# instance %d target %d: %s %s\n", n, t, b->instances[n].name,
-			    b->instances[n].targets[t].label);
-	settings_render(f, &b->settings);
-	fclose(f);
-	recorder_append(b->recorder, RECORD_BOOT, text, size);
-	free(text);
-}
 
 /* What a running service can do without is said, and then done without. */
 static void

@@ -80,7 +80,7 @@ struct lane {
 	bool has_saved;
 	int8_t hand;		/* as the door last said */
 	uint32_t alarms;	/* as last said */
-	int8_t claimed;		/* last rung said to be proven, -1 */
+	int8_t claimed;		/* rung said to be proven since it was ordered, -1 */
 	struct mono alarm_since[N_ALARMS];
 	uint64_t moves;
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
@@ -135,6 +135,7 @@ struct brain {
 
 	struct console *console;
 	struct recorder *recorder;
+	struct mono recorder_tried;
 	struct metrics *metrics;
 	struct hook_queue *hooks;
 	struct history *history; /* may be NULL: out of memory */
@@ -190,7 +191,7 @@ struct driver_events lanes_driver_events(struct brain *b);
 
 /* brain_say.c: what is told of a lane. */
 void say_move(struct brain *b, struct lane *lane, int from);
-void say_proof(struct brain *b, struct lane *lane); /* when it has come or gone */
+void say_proof(struct brain *b, struct lane *lane); /* when it has come */
 void say_alarms(struct brain *b, struct lane *lane, uint32_t alarms); /* what has changed in them */
 void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
 /* The n-th kind of alarm (0..N_ALARMS-1) of a lane as a sentence; NULL when it is not on. */

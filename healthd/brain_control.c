@@ -340,7 +340,7 @@ verb_upgrade(const struct request *r, struct err *err)
 	const char *what;
 	json_t *slots;
 
-	if (args_known(r, " what ", err) < 0 || arg_text(r, "what", &what, err) < 0)
+	if (args_known(r, " what follow ", err) < 0 || arg_text(r, "what", &what, err) < 0)
 		return NULL;
 	if (what != NULL && strcmp(what, "daemon") == 0)
 		return successor(r);
@@ -348,14 +348,13 @@ verb_upgrade(const struct request *r, struct err *err)
 		err_set(err, "upgrade needs what: \"daemon\" or \"workers\"");
 		return NULL;
 	}
-	/* Followed before it begins, so that none of its events is missed. */
+	*r->follow = json_is_true(json_object_get(r->args, "follow"));
 	if (workers_upgrade(r->brain, err) < 0)
 		return NULL;
 	audit(r);
 	slots = json_array();
 	for (int s = 0; s < r->brain->settings.workers.count; s++)
 		json_array_append_new(slots, json_integer(s));
-	*r->follow = true;
 	return json_pack("{so}", "slots", slots);
 }
 

@@ -33,6 +33,7 @@ say_move(struct brain *b, struct lane *lane, int from)
 	const struct ladder_out *out = &lane->out;
 	struct event e;
 
+	lane->claimed = -1;
 	*m = (struct move){.from = (int8_t)from, .to = out->state.rung, .rule = out->rule};
 	clock_gettime(CLOCK_REALTIME, &m->at);
 	lane_because(b, lane, m->because, sizeof(m->because));
@@ -53,18 +54,18 @@ say_move(struct brain *b, struct lane *lane, int from)
 void
 say_proof(struct brain *b, struct lane *lane)
 {
-	int proven = lane->ladder.proven == lane->ladder.rung ? lane->ladder.rung : -1;
 	struct event e;
 
-	if (lane->claimed == proven)
+	/* Once per order: a proof that is lost and comes back is told by its alarm. */
+	if (lane->ladder.proven != lane->ladder.rung || lane->claimed == lane->ladder.rung)
 		return;
-	lane->claimed = (int8_t)proven;
-	if (proven < 0 || b->settings.mode == MODE_OBSERVE)
+	lane->claimed = lane->ladder.rung;
+	if (b->settings.mode == MODE_OBSERVE || lane->ladder.phase == LADDER_ADOPT)
 		return;
 	event_begin(&e, EVENT_NOTICE, "proof");
 	event_str(&e, "service", b->settings.site.services[lane_service(lane->index)].name);
 	event_str(&e, "family", family_name(lane_family(lane->index)));
-	event_str(&e, "rung", lane_rung_name(b, proven));
+	event_str(&e, "rung", lane_rung_name(b, lane->ladder.rung));
 	event_fmt(&e, "after_ms", "%.1f",
 	    (double)mono_diff_us(mono_now(), lane->ladder.rung_since) / 1000);
 	event_send(&e);
