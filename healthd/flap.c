@@ -6,8 +6,8 @@
 
 /*
  * One struct flap belongs to one lane; it is part of the ladder's state and outlives the brain with
- * it. It estimates what the most impatient router in common use has on record against our prefix; it
- * errs to the strict side only in never forgetting below one point at once.
+ * it. It estimates what the most impatient router in common use has on record against our prefix;
+ * it errs to the strict side only in never forgetting below one point at once.
  */
 
 /* Under one point of a thousand nothing is left to wait for. Without this floor, a limit equal to a
@@ -54,8 +54,8 @@ flap_allowed_at(const struct flap_conf *conf, struct flap f, int64_t cost, struc
 		return now;
 	if (room < 0)
 		return MONO_FOREVER; /* a cost over the limit never fits */
-	/* Wait until `left` has decayed to `room`, or to where flap_estimate() rounds it to nothing;
-	 * one millisecond more keeps rounding from waking us a moment too early. */
+	/* Wait until `left` has decayed to `room`, or to where flap_estimate() rounds it to
+	 * nothing; one millisecond more keeps rounding from waking us a moment too early. */
 	wait_ms = (double)conf->half_life_ms * log2(left / fmax(room, nothing * 0.999));
 	return mono_add_ms(now, (int64_t)ceil(wait_ms) + 1);
 }

@@ -3,9 +3,9 @@
 #include "lib/ensure.h"
 
 /*
- * Facts and judgements are values made anew for each decision; nothing is kept here. What an unknown
- * target weighed last is kept by its window, so that one cut off from observation neither helps nor
- * hurts the score, and only stops a climb.
+ * Facts and judgements are values made anew for each decision; nothing is kept here. What an
+ * unknown target weighed last is kept by its window, so that one cut off from observation neither
+ * helps nor hurts the score, and only stops a climb.
  */
 
 /* How many targets are on which side, by one way of looking at them. */
@@ -237,7 +237,7 @@ static bool
 here(const struct fact *facts, int n, uint64_t mask, const struct fact *f)
 {
 	return f->class != CLASS_SHARED && f->evidence && f->verdict == VERDICT_FAIL &&
-	    mono_is_set(f->onset) && shared_well_after(facts, n, mask, f->onset);
+	       mono_is_set(f->onset) && shared_well_after(facts, n, mask, f->onset);
 }
 
 static int8_t

@@ -4,12 +4,12 @@
 #include "lib/ensure.h"
 
 /*
- * One struct ladder belongs to one lane. The brain owns it, steps it at every event and at `next`, and
- * saves it; nothing else holds part of a decision.
+ * One struct ladder belongs to one lane. The brain owns it, steps it at every event and at `next`,
+ * and saves it; nothing else holds part of a decision.
  *
  * A step is: note what time and events have changed by themselves (proof, brake, hold's healing,
- * phase), ask the rules for a course, and move at most once. After a move the rules are asked again,
- * only to tell what bounds the new rung and when to look next.
+ * phase), ask the rules for a course, and move at most once. After a move the rules are asked
+ * again, only to tell what bounds the new rung and when to look next.
  */
 
 static void
@@ -24,8 +24,8 @@ note_proof(struct ladder *s, const struct ladder_in *in, struct mono now)
 }
 
 static void
-note_brake(const struct ladder_conf *conf, struct ladder *s, const struct judgement *j,
-    struct mono now)
+note_brake(
+    const struct ladder_conf *conf, struct ladder *s, const struct judgement *j, struct mono now)
 {
 	if (j->shared_bad)
 		s->latch_until = MONO_FOREVER;
@@ -38,7 +38,7 @@ static bool
 healing(const struct ladder_conf *conf, const struct ladder *s)
 {
 	return s->hold_ms > conf->hold_ms && s->rung != RUNG_SILENT &&
-	    !mono_is_set(s->better_since);
+	       !mono_is_set(s->better_since);
 }
 
 static void
@@ -47,7 +47,7 @@ note_healing(const struct ladder_conf *conf, struct ladder *s, struct mono now)
 	if (!healing(conf, s))
 		s->healed_at = now;
 	while (s->hold_ms > conf->hold_ms &&
-	    !mono_before(now, mono_add_ms(s->healed_at, conf->heal_ms))) {
+	       !mono_before(now, mono_add_ms(s->healed_at, conf->heal_ms))) {
 		s->hold_ms = s->hold_ms / 2 > conf->hold_ms ? s->hold_ms / 2 : conf->hold_ms;
 		s->relapses = s->relapses > 0 ? (int8_t)(s->relapses - 1) : 0;
 		s->healed_at = mono_add_ms(s->healed_at, conf->heal_ms);
@@ -70,8 +70,8 @@ static void
 note_lasting(const struct turn *t, struct ladder *s)
 {
 	note_since(&s->low_since,
-	    s->rung == RUNG_DRAIN && s->proven == RUNG_DRAIN &&
-		!t->in->judgement.vital_failed && ladder_calls_silent(t->conf, &t->in->judgement),
+	    s->rung == RUNG_DRAIN && s->proven == RUNG_DRAIN && !t->in->judgement.vital_failed &&
+		ladder_calls_silent(t->conf, &t->in->judgement),
 	    t->now);
 	note_since(&s->better_since, ladder_may_rise(t), t->now);
 }
@@ -83,11 +83,12 @@ enter(struct ladder *s, enum ladder_phase phase, struct mono now)
 	s->phase_since = now;
 }
 
-/* STAY: the phase stands or START is over; ADOPT: taken over; ADOPT_FAILED: its time is over. That is
- * said again and again until it passes or is silent: a pin or a floor may hold the rung meanwhile. */
+/* STAY: the phase stands or START is over; ADOPT: taken over; ADOPT_FAILED: its time is over. That
+ * is said again and again until it passes or is silent: a pin or a floor may hold the rung
+ * meanwhile. */
 static enum ladder_rule
-note_phase(const struct ladder_conf *conf, struct ladder *s, const struct judgement *j,
-    struct mono now)
+note_phase(
+    const struct ladder_conf *conf, struct ladder *s, const struct judgement *j, struct mono now)
 {
 	if (s->phase == LADDER_START && j->round)
 		enter(s, LADDER_RUN, now);
@@ -134,8 +135,8 @@ list_limits(struct turn *t)
 		turn_wake(t, t->in->limits[i].until);
 	}
 	if (t->in->shutdown)
-		turn_limit(t, OWNER_SHUTDOWN, LIMIT_CAP, t->stop, MONO_NEVER,
-		    "the service is stopping");
+		turn_limit(
+		    t, OWNER_SHUTDOWN, LIMIT_CAP, t->stop, MONO_NEVER, "the service is stopping");
 	if (s->latch_until.us == INT64_MAX)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "a shared check fails or is unknown: the fault may be everywhere");
@@ -158,8 +159,8 @@ say_limit(struct turn *t, enum limit_sort sort, int rung, const char *what)
 
 		if (!l->set || l->sort != sort || (l->rung > rung && l->rung < t->conf->n_rungs))
 			continue;
-		turn_because(t, "%s by %s %s: %s", what, limit_owner_name(l->owner), l->who,
-		    l->reason);
+		turn_because(
+		    t, "%s by %s %s: %s", what, limit_owner_name(l->owner), l->who, l->reason);
 		return;
 	}
 }
@@ -268,11 +269,11 @@ course(struct turn *t)
 static void
 note_fall(const struct ladder_conf *conf, struct ladder *s, int to, struct mono now)
 {
-	bool relapse =
-	    s->climbed && mono_diff_us(now, s->last_climb) <= conf->relapse_ms * 1000;
+	bool relapse = s->climbed && mono_diff_us(now, s->last_climb) <= conf->relapse_ms * 1000;
 
 	if (relapse) {
-		s->hold_ms = s->hold_ms > conf->hold_cap_ms / 2 ? conf->hold_cap_ms : s->hold_ms * 2;
+		s->hold_ms =
+		    s->hold_ms > conf->hold_cap_ms / 2 ? conf->hold_cap_ms : s->hold_ms * 2;
 		s->relapses = s->relapses < INT8_MAX ? (int8_t)(s->relapses + 1) : INT8_MAX;
 	}
 	s->climbed = false;
@@ -286,8 +287,8 @@ note_fall(const struct ladder_conf *conf, struct ladder *s, int to, struct mono 
 		s->emergency_wait_ms = conf->emergency_min_ms;
 	else
 		s->emergency_wait_ms = s->emergency_wait_ms > conf->emergency_max_ms / 2
-		    ? conf->emergency_max_ms
-		    : s->emergency_wait_ms * 2;
+					   ? conf->emergency_max_ms
+					   : s->emergency_wait_ms * 2;
 }
 
 /* The one door: every change of the rung goes through here, and is charged. */
@@ -346,8 +347,8 @@ look_again(const struct ladder_conf *conf, struct ladder *s, const struct ladder
 }
 
 struct ladder_out
-ladder_step(const struct ladder_conf *conf, struct ladder s, const struct ladder_in *in,
-    struct mono now)
+ladder_step(
+    const struct ladder_conf *conf, struct ladder s, const struct ladder_in *in, struct mono now)
 {
 	enum ladder_rule phase_rule;
 	struct ladder_out out;

@@ -4,15 +4,17 @@
 #include "healthd/ladder_turn.h"
 
 /*
- * Climbing. What blocks it is of two sorts: blocks that wait for an event (an unknown check, a missing
- * preflight gate, a rung not proven, a cap) start the hold anew when they end; hold and flap budget
- * only wait for time, and holds go on being earned while the budget makes it wait, so that a late
- * climb may skip rungs and cost the routers fewer changes. From silent it is always drain first:
- * a node without traffic has no error rate to be judged by.
+ * Climbing. What blocks it is of two sorts: blocks that wait for an event (an unknown check, a
+ * missing preflight gate, a rung not proven, a cap) start the hold anew when they end; hold and
+ * flap budget only wait for time, and holds go on being earned while the budget makes it wait, so
+ * that a late climb may skip rungs and cost the routers fewer changes. From silent it is always
+ * drain first: a node without traffic has no error rate to be judged by.
  */
 
-enum { PREFLIGHT_EMERGENCY =
-	   PREFLIGHT_ADDRESSES | PREFLIGHT_LISTENERS | PREFLIGHT_WORKERS | PREFLIGHT_GATES };
+enum {
+	PREFLIGHT_EMERGENCY =
+	    PREFLIGHT_ADDRESSES | PREFLIGHT_LISTENERS | PREFLIGHT_WORKERS | PREFLIGHT_GATES
+};
 
 static int
 target(const struct turn *t)
@@ -32,15 +34,15 @@ bool
 ladder_may_rise(const struct turn *t)
 {
 	return t->s->phase == LADDER_RUN && t->pin < 0 && !t->in->shutdown &&
-	    target(t) > t->s->rung && !t->in->judgement.unknown && t->in->preflight == 0 &&
-	    !unproven(t);
+	       target(t) > t->s->rung && !t->in->judgement.unknown && t->in->preflight == 0 &&
+	       !unproven(t);
 }
 
 static const char *
 preflight_text(uint32_t missing, char buf[static 96])
 {
-	static const char *const names[] = {"addresses", "listeners", "workers", "session", "warm",
-	    "gates"};
+	static const char *const names[] = {
+	    "addresses", "listeners", "workers", "session", "warm", "gates"};
 	size_t used = 0;
 
 	buf[0] = '\0';
@@ -111,8 +113,7 @@ climb_by_time(struct turn *t)
 	at = mono_max(mono_max(held, budget), t->now);
 	if (!mono_before(t->now, at)) {
 		turn_because(t, "score %d >= %d", t->in->judgement.score, t->conf->leave[rung]);
-		return (struct course){
-		    earned_rung(t, at), t->s->first ? RULE_FIRST : RULE_CLIMB};
+		return (struct course){earned_rung(t, at), t->s->first ? RULE_FIRST : RULE_CLIMB};
 	}
 	if (mono_before(t->now, held))
 		turn_limit(t, OWNER_HOLD, LIMIT_CAP, rung, held, "one rung per hold of %lld s",

@@ -1,9 +1,10 @@
 #include "healthd/ladder_turn.h"
 
 /*
- * Falling. A vital failure acts at once. The score takes the lane to drain and no further; from there
- * silent needs proof that the fault is here, time for the traffic to leave, and nobody's floor. Every
- * reason that keeps the lane at drain is listed, not only the first: the operator sees them all.
+ * Falling. A vital failure acts at once. The score takes the lane to drain and no further; from
+ * there silent needs proof that the fault is here, time for the traffic to leave, and nobody's
+ * floor. Every reason that keeps the lane at drain is listed, not only the first: the operator sees
+ * them all.
  */
 
 bool
@@ -52,7 +53,7 @@ ladder_silent_is_right(const struct turn *t)
 	const struct judgement *j = &t->in->judgement;
 
 	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !braked(t) &&
-	    t->conf->proven_alone == ALONE_SILENT && t->floor == RUNG_SILENT;
+	       t->conf->proven_alone == ALONE_SILENT && t->floor == RUNG_SILENT;
 }
 
 static void
@@ -61,7 +62,8 @@ say_score(struct turn *t, int to)
 	const struct judgement *j = &t->in->judgement;
 
 	if (j->because >= 0)
-		turn_because(t, "score %d < %d; check %%c counts most", j->score, t->conf->enter[to]);
+		turn_because(
+		    t, "score %d < %d; check %%c counts most", j->score, t->conf->enter[to]);
 	else
 		turn_because(t, "score %d < %d", j->score, t->conf->enter[to]);
 }
@@ -120,8 +122,8 @@ fall_by_vital(struct turn *t)
 	}
 	if (to < t->floor)
 		to = t->floor;
-	turn_because(t, t->in->judgement.because >= 0 ? "vital check %%c failed"
-						      : "a vital check failed");
+	turn_because(
+	    t, t->in->judgement.because >= 0 ? "vital check %%c failed" : "a vital check failed");
 	return to < rung ? (struct course){to, RULE_VITAL_FALL} : (struct course){rung, RULE_WAIT};
 }
 

@@ -3,8 +3,8 @@
 #include "healthd/ladder.h"
 
 /*
- * How a ladder's state begins: anew, or from what a predecessor left in a file that anything may have
- * happened to.
+ * How a ladder's state begins: anew, or from what a predecessor left in a file that anything may
+ * have happened to.
  */
 
 struct ladder
@@ -72,8 +72,8 @@ ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now)
 	if (s.hold_ms > conf->hold_ms && !mono_is_set(s.healed_at))
 		s.healed_at = now;
 	if (s.latch_until.us != INT64_MAX)
-		s.latch_until = mono_min(
-		    mono_max(s.latch_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
+		s.latch_until =
+		    mono_min(mono_max(s.latch_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
 	s.emergency_at = past(s.emergency_at, now);
 	s.emergency_wait_ms = clamp(s.emergency_wait_ms, 0, conf->emergency_max_ms);
 	s.flap = sane_flap(conf, s.flap, now);
@@ -101,7 +101,8 @@ ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown, boo
 	} else {
 		s.phase = LADDER_START;
 		s.rung = RUNG_SILENT;
-		s.flap = flap_charge(&conf->flap, s.flap, shown >= 0 ? shown : was, RUNG_SILENT, now);
+		s.flap =
+		    flap_charge(&conf->flap, s.flap, shown >= 0 ? shown : was, RUNG_SILENT, now);
 	}
 	if (s.rung != was)
 		s.rung_since = now;

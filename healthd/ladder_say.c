@@ -4,8 +4,8 @@
 #include "healthd/ladder_turn.h"
 
 /*
- * How a turn is told: limits with owner, reason and end, one sentence, and what comes next. Sentences
- * are for the operator who reads `bgpctl why`; no rule reads them back.
+ * How a turn is told: limits with owner, reason and end, one sentence, and what comes next.
+ * Sentences are for the operator who reads `bgpctl why`; no rule reads them back.
  */
 
 const char *

@@ -4,9 +4,9 @@
 
 /*
  * A lane's outside limits are a small table owned by the brain, kept over restarts in the state
- * directory; expiry is in monotonic time here, and whoever loads the file converts, so that a jump of
- * the wall clock changes nothing while we run. An owner holds at most one limit of each sort: saying
- * it again replaces it.
+ * directory; expiry is in monotonic time here, and whoever loads the file converts, so that a jump
+ * of the wall clock changes nothing while we run. An owner holds at most one limit of each sort:
+ * saying it again replaces it.
  */
 
 const char *
@@ -29,7 +29,8 @@ limit_owner_name(enum limit_owner o)
 	    [OWNER_FLEET] = "fleet",
 	};
 
-	_Static_assert(sizeof(names) / sizeof(names[0]) == N_LIMIT_OWNERS, "every owner has a name");
+	_Static_assert(
+	    sizeof(names) / sizeof(names[0]) == N_LIMIT_OWNERS, "every owner has a name");
 	return (unsigned)o < N_LIMIT_OWNERS ? names[o] : "?";
 }
 

@@ -385,6 +385,24 @@ static const struct ladder_story ladder_stories[] = {
 	"vital\n"
 	"run 100\n"
 	"is drain\n"},
+    {"what a pin held through a late adoption goes silent when the pin ends",
+	START
+	"pin backup\n"
+	"restart fresh backup\n"
+	"run 100\n"
+	"is backup pin\n"
+	"drop operator\n"
+	"is silent adopt_failed\n"},
+    {"after a failed adoption a full round is awaited, and the hold",
+	"conf limit 100000\n"
+	START
+	"restart fresh full\n"
+	"run 1\n"
+	"self pass well no bad no unknown\n"
+	"run 1000\n"
+	"is silent start\n"
+	"round\n"
+	"until drain 120 120\n"},
     {"a low score of half a round does not move what is adopted",
 	START
 	"restart fresh full\n"
@@ -643,6 +661,29 @@ static const struct ladder_story ladder_stories[] = {
 	"cap silent\n"
 	"run 1000\n"
 	"is silent\n"},
+    {"an emergency climb does not undo stopping",
+	"conf alone 1\n"
+	START
+	"shutdown shutdown_silent\n"
+	"is silent shutdown\n"
+	"run 1000\n"
+	"is silent\n"},
+    {"an emergency climb does not undo a pin",
+	"conf alone 1\n"
+	START
+	"pin silent\n"
+	"run 1000\n"
+	"is silent pin\n"},
+    {"an emergency climb is free again when the proof is gone",
+	"conf alone 1\n"
+	START
+	"score 10 proof\n"
+	"until silent 30 30\n"
+	"run 100\n"
+	"bad no well no proof\n"
+	"is drain emergency\n"
+	"run 1000\n"
+	"is drain\n"},
     {"an emergency climb does not undo silent by proof",
 	"conf alone 1\n"
 	START
