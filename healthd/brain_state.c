@@ -65,6 +65,7 @@ static const struct field WINDOW_FIELDS[] = {
     F(window, wrongs, FIELD_U16),
     F(window, oks, FIELD_U16),
     F(window, onset, FIELD_MONO),
+    F(window, broke, FIELD_MONO),
     F(window, last_ok_sent, FIELD_MONO),
     F(window, last_at, FIELD_MONO),
     F(window, since, FIELD_MONO),
@@ -341,6 +342,7 @@ windows_load(struct brain *b, const json_t *all)
 				continue;
 			fields_load(WINDOW_FIELDS, w, to);
 			snprintf(to->why, sizeof(to->why), "%s", text_of(w, "why"));
+			*to = window_sane(*to, mono_now());
 			to->judged = false; /* a round of our own is still owed */
 		}
 	}

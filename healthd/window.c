@@ -98,6 +98,33 @@ window_init(struct mono now)
 	    .verdict = VERDICT_UNKNOWN, .solid = VERDICT_UNKNOWN, .value = 100, .since = now};
 }
 
+/* A time of the past: never stays never, the future becomes now. */
+static struct mono
+past(struct mono t, struct mono now)
+{
+	return t.us < 0 ? MONO_NEVER : mono_min(t, now);
+}
+
+struct window
+window_sane(struct window w, struct mono now)
+{
+	if (w.verdict > VERDICT_OK)
+		w.verdict = VERDICT_UNKNOWN;
+	if (w.solid > VERDICT_OK || (w.judged && w.solid == VERDICT_UNKNOWN))
+		w.solid = VERDICT_IDLE;
+	w.value = w.value < 0 ? 0 : w.value > 100 ? 100 : w.value;
+	w.fails = w.fails > COUNT_MAX ? COUNT_MAX : w.fails;
+	w.wrongs = w.wrongs > w.fails ? w.fails : w.wrongs;
+	w.oks = w.oks > COUNT_MAX ? COUNT_MAX : w.oks;
+	w.onset = past(w.onset, now);
+	w.broke = past(w.broke, now);
+	w.last_ok_sent = past(w.last_ok_sent, now);
+	w.last_at = past(w.last_at, now);
+	w.since = past(w.since, now);
+	w.why[sizeof(w.why) - 1] = '\0';
+	return w;
+}
+
 struct window
 window_step(const struct window_conf *conf, struct window w, const struct sample *s)
 {

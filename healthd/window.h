@@ -36,6 +36,9 @@ struct window {
 };
 
 struct window window_init(struct mono now);
+/* Makes any values (a state file) a window that can be stepped: verdicts, value and counters within
+ * range, times not in the future, texts ended. */
+struct window window_sane(struct window w, struct mono now);
 struct window window_step(const struct window_conf *conf, struct window w, const struct sample *s);
 /* Only time passed: may turn unknown. */
 struct window window_tick(const struct window_conf *conf, struct window w, struct mono now);

@@ -196,6 +196,32 @@ a_graded_reading_weighs_as_read(void **state)
 }
 
 static void
+any_saved_values_become_a_window_that_can_be_stepped(void **state)
+{
+	struct window_conf conf = PLAIN;
+	struct window wild = {.verdict = (enum verdict)77, .judged = true,
+	    .solid = (enum verdict)-3, .value = -100, .fails = 3, .wrongs = 65535, .oks = 65535,
+	    .onset = {INT64_MAX}, .broke = {INT64_MIN}, .last_ok_sent = {INT64_MAX},
+	    .last_at = {INT64_MAX}, .since = {-1}};
+	struct window w;
+
+	(void)state;
+	memset(wild.why, 'x', sizeof(wild.why));
+	w = window_sane(wild, at(5));
+	assert_int_equal(w.verdict, VERDICT_UNKNOWN);
+	assert_int_equal(w.value, 0);
+	assert_int_equal(w.wrongs, 3);
+	assert_true(w.last_at.us <= at(5).us && w.last_ok_sent.us <= at(5).us);
+	assert_true(strlen(w.why) < sizeof(w.why));
+	w = feed(&conf, w, 'o', 6);
+	assert_int_equal(w.verdict, VERDICT_OK);
+	w = play(&conf, "owow"); /* and an honest one is not changed */
+	assert_int_equal(window_sane(w, at(9)).fails, w.fails);
+	assert_int_equal(window_sane(w, at(9)).broke.us, w.broke.us);
+	assert_int_equal(window_sane(w, at(9)).verdict, w.verdict);
+}
+
+static void
 counters_do_not_wrap_in_a_long_life(void **state)
 {
 	struct window_conf conf = PLAIN;
@@ -222,6 +248,7 @@ main(void)
 	    cmocka_unit_test(order_of_cause_is_judged_by_when_probes_were_sent),
 	    cmocka_unit_test(the_deadline_is_when_it_turns_unknown),
 	    cmocka_unit_test(a_graded_reading_weighs_as_read),
+	    cmocka_unit_test(any_saved_values_become_a_window_that_can_be_stepped),
 	    cmocka_unit_test(counters_do_not_wrap_in_a_long_life),
 	};
 
