@@ -30,7 +30,7 @@ def prepare(conf, say):
                            f'DESTDIR={nodes.BUILD}/root'], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise nodes.LabError(f'make install: {done.stdout.strip()}')
+        raise nodes.LabError(f'make install:\n{done.stdout.strip()[-2000:]}')
     say('the zones of the Internet')
     internet.make(f'{nodes.BUILD}/internet')
     with open(f'{nodes.BUILD}/lab.env', 'w', encoding='ascii') as f:
@@ -56,7 +56,7 @@ def up(conf, healthd, say):
     live = nodes.up()
     for node in live.values():
         parts = () if healthd or node.name not in POPS else (
-            'anycast_start', 'healthd_config', 'bird_config', 'bird_start', 'by_hand')
+            'default_start', 'anycast_start', 'healthd_config', 'bird_config', 'bird_start', 'by_hand')
         nodes.boot(node, *parts)
     say('waiting until the client is served')
     for address in ANYCAST.values():

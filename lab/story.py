@@ -53,8 +53,6 @@ class Timeline(threading.Thread):
     """Prints what happens as it happens: rung changes at the nodes, routes at transit, and what the
     story says. Keeps all of it."""
 
-    SHOWN = ('rung', 'alarm', 'worker', 'limit')
-
     def __init__(self, lab, out=print):
         super().__init__(daemon=True)
         self.lab = lab
@@ -103,12 +101,24 @@ class Timeline(threading.Thread):
 
     @staticmethod
     def _event(event):
+        """What a person wants to read of it, or None."""
         f = _fields(event['line'])
+        because = f.get('because', '')
+        where = f'{f.get("family", "")} '.lstrip()
         if event['name'] == 'rung':
-            return (f'{f.get("family", "")} {f.get("from")} -> {f.get("to")}: '
-                    f'{f.get("because", "")}')
-        if event['level'] in ('alarm', 'warn'):
-            return f'{event["level"]}: {event["line"].removeprefix("event=")}'
+            return f'{where}{f["from"]} -> {f["to"]}: {because}'
+        if event['name'] == 'proof':
+            return f'{where}proven at {f.get("rung")}'
+        if event['name'] == 'alarm':
+            return f'{where}ALARM {f.get("alarm")}: {because}'
+        if event['name'] == 'check' and f.get('to') == 'fail':
+            return f'check {f.get("check")} fails: {because}'
+        if event['name'] == 'worker' and event['level'] in ('alarm', 'warn'):
+            return f'worker {f.get("slot")} {f.get("from")} -> {f.get("to")}: {because}'
+        if event['name'] == 'session' and f.get('state') != 'unknown':
+            return f'session {f.get("session")} {f.get("state")}: {f.get("text", "")}'
+        if event['level'] in ('alarm', 'warn') and event['name'] not in ('check', 'worker', 'session'):
+            return event['line'].removeprefix('event=')
         return None
 
 
@@ -234,11 +244,14 @@ class Lab:
             return []
 
     def moves(self, pop, family, since_us):
-        """Rungs ordered since then (wall clock), as "from -> to" pairs, oldest first."""
+        """Rungs ordered since then (wall clock), as (from, to), oldest first: from healthd, and from
+        its flight recorder what it no longer remembers."""
+        since = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(since_us / 1e6))
         found = []
-        for event in self.events(pop, since_us):
-            f = _fields(event['line'])
-            if event['name'] == 'rung' and f.get('family') == family:
+        for line in self.bgpctl(pop, 'events', '--since', since, '--json').stdout.splitlines():
+            event = json.loads(line)
+            f = event['fields']
+            if event['wall_us'] >= since_us and f['event'] == 'rung' and f['family'] == family:
                 found.append((f['from'], f['to']))
         return found
 
@@ -453,6 +466,11 @@ class Lab:
         return ''.join(line for line in text.splitlines(True)
                        if not re.match(rf'\s*{key}\s*[=:]', line))
 
+    def unhurried(self, pop):
+        """The flap budget forgets within seconds, so that it does not make a climb skip rungs."""
+        return self.configured(pop, lambda text: re.sub(r'half_life_ms = \d+', 'half_life_ms = 2000',
+                                                        text))
+
     def power_off(self, *pops):
         """Everything that runs in these PoPs ends at once; links go down, /run is lost."""
         for pop in pops:
@@ -593,8 +611,8 @@ def chosen(words):
     names = find()
     out = []
     for word in words:
-        hits = [name for name in names if name == word or name.startswith(f'{word.zfill(2)}-')
-                or name.startswith(word)]
+        hits = [name for name in names if name == word or (
+            name.startswith(f'{word.zfill(2)}-') if word.isdigit() else name.startswith(word))]
         if not hits:
             raise nodes.LabError(f'no story {word}; lab/stories lists them')
         out.extend(hit for hit in hits if hit not in out)

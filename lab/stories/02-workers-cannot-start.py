@@ -3,7 +3,7 @@ import time
 
 
 def play(lab):
-    with lab.asking() as asking:
+    with lab.unhurried('pop1'), lab.asking() as asking:
         with lab.workers_cannot_start('pop1'):
             t0 = lab.now()
             lab.kill_workers('pop1')

@@ -3,8 +3,8 @@ import time
 
 
 def play(lab):
-    since = time.time_ns() // 1000
-    with lab.asking() as asking:
+    with lab.unhurried('pop1'), lab.asking() as asking:
+        since = time.time_ns() // 1000
         with lab.without_upstream('pop1'):
             lab.say('pop1 has lost its upstream')
             lab.wait_rung('pop1', 'drain')
@@ -23,6 +23,6 @@ def play(lab):
         lab.say('upstream is back')
         lab.climb('pop1', ['backup', 'full'], back)
         lab.wait_route('pop1')
-    for family in ('v4', 'v6'):
-        took = [to for _, to in lab.moves('pop1', family, since)]
-        lab.need('silent' not in took, f'{family} was silent on its way: {took}')
+        for family in ('v4', 'v6'):
+            took = [to for _, to in lab.moves('pop1', family, since)]
+            lab.need('silent' not in took, f'{family} was silent on its way: {took}')

@@ -14,13 +14,11 @@ def without_bird(lab, stop, rung):
              f'moved after {(max(first) - t0) / 1000:.0f} ms: that was not BFD')
     lab.wait('the alarm about BIRD', lambda: 'bird_silent' in lab.alarms('pop1', 'v4'))
     lab.need(lab.lane('pop1', 'v4')['rung'] == rung, 'the rung in force has changed')
-    before = lab.updates('pop1')
     lab.nodes['pop1'].run('/srv/anypop/lab/node/start', 'bird_start')
     lab.say('BIRD is started again')
     lab.wait_rung('pop1', rung)
     lab.wait('pop1\'s other uplink', lambda: all(lab.heard('pop1', f, f'pop1b_{f[1]}').rung == rung
                                                 for f in FAMILIES))
-    return lab.updates('pop1') - before
 
 
 def play(lab):
@@ -36,13 +34,12 @@ def play(lab):
         lab.wait_rung('pop1', 'backup')
         lab.wait_route('pop2')
         lab.say('pop1 at backup: BIRD\'s package is upgraded (stop, start)')
-        before = lab.updates('pop1')
         node.run('pkill', '-TERM', '-x', 'bird')
         lab.wait('BIRD to end', lambda: not node.processes('bird'))
         node.run('/srv/anypop/lab/node/start', 'bird_start')
         lab.wait_rung('pop1', 'backup')
         lab.wait('pop1\'s other uplink', lambda: all(
             lab.heard('pop1', f, f'pop1b_{f[1]}').rung == 'backup' for f in FAMILIES))
-        heard = lab.updates('pop1') - before
+        heard = lab.updates('pop1')  # transit counts anew for each session
         lab.need(heard == 4, f'transit heard {heard} updates over four sessions: '
-                 'the new BIRD said more than the rung in force')
+                 'the new BIRD said something else than the rung in force')

@@ -19,7 +19,7 @@ def play(lab):
     lab.say('pop1 reboots')
     lab.wait_route('pop2')
     before = lab.updates('pop1')
-    nodes.boot(node, 'anycast_start', 'bird_start')
+    nodes.boot(node, 'default_start', 'anycast_start', 'bird_start')
     lab.wait('all sessions of pop1', lambda: established(lab), within=60)
     lab.say('BIRD is up, its sessions are established, healthd is not there yet')
     lab.stay(4, 'nothing announced', lambda: all(
