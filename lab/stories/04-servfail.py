@@ -43,9 +43,10 @@ def play(lab):
         lab.wait_rung('pop2', 'silent')
         for family in ('v4', 'v6'):
             took = lab.moves('pop2', family, since)
-            lab.need([to for _, to in took] == ['drain', 'silent'],
+            lab.need([to for _, to in took][-2:] == ['drain', 'silent'],
                      f'{family} took {took}, expected drain and then silent')
-            lane = lab.lane('pop2', family)
-            lab.say(f'{family}: {lane["rule"]}: {lane["because"]}')
+            proof = lab.why_lane('pop2', family)['moves'][0]
+            lab.need(proof['rule'] == 'proven_fall', f'{family} is silent by {proof}')
+            lab.say(f'{family}: {proof["because"]}')
     lab.say('pop2 resolves again')
     lab.wait_rung('pop2', 'drain')

@@ -22,6 +22,7 @@ def configures(lab, bird):
         lab.say('configure, undo, configure; configure timeout is about to expire')
         # Its expiry is one more reconfiguration, and BIRD shows the time of the last one.
         lab.wait('the timeout to expire', lambda: reconfigured(bird) != reconfigured_in(mine))
+        lab.say('it has expired, and BIRD runs its older configuration')
         lab.stay(2, 'the rung stays proven', lambda: lab.rung('pop1') is not None)
 
 
@@ -65,8 +66,8 @@ def play(lab):
     lab.stay(4, 'the hand is respected', lambda: lab.heard('pop1', 'v4').rung != 'full'
              and 'birdc' in lab.limits('pop1', 'v4'))
     lab.need(lab.rung('pop1', 'v6') == 'full', 'v6 moved too')
-    bird('enable anypop_dns_v4_full')
-    lab.say('and enables it again')
+    lab.bgpctl('pop1', 'undrain')
+    lab.say('and gives it back: bgpctl undrain')
     lab.wait_rung('pop1', 'full', within=120)
     lab.wait('the limit to go', lambda: 'birdc' not in lab.limits('pop1', 'v4'))
     lab.need(all('hand' not in lab.alarms('pop1', family) for family in FAMILIES),
