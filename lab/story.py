@@ -274,6 +274,14 @@ class Lab:
         lanes = [lane for lane in status['lanes'] if lane['family'] == family]
         return {a['name'] for part in [status, *lanes] for a in part['alarms']}
 
+    def adopted(self, pop, brain):
+        """Waits until another brain than this one runs and has taken over the rungs that stand."""
+        def taken_over():
+            status = self.status(pop)
+            return status and status['brain']['pid'] != brain and all(
+                lane['phase'] == 'run' and lane['proven'] for lane in status['lanes'])
+        self.wait(f'{pop}: the next brain to have adopted', taken_over)
+
     def limits(self, pop, family):
         """Owners of the limits on a lane."""
         lane = self.lane(pop, family)
@@ -457,8 +465,7 @@ class Lab:
         """SIGHUP, until the brain that read the new file answers."""
         before = self.brain(pop)
         self.kill(pop, 'HUP', [self.keeper(pop)])
-        self.wait(f'{pop} to have reloaded',
-                  lambda: (self.status(pop) or {}).get('brain', {}).get('pid', before) != before)
+        self.adopted(pop, before)
 
     @staticmethod
     def without_key(text, key):

@@ -7,11 +7,6 @@ LEASE_US = 1_000_000
 SLACK_US = 1_000_000  # a loaded machine, and BGP's way to transit
 
 
-def new_brain(lab, old):
-    lab.wait('another brain', lambda: (lab.status('pop1') or {}).get('brain', {}).get(
-        'pid', old) != old)
-
-
 def killed(lab):
     with lab.asking() as asking, lab.nothing_moves('pop1'):
         t0 = lab.now()
@@ -20,7 +15,7 @@ def killed(lab):
         lab.kill('pop1', 'KILL', [brain])
         lab.kill('pop1', 'KILL', [pid])
         lab.say(f'killed brain {brain}, and worker {pid} before the next brain is there')
-        new_brain(lab, brain)
+        lab.adopted('pop1', brain)
         lab.wait('the worker respawned', lambda: lab.ready('pop1')
                  and lab.workers('pop1').get(slot) not in (None, pid))
         others = {s: p for s, p in lab.workers('pop1').items() if s != slot}
@@ -29,7 +24,7 @@ def killed(lab):
         brain = lab.brain('pop1')
         lab.kill('pop1', 'KILL', [brain])
         lab.say(f'killed brain {brain}')
-        new_brain(lab, brain)
+        lab.adopted('pop1', brain)
         lab.stay(3, 'full', lambda: lab.lane('pop1', 'v4')['rung'] == 'full')
         lost, _, _ = asking.summary(t0, lab.now())
         lab.need(lost <= 100, f'{lost} queries lost')
@@ -40,7 +35,7 @@ def stopped(lab):
         brain, workers = lab.brain('pop1'), lab.workers('pop1')
         lab.kill('pop1', 'STOP', [brain])
         lab.say(f'stopped brain {brain}')
-        new_brain(lab, brain)
+        lab.adopted('pop1', brain)
         lab.need(lab.nodes['pop1'].run('kill', '-0', str(brain), check=False).returncode != 0,
                  'the stopped brain still lives')
         lab.stay(3, 'full', lambda: lab.lane('pop1', 'v4')['rung'] == 'full')
