@@ -395,7 +395,7 @@ static void
 status_done(struct birdlook *l)
 {
 	/* After a reconfiguration filters and sessions may be others. */
-	if (strcmp(l->reconfigured, l->status.reconfigured) != 0) {
+	if (!birdrows_same_time(l->reconfigured, l->status.reconfigured)) {
 		l->attributes = true;
 		for (int s = 0; s < MAX_SESSIONS; s++)
 			l->sessions[s].known = false;

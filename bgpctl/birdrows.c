@@ -165,3 +165,32 @@ birdrows_status(int code, const char *text, struct bird_status *out)
 	else if (after(text, "Reconfiguration in progress"))
 		out->reconfiguring = true;
 }
+
+/* "YYYY-MM-DD HH:MM:SS.mmm" as milliseconds of its day, -1: it has another shape. */
+static int32_t
+day_ms(const char *text)
+{
+	static const char shape[] = "dddd-dd-dd dd:dd:dd.ddd";
+	static const int32_t worth[] = {36000000, 3600000, 0, 600000, 60000, 0, 10000, 1000, 0, 100, 10, 1};
+	int32_t sum = 0;
+
+	for (int i = 0; i < (int)sizeof(shape); i++) {
+		bool digit = text[i] >= '0' && text[i] <= '9';
+
+		if (shape[i] == 'd' ? !digit : text[i] != shape[i])
+			return -1;
+		if (i >= 11 && digit)
+			sum += (text[i] - '0') * worth[i - 11];
+	}
+	return sum;
+}
+
+bool
+birdrows_same_time(const char *a, const char *b)
+{
+	int32_t x = day_ms(a), y = day_ms(b);
+
+	if (x < 0 || y < 0 || strncmp(a, b, 10) != 0)
+		return strcmp(a, b) == 0;
+	return x - y <= 2 && y - x <= 2;
+}

@@ -49,6 +49,9 @@ struct bird_status {
 	bool reconfiguring;
 };
 void birdrows_status(int code, const char *text, struct bird_status *out);
+/* Whether two such times mean the same instant: BIRD derives them from two clocks whenever it is
+ * asked, so they waver by a millisecond. */
+bool birdrows_same_time(const char *a, const char *b);
 
 /* Routes of one `show route` (1007 ...; with `all` also 1008, 1012), in BIRD's order: best first. */
 #define BIRD_ROUTES 12

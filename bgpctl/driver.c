@@ -225,8 +225,8 @@ report_bird(struct driver *d)
 	const struct bird_status *now = &d->birdlook.status;
 
 	if (d->bird_reported && d->bird_answers && strcmp(now->version, d->bird.version) == 0 &&
-	    strcmp(now->boot, d->bird.boot) == 0 &&
-	    strcmp(now->reconfigured, d->bird.reconfigured) == 0)
+	    birdrows_same_time(now->boot, d->bird.boot) &&
+	    birdrows_same_time(now->reconfigured, d->bird.reconfigured))
 		return;
 	d->bird = *now;
 	d->bird_answers = d->bird_reported = true;

@@ -140,6 +140,22 @@ status_names_version_boot_and_reconfiguration(void **state)
 }
 
 static void
+times_may_waver_by_a_millisecond(void **state)
+{
+	const char *t = "2026-11-22 10:24:59.999";
+
+	(void)state;
+	assert_true(birdrows_same_time(t, t));
+	assert_true(birdrows_same_time(t, "2026-11-22 10:25:00.001"));
+	assert_false(birdrows_same_time(t, "2026-11-22 10:25:00.002"));
+	assert_false(birdrows_same_time(t, "2026-11-23 10:24:59.999"));
+	assert_true(birdrows_same_time("", ""));
+	assert_true(birdrows_same_time("10:24", "10:24"));
+	assert_false(birdrows_same_time("10:24", t));
+	assert_false(birdrows_same_time("2026-11-22 10:24:59.99", t));
+}
+
+static void
 take_bfd(void *arg, int code, const char *text)
 {
 	struct bird_bfd row, *out = arg;
@@ -308,6 +324,7 @@ main(void)
 	    cmocka_unit_test(iso_times_are_one_field),
 	    cmocka_unit_test(details_of_a_session),
 	    cmocka_unit_test(status_names_version_boot_and_reconfiguration),
+	    cmocka_unit_test(times_may_waver_by_a_millisecond),
 	    cmocka_unit_test(bfd_rows_but_not_their_header),
 	    cmocka_unit_test(routes_of_one_network_best_first),
 	    cmocka_unit_test(attributes_belong_to_the_route_above_them),
