@@ -76,6 +76,8 @@ target_sample(struct target *t, const struct sample *s)
 	struct brain *b = t->brain;
 	struct instance *i = &b->instances[t->instance];
 
+	if (!mono_is_set(t->last.at))
+		lanes_touch(b, i->lanes); /* the first round comes nearer */
 	t->last = *s;
 	t->ended[s->outcome]++;
 	t->window = window_step(&i->window_conf, t->window, s);

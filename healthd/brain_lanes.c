@@ -144,6 +144,42 @@ proven_rung(const struct brain *b, const struct lane *lane)
 	return door->order == lane->ladder.rung ? door->proven : -1;
 }
 
+/* A predecessor's windows are kept, so that one odd answer after a restart moves nothing; but a round
+ * is a round of this brain's own. */
+static bool
+seen_by_us(const struct instance *i)
+{
+	for (int t = 0; t < i->n_targets; t++)
+		if (!mono_is_set(i->targets[t].last.at) &&
+		    i->targets[t].window.verdict != VERDICT_IDLE)
+			return false;
+	return true;
+}
+
+static struct judgement
+judge_lane(const struct brain *b, const struct lane *lane)
+{
+	struct fact facts[MAX_CHECKS];
+	struct judgement j;
+	bool any_self = false;
+
+	for (int n = 0; n < b->n_instances; n++)
+		facts[n] = b->instances[n].fact;
+	j = judge(facts, b->n_instances, lane->facts);
+	for (int n = 0; n < b->n_instances; n++) {
+		bool self = facts[n].class == CLASS_SELF, seen = seen_by_us(&b->instances[n]);
+
+		if (!(lane->facts & UINT64_C(1) << n))
+			continue;
+		any_self |= self && seen;
+		j.round &= seen;
+		j.self_ok &= seen || !self;
+		j.self_pass &= seen || !facts[n].vital;
+	}
+	j.self_pass &= any_self;
+	return j;
+}
+
 /* --- deciding --------------------------------------------------------------------------------- */
 
 static void
@@ -230,7 +266,6 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	struct ladder_out *out = &lane->out;
 	int wish = lane->out.wish;
 	enum ladder_rule rule = lane->out.rule;
-	struct fact facts[MAX_CHECKS];
 
 	if (!lane->born && !lane_ripe(b, lane, now)) {
 		arm(b, lane, b->look_until, now);
@@ -238,9 +273,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	}
 	if (!lane->born)
 		lane_born(b, lane, now);
-	for (int n = 0; n < b->n_instances; n++)
-		facts[n] = b->instances[n].fact;
-	lane->judgement = judge(facts, b->n_instances, lane->facts);
+	lane->judgement = judge_lane(b, lane);
 	lane->preflight = preflight_missing(b, lane, now);
 	struct mono expiry = limits_tick(lane->limits, MAX_LIMITS, now);
 	in = (struct ladder_in){

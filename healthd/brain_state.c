@@ -343,7 +343,6 @@ windows_load(struct brain *b, const json_t *all)
 			fields_load(WINDOW_FIELDS, w, to);
 			snprintf(to->why, sizeof(to->why), "%s", text_of(w, "why"));
 			*to = window_sane(*to, mono_now());
-			to->judged = false; /* a round of our own is still owed */
 		}
 	}
 }
