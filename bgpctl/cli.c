@@ -7,6 +7,7 @@
 
 #include "bgpctl/pick.h"
 #include "bgpctl/render.h"
+#include "lib/text.h"
 
 int
 cli_trouble(const char *fmt, ...)
@@ -17,7 +18,7 @@ cli_trouble(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	render_clean(text);
+	text_clean(text);
 	fflush(stdout);
 	fprintf(stderr, "bgpctl: %s\n", text);
 	return EXIT_TROUBLE;
@@ -136,7 +137,7 @@ cli_text(cli_render *render, const json_t *data)
 		return NULL;
 	render(to, data);
 	fclose(to);
-	render_clean(text);
+	text_clean(text);
 	return text;
 }
 

@@ -104,35 +104,3 @@ render_event(FILE *to, int64_t wall_us, const char *level, const char *name, con
 	fprintf(to, "%s.%03d %s%-12s %s\n", when, (int)(wall_us / 1000 % 1000),
 	    strcmp(level, "alarm") == 0 ? "! " : strcmp(level, "warn") == 0 ? "* " : "  ", name, line);
 }
-
-/* How many bytes the UTF-8 character at `p` has; 0 when it is none (or a control of C1). */
-static size_t
-utf8_length(const unsigned char *p)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-	    : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-	    : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-					  : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return n == 2 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : n;
-}
-
-void
-render_clean(char *text)
-{
-	unsigned char *p = (unsigned char *)text;
-
-	while (*p != '\0') {
-		size_t n = utf8_length(p);
-
-		if (n == 0 || (n == 1 && (*p < ' ' || *p == 0x7f) && *p != '\n')) {
-			*p = '?';
-			n = 1;
-		}
-		p += n;
-	}
-}

@@ -1,7 +1,7 @@
 /*
  * render: the daemon's answers as text for people. docs/control.md is what comes in; every member may
  * be missing. What is written may hold any bytes that were in the answer: pass it through
- * render_clean() before it goes to a terminal.
+ * text_clean() before it goes to a terminal.
  */
 #ifndef BGPCTL_RENDER_H
 #define BGPCTL_RENDER_H
@@ -26,9 +26,6 @@ void render_workers(FILE *to, const json_t *workers);
 void render_limited(FILE *to, const json_t *answer);
 /* One event, local time: "Nov 22 03:14:15.926  rung  service=dns ...". */
 void render_event(FILE *to, int64_t wall_us, const char *level, const char *name, const char *line);
-
-/* In place: control characters but LF, and bytes that are not UTF-8, become '?'. */
-void render_clean(char *text);
 
 /* Parts that the pages share. */
 void render_limit(FILE *to, const json_t *limit);

@@ -127,18 +127,13 @@ print_summary(FILE *to, const json_t *lane)
 	fputc('\n', to);
 }
 
+/* Waits are limits too, each with its time: nothing more is to be said of them here. */
 static void
 print_limits(FILE *to, const json_t *lane)
 {
-	static const struct {
-		const char *key, *words;
-	} waits[] = {{"climb_left_s", "hold between climbs"},
-	    {"fall_left_s", "at drain, so that traffic shifts, before silent"},
-	    {"latch_left_s", "brake, since shared checks are well again"},
-	    {"emergency_left_s", "wait between emergency climbs"}};
 	const json_t *limits = pick_part(lane, "limits"), *holds = pick_part(lane, "holds"), *limit;
 	double relapses = pick_number(holds, "relapses", 0);
-	char left[DURATION_TEXT];
+	char hold[DURATION_TEXT];
 	size_t i;
 
 	fputs(json_array_size(limits) == 0 ? "Limits: none\n" : "Limits\n", to);
@@ -147,14 +142,9 @@ print_limits(FILE *to, const json_t *lane)
 		render_limit(to, limit);
 		fputc('\n', to);
 	}
-	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		if (pick_is_set(holds, waits[i].key))
-			fprintf(to, "  wait: %s, %s left\n", waits[i].words,
-			    ago(holds, waits[i].key, left));
-	}
 	if (relapses > 0)
 		fprintf(to, "  %.0f relapse%s: the hold between climbs is %s now\n", relapses,
-		    plural(relapses), ago(holds, "climb_s", left));
+		    plural(relapses), ago(holds, "climb_s", hold));
 }
 
 static void
@@ -170,8 +160,8 @@ print_flap(FILE *to, const json_t *flap)
 		fprintf(to, ", the next step costs %.0f", pick_number(flap, "cost", 0));
 	if (pick_number(flap, "allowed_in_s", 0) > 0)
 		fprintf(to, ", next step allowed in %s", ago(flap, "allowed_in_s", wait));
-	else
-		fputs(", next step allowed now", to);
+	else if (pick_is_set(flap, "cost"))
+		fputs(" and fits now", to);
 	fputc('\n', to);
 }
 

@@ -14,6 +14,7 @@
 #include "bgpctl/pick.h"
 #include "bgpctl/recorder.h"
 #include "bgpctl/render.h"
+#include "lib/text.h"
 
 #define FOLLOW_MS (24 * 3600 * 1000)
 
@@ -119,7 +120,7 @@ keep_event(void *arg, enum record_type type, int64_t wall_us, int64_t mono_us, c
 	if (level > l->level)
 		return 0;
 	level -= FIRST_LEVEL;
-	render_clean(line);
+	text_clean(line);
 	at = text;
 	eventline_next(&at, key, sizeof(key), name, sizeof(name));
 	json_array_append_new(l->events, json_pack("{s:I,s:s,s:s,s:s}", "wall_us",

@@ -10,6 +10,7 @@
 #include "bgpctl/render.h"
 #include "bgpctl/wait.h"
 #include "lib/mono.h"
+#include "lib/text.h"
 
 #define BRAIN_MS 15000
 #define STEP_MS 300000 /* silence so long in a rolling restart: something is stuck */
@@ -71,7 +72,7 @@ upgrade_event(const struct cli *cli, const json_t *event)
 		return 0;
 	text = cli->json ? json_dumps(event, JSON_COMPACT) : strdup(line);
 	if (text != NULL) {
-		render_clean(text);
+		text_clean(text);
 		puts(text);
 		fflush(stdout);
 	}

@@ -19,6 +19,7 @@
 #include "bgpctl/pick.h"
 #include "bgpctl/render.h"
 #include "lib/mono.h"
+#include "lib/text.h"
 
 #define MAX_EVENTS 200
 #define REFRESH_MS 1000
@@ -82,7 +83,7 @@ hang_up(struct watch *w, const struct err *err)
 	control_close(w->follow);
 	w->ask = w->follow = NULL;
 	snprintf(w->trouble, sizeof(w->trouble), "%s", err->text);
-	render_clean(w->trouble);
+	text_clean(w->trouble);
 	w->dirty = true;
 }
 

@@ -116,10 +116,8 @@ follow_shutdown(struct brain *b)
 		return;
 	}
 	if (b->shutdown_silent &&
-	    (all_silent(b) || since_ms >= b->settings.stop.drain_ms + SILENT_WAIT_MS)) {
-		b->drained_said = true;
-		bond_send(b->bond, &drained);
-	}
+	    (all_silent(b) || since_ms >= b->settings.stop.drain_ms + SILENT_WAIT_MS))
+		b->drained_said = bond_send(b->bond, &drained) == 1; /* else again, in a moment */
 }
 
 static void

@@ -95,6 +95,15 @@ struct slot {
 	uint32_t past_starts; /* under earlier brains */
 };
 
+/* A service address on this host. */
+struct own_address {
+	struct addr address;
+	bool known, present;
+	struct mono restore_at;	 /* not put back again before */
+	int64_t restore_wait_ms; /* doubled each time */
+	uint32_t restores;	 /* since it was last well for a while */
+};
+
 struct counters { /* kept over restarts of the brain */
 	uint64_t brain_starts, decisions, moves, worker_exits, worker_hangs, hooks, hooks_failed;
 };
@@ -117,10 +126,7 @@ struct brain {
 
 	struct driver *driver;
 	struct link_watch *link;
-	struct {
-		struct addr address;
-		bool known, present;
-	} *addresses;
+	struct own_address *addresses;
 	int n_addresses;
 	struct {
 		bool known, present;
@@ -178,7 +184,7 @@ void checks_sessions(struct brain *b);
 
 /* brain_links.c */
 int links_init(struct brain *b, struct err *err);
-void links_feed(struct brain *b);
+void links_second(struct brain *b); /* feeds; puts back what is missing and due */
 
 /* brain_lanes.c: judgement, decision, order. */
 void lanes_init(struct brain *b);

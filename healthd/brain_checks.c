@@ -110,7 +110,7 @@ checks_second(struct brain *b)
 	struct mono now = mono_now();
 
 	checks_sessions(b);
-	links_feed(b);
+	links_second(b);
 	for (int slot = 0; slot < b->n_slots; slot++)
 		checks_slot_changed(b, slot);
 	for (int n = 0; n < b->n_instances; n++) {

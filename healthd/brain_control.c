@@ -95,7 +95,9 @@ arg_lanes(const struct request *r, uint32_t *mask, struct err *err)
 	if (!known)
 		return err_set(err, "no service of that name: %.30s (there are: %s)", service, names);
 	if (*mask == 0)
-		return err_set(err, "service %.30s has no prefix of family %s", service, family);
+		return err_set(err, "%s%.30s has no prefix of family %s",
+		    service != NULL ? "service " : "this node", service != NULL ? service : "",
+		    family);
 	return 0;
 }
 
@@ -179,6 +181,24 @@ lanes_answer(const struct brain *b, uint32_t mask)
 	return json_pack("{so}", "lanes", lanes);
 }
 
+/* All lanes or none. */
+static int
+limits_put_all(struct brain *b, uint32_t mask, const struct limit *limit, struct err *err)
+{
+	struct limit trial[MAX_LIMITS];
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		memcpy(trial, b->lanes[l].limits, sizeof(trial));
+		if (mask & 1U << l && !limits_put(trial, MAX_LIMITS, limit))
+			return err_set(err, "%s holds too many limits; undrain or unpin first",
+			    b->lanes[l].name);
+	}
+	for (int l = 0; l < MAX_LANES; l++)
+		if (mask & 1U << l)
+			limits_put(b->lanes[l].limits, MAX_LIMITS, limit);
+	return 0;
+}
+
 static json_t *
 put_limit(const struct request *r, struct limit limit, struct err *err)
 {
@@ -197,12 +217,8 @@ put_limit(const struct request *r, struct limit limit, struct err *err)
 	limit.owner = OWNER_OPERATOR;
 	snprintf(limit.who, sizeof(limit.who), "%s", r->peer->who);
 	snprintf(limit.reason, sizeof(limit.reason), "%s", reason != NULL ? reason : r->verb);
-	for (int l = 0; l < MAX_LANES; l++)
-		if (mask & 1U << l && !limits_put(b->lanes[l].limits, MAX_LIMITS, &limit)) {
-			err_set(err, "%s holds too many limits; undrain or unpin first",
-			    b->lanes[l].name);
-			return NULL;
-		}
+	if (limits_put_all(b, mask, &limit, err) < 0)
+		return NULL;
 	audit(r);
 	limits_save(b);
 	lanes_touch(b, mask);
@@ -307,12 +323,15 @@ verb_unpin(const struct request *r, struct err *err)
 }
 
 static json_t *
-successor(const struct request *r)
+successor(const struct request *r, struct err *err)
 {
 	struct bond_message m = {.type = BOND_UPGRADE};
 
+	if (bond_send(r->brain->bond, &m) != 1) {
+		err_set(err, "the keeper takes no message now; try again");
+		return NULL;
+	}
 	audit(r);
-	bond_send(r->brain->bond, &m);
 	return json_pack("{si}", "brain_pid", getpid());
 }
 
@@ -327,30 +346,35 @@ verb_reload(const struct request *r, struct err *err)
 		return NULL;
 	/* The keeper, which is root, judges it in any case; here only to answer at once. */
 	if (access(r->brain->config_path, R_OK) < 0)
-		return successor(r);
+		return successor(r, err);
 	arena = arena_new();
 	rc = settings_read(r->brain->config_path, &trial, arena, err);
 	arena_free(arena);
-	return rc < 0 ? NULL : successor(r);
+	return rc < 0 ? NULL : successor(r, err);
 }
 
 static json_t *
 verb_upgrade(const struct request *r, struct err *err)
 {
+	const json_t *follow = json_object_get(r->args, "follow");
 	const char *what;
 	json_t *slots;
 
 	if (args_known(r, " what follow ", err) < 0 || arg_text(r, "what", &what, err) < 0)
 		return NULL;
+	if (follow != NULL && !json_is_boolean(follow)) {
+		err_set(err, "follow must be true or false");
+		return NULL;
+	}
 	if (what != NULL && strcmp(what, "daemon") == 0)
-		return successor(r);
+		return successor(r, err);
 	if (what == NULL || strcmp(what, "workers") != 0) {
 		err_set(err, "upgrade needs what: \"daemon\" or \"workers\"");
 		return NULL;
 	}
-	*r->follow = json_is_true(json_object_get(r->args, "follow"));
 	if (workers_upgrade(r->brain, err) < 0)
 		return NULL;
+	*r->follow = json_is_true(follow);
 	audit(r);
 	slots = json_array();
 	for (int s = 0; s < r->brain->settings.workers.count; s++)

@@ -5,12 +5,14 @@
  */
 #include "healthd/brain.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "healthd/launch.h"
 
 #define HOOK_QUEUE 16
 #define HOOK_ENV 9
@@ -23,6 +25,7 @@ struct hook_queue {
 	struct brain *brain;
 	struct hook_job jobs[HOOK_QUEUE];
 	int first, n;
+	char **argv; /* NULL-ended, strings of the settings */
 	pid_t running;
 	struct ev_child child;
 	struct ev_timer timeout;
@@ -64,52 +67,39 @@ on_hook_timeout(struct ev_loop *loop, struct ev_timer *w, int revents)
 	kill(-q->running, SIGKILL);
 }
 
-static void
-hook_exec(struct hook_queue *q, const struct hook_job *job)
+static pid_t
+hook_launch(const struct hook_queue *q, struct hook_job *job, int *error)
 {
-	char *env[HOOK_ENV + 2], **argv;
-	const struct settings *s = &q->brain->settings;
-	sigset_t none;
+	char *env[HOOK_ENV + 2];
 
-	argv = calloc((size_t)s->hook.n_command + 1, sizeof(*argv));
-	if (argv == NULL)
-		_exit(127);
-	for (int i = 0; i < s->hook.n_command; i++)
-		argv[i] = (char *)s->hook.command[i];
 	for (int i = 0; i < HOOK_ENV; i++)
-		env[i] = (char *)job->env[i];
+		env[i] = job->env[i];
 	env[HOOK_ENV] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	env[HOOK_ENV + 1] = NULL;
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	close_range(3, ~0U, 0);
-	execve(argv[0], argv, env);
-	_exit(127);
+	return launch(q->argv, env, -1, error);
 }
 
 static void
 hook_next(struct hook_queue *q)
 {
-	struct hook_job *job = &q->jobs[q->first];
-	pid_t pid;
+	int error = 0;
+	pid_t pid = 0;
 
-	if (q->running != 0 || q->n == 0)
-		return;
-	q->first = (q->first + 1) % HOOK_QUEUE;
-	q->n--;
-	q->brain->counters.hooks++;
-	pid = fork();
-	if (pid == 0)
-		hook_exec(q, job);
-	if (pid < 0) {
-		hook_failed(q, "could not be started: errno", 0);
-		return;
+	/* One that cannot be started does not stand in the way of the next. */
+	while (q->running == 0 && q->n > 0 && pid <= 0) {
+		struct hook_job *job = &q->jobs[q->first];
+
+		q->first = (q->first + 1) % HOOK_QUEUE;
+		q->n--;
+		q->brain->counters.hooks++;
+		pid = hook_launch(q, job, &error);
+		if (pid <= 0)
+			hook_failed(q, "cannot be run, errno", pid < 0 ? errno : error);
 	}
-	setpgid(pid, pid);
+	if (pid <= 0)
+		return;
 	q->running = pid;
-	ev_child_init(&q->child, on_hook_exit, pid, 0);
-	q->child.data = q;
+	ev_child_set(&q->child, pid, 0);
 	ev_child_start(q->brain->loop, &q->child);
 	ev_timer_set(&q->timeout, (double)q->brain->settings.hook.timeout_ms / 1000, 0);
 	ev_timer_start(q->brain->loop, &q->timeout);
@@ -122,8 +112,13 @@ hook_init(struct brain *b)
 		return;
 	b->hooks = arena_get(b->arena, sizeof(*b->hooks));
 	b->hooks->brain = b;
+	b->hooks->argv = arena_get(b->arena,
+	    sizeof(*b->hooks->argv) * (size_t)(b->settings.hook.n_command + 1));
+	for (int i = 0; i < b->settings.hook.n_command; i++)
+		b->hooks->argv[i] = (char *)b->settings.hook.command[i];
 	ev_timer_init(&b->hooks->timeout, on_hook_timeout, 0, 0);
-	b->hooks->timeout.data = b->hooks;
+	ev_child_init(&b->hooks->child, on_hook_exit, 0, 0);
+	b->hooks->timeout.data = b->hooks->child.data = b->hooks;
 }
 
 void
@@ -159,6 +154,12 @@ hook_run(struct brain *b, const struct lane *lane, int from, int to)
 void
 hook_fini(struct brain *b)
 {
-	if (b->hooks != NULL && b->hooks->running > 0)
-		kill(-b->hooks->running, SIGKILL);
+	struct hook_queue *q = b->hooks;
+
+	if (q == NULL)
+		return;
+	if (q->running > 0)
+		kill(-q->running, SIGKILL);
+	ev_child_stop(b->loop, &q->child);
+	ev_timer_stop(b->loop, &q->timeout);
 }

@@ -9,6 +9,9 @@
 
 #include "lib/event.h"
 
+#define RESTORE_MIN_MS 1000 /* between putting an address back and doing so again ... */
+#define RESTORE_MAX_MS 60000 /* ... doubled up to this */
+
 static void
 feed_carrier(struct brain *b, struct instance *i, int t)
 {
@@ -34,7 +37,7 @@ feed_address(struct brain *b, struct instance *i, int t)
 	}
 }
 
-void
+static void
 links_feed(struct brain *b)
 {
 	for (int n = 0; n < b->n_instances; n++) {
@@ -80,20 +83,29 @@ restore_interface(const struct brain *b, const struct addr *address)
 	return NULL;
 }
 
+/* Puts a missing address back: at once the first time, then after waits that double, so that neither
+ * an interface that is gone nor a hand that takes it away again makes us busy or loud. */
 static void
-restore(struct brain *b, const struct addr *address)
+restore(struct brain *b, struct own_address *a)
 {
-	const char *interface = restore_interface(b, address);
+	const char *interface = restore_interface(b, &a->address);
+	struct mono now = mono_now();
 	char text[ADDR_TEXT];
 	struct event e;
 	struct err err;
 
-	if (interface == NULL || b->settings.mode == MODE_OBSERVE || b->shutdown)
+	if (interface == NULL || b->settings.mode == MODE_OBSERVE || b->shutdown ||
+	    mono_before(now, a->restore_at))
 		return;
+	a->restore_wait_ms = a->restore_wait_ms == 0 ? RESTORE_MIN_MS : 2 * a->restore_wait_ms;
+	if (a->restore_wait_ms > RESTORE_MAX_MS)
+		a->restore_wait_ms = RESTORE_MAX_MS;
+	a->restore_at = mono_add_ms(now, a->restore_wait_ms);
 	event_begin(&e, EVENT_WARN, "address_restore");
-	event_str(&e, "address", addr_render(address, text));
+	event_str(&e, "address", addr_render(&a->address, text));
 	event_str(&e, "interface", interface);
-	if (link_restore(b->link, address, interface, &err) < 0) {
+	event_int(&e, "times", ++a->restores);
+	if (link_restore(b->link, &a->address, interface, &err) < 0) {
 		e.level = EVENT_ALARM;
 		event_str(&e, "failed", err.text);
 	}
@@ -111,10 +123,28 @@ on_address(void *arg, const struct addr *address, bool present)
 		b->addresses[a].known = true;
 		b->addresses[a].present = present;
 		if (!present)
-			restore(b, address);
+			restore(b, &b->addresses[a]);
 	}
 	links_feed(b);
 	lanes_touch(b, lanes_all(b));
+}
+
+void
+links_second(struct brain *b)
+{
+	struct mono now = mono_now();
+
+	for (int i = 0; i < b->n_addresses; i++) {
+		struct own_address *a = &b->addresses[i];
+
+		if (a->known && !a->present)
+			restore(b, a);
+		else if (!mono_before(now, mono_add_ms(a->restore_at, RESTORE_MAX_MS))) {
+			a->restore_wait_ms = 0;
+			a->restores = 0;
+		}
+	}
+	links_feed(b);
 }
 
 static void

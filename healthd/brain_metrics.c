@@ -10,10 +10,30 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "lib/text.h"
+
+#define LABEL_TEXT 256
+
 static void
 head(FILE *f, const char *name, const char *type, const char *help)
 {
 	fprintf(f, "# HELP anypop_%s %s\n# TYPE anypop_%s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quote and line feed are escaped (Prometheus text format 0.0.4). */
+static const char *
+label(const char *value, char buf[static LABEL_TEXT])
+{
+	size_t n = 0;
+
+	for (; *value != '\0' && n + 3 < LABEL_TEXT; value++) {
+		if (*value == '\\' || *value == '"' || *value == '\n')
+			buf[n++] = '\\';
+		buf[n++] = *value == '\n' ? 'n' : *value;
+	}
+	buf[n] = '\0';
+	text_clean(buf);
+	return buf;
 }
 
 typedef double lane_number(const struct brain *b, const struct lane *lane);
@@ -143,11 +163,13 @@ render_checks(FILE *f, const struct brain *b)
 	for (int n = 0; n < b->n_instances; n++)
 		for (int t = 0; t < b->instances[n].n_targets; t++) {
 			const struct target *g = &b->instances[n].targets[t];
+			char target[LABEL_TEXT];
 
 			if (g->last.outcome == OUTCOME_OK && g->last.rtt_us >= 0)
 				fprintf(f,
 				    "anypop_probe_rtt_seconds{check=\"%s\",target=\"%s\"} %.6f\n",
-				    b->instances[n].name, g->label, g->last.rtt_us / 1e6);
+				    b->instances[n].name, label(g->label, target),
+				    g->last.rtt_us / 1e6);
 		}
 }
 
@@ -171,12 +193,14 @@ static void
 render_node(FILE *f, const struct brain *b)
 {
 	const struct counters *c = &b->counters;
+	char node[LABEL_TEXT], pop[LABEL_TEXT];
 	struct rusage r;
 
 	getrusage(RUSAGE_SELF, &r);
 	head(f, "build_info", "gauge", "Version and node.");
 	fprintf(f, "anypop_build_info{version=\"%s\",node=\"%s\",pop=\"%s\",mode=\"%s\"} 1\n",
-	    ANYPOP_VERSION, b->settings.site.node.name, b->settings.site.node.pop,
+	    ANYPOP_VERSION, label(b->settings.site.node.name, node),
+	    label(b->settings.site.node.pop, pop),
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive");
 	one(f, "bird_answers", "gauge", "1 while BIRD answers.", b->bird.answers);
 	one(f, "bird_commands_total", "counter", "Commands sent to BIRD by this brain.",
@@ -198,6 +222,8 @@ render_node(FILE *f, const struct brain *b)
 	    (double)event_dropped());
 	one(f, "config_broken", "gauge", "1 while a newer configuration is not in force.",
 	    *b->note != '\0');
+	one(f, "recorder_dropped_total", "counter", "Records lost since this brain started.",
+	    b->recorder != NULL ? (double)recorder_dropped(b->recorder) : 0);
 	one(f, "recorder_failed", "gauge", "1 while the flight recorder cannot write.",
 	    b->recorder_failed);
 	one(f, "brain_cpu_seconds_total", "counter", "CPU time of this brain.",

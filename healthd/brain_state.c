@@ -22,11 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "healthd/jsontext.h"
 #include "lib/file.h"
 
 #define STATE_VERSION 1
 #define STATE_MAX_BYTES (1 << 20)
 #define LEASE_FRESH_MS 60000
+#define FAR_US (INT64_C(10) * 365 * 86400 * 1000000) /* later than any limit ends */
 
 enum field_type { FIELD_I8, FIELD_U16, FIELD_I64, FIELD_MONO, FIELD_BOOL, FIELD_VERDICT, FIELD_DOUBLE };
 struct field {
@@ -164,7 +166,7 @@ windows_save(const struct brain *b)
 		for (int t = 0; t < i->n_targets; t++) {
 			json_t *w = fields_save(WINDOW_FIELDS, &i->targets[t].window);
 
-			json_object_set_new(w, "why", json_string(i->targets[t].window.why));
+			json_object_set_new(w, "why", jsontext(i->targets[t].window.why));
 			json_object_set_new(targets, i->targets[t].label, w);
 		}
 		json_object_set_new(all, i->name, targets);
@@ -181,10 +183,10 @@ slots_save(const struct brain *b)
 		const struct worker *w = &b->slots[s].worker;
 
 		json_array_append_new(all,
-		    json_pack("{sisisIss}", "starts",
+		    json_pack("{sisisIso}", "starts",
 			(int)(b->slots[s].past_starts + w->starts), "failed_starts",
 			(int)w->failed_starts, "backoff_ms", (json_int_t)w->backoff_ms, "why",
-			w->why));
+			jsontext(w->why)));
 	}
 	return all;
 }
@@ -215,6 +217,7 @@ state_save(struct brain *b)
 	char *path = NULL;
 	json_t *lanes = json_object(), *all;
 	struct err err;
+	int rc;
 
 	for (int l = 0; l < MAX_LANES; l++) {
 		const struct lane *lane = &b->lanes[l];
@@ -230,12 +233,16 @@ state_save(struct brain *b)
 	    "saved_us", (json_int_t)mono_now().us, "lanes", lanes, "windows", windows_save(b),
 	    "slots", slots_save(b), "counters", fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
-	if (asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) >= 0 &&
-	    write_json(path, all, false, &err) < 0 && !b->state_failed) {
-		b->state_failed = true;
-		event_say(EVENT_ALARM, "state", "%s; a restart would begin silent", err.text);
-	} else if (path != NULL && b->state_failed && access(path, W_OK) == 0) {
-		b->state_failed = false;
+	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir);
+	if (rc >= 0)
+		rc = write_json(path, all, false, &err);
+	else
+		err_set(&err, "out of memory");
+	if ((rc < 0) != b->state_failed) {
+		b->state_failed = rc < 0;
+		event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "state", "%s%s",
+		    rc < 0 ? err.text : "the state is saved again",
+		    rc < 0 ? "; a restart would begin silent" : "");
 	}
 	free(path);
 	json_decref(all);
@@ -253,10 +260,10 @@ wall_now_us(void)
 static json_t *
 limit_save(const struct limit *l, struct mono now)
 {
-	return json_pack("{sisisisIsIssss}", "owner", (int)l->owner, "sort", (int)l->sort, "rung",
+	return json_pack("{sisisisIsIsoso}", "owner", (int)l->owner, "sort", (int)l->sort, "rung",
 	    (int)l->rung, "until_us", (json_int_t)l->until.us, "left_us",
-	    (json_int_t)(mono_is_set(l->until) ? mono_diff_us(l->until, now) : 0), "who", l->who,
-	    "reason", l->reason);
+	    (json_int_t)(mono_is_set(l->until) ? mono_diff_us(l->until, now) : 0), "who",
+	    jsontext(l->who), "reason", jsontext(l->reason));
 }
 
 void
@@ -368,14 +375,15 @@ static bool
 limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, int n_rungs, struct limit *l)
 {
 	struct mono now = mono_now();
-	int64_t left = json_integer_value(json_object_get(o, "left_us"));
+	int64_t left = clip(json_integer_value(json_object_get(o, "left_us")), -1, FAR_US);
 	int64_t until = json_integer_value(json_object_get(o, "until_us"));
 	json_int_t owner = json_integer_value(json_object_get(o, "owner"));
 	json_int_t sort = json_integer_value(json_object_get(o, "sort"));
 	json_int_t rung = json_integer_value(json_object_get(o, "rung"));
 
-	if (!json_is_object(o) || owner < 0 || owner >= N_LIMIT_OWNERS || sort < LIMIT_CAP ||
-	    sort > LIMIT_PIN || rung < 0 || rung >= n_rungs || left < 0 || until < 0)
+	/* Only these two hold limits from outside; all others are the ladder's own. */
+	if (!json_is_object(o) || (owner != OWNER_OPERATOR && owner != OWNER_BIRDC) ||
+	    sort < LIMIT_CAP || sort > LIMIT_PIN || rung < 0 || rung >= n_rungs || left < 0 || until < 0)
 		return false;
 	*l = (struct limit){.set = true,
 	    .owner = (enum limit_owner)owner,
@@ -394,8 +402,8 @@ limits_load(struct brain *b)
 {
 	json_t *all = read_json(b->settings.site.paths.state_dir, "limits.json");
 	bool same_boot = strcmp(text_of(all, "boot_id"), b->boot_id) == 0;
-	int64_t elapsed =
-	    wall_now_us() - json_integer_value(json_object_get(all, "saved_wall_us"));
+	int64_t elapsed = wall_now_us() -
+	    clip(json_integer_value(json_object_get(all, "saved_wall_us")), 0, INT64_MAX);
 
 	for (int l = 0; all != NULL && l < MAX_LANES; l++) {
 		const json_t *list, *o;
@@ -436,7 +444,8 @@ state_load(struct brain *b)
 		json_decref(all);
 		return;
 	}
-	age_us = b->started.us - json_integer_value(json_object_get(all, "saved_us"));
+	age_us = b->started.us -
+	    clip(json_integer_value(json_object_get(all, "saved_us")), 0, INT64_MAX);
 	b->lease_fresh = age_us >= 0 && age_us < LEASE_FRESH_MS * 1000;
 	fields_load(COUNTER_FIELDS, json_object_get(all, "counters"), &b->counters);
 	if (b->lease_fresh) {

@@ -261,6 +261,22 @@ rolling_apply(struct brain *b, struct rolling_out out)
 	worker_event(b, &b->slots[out.slot], &ev);
 }
 
+/* A spare that no upgrade is using (its brain died, or a slot could not be replaced) goes when every
+ * slot has its worker again. */
+static void
+spare_retire(struct brain *b)
+{
+	struct worker_event ev = {.type = WORKER_EV_UNWANT};
+	int spare = (int)b->settings.workers.count;
+
+	if (spare >= b->n_slots || !b->slots[spare].worker.wanted)
+		return;
+	for (int s = 0; s < spare; s++)
+		if (b->slots[s].worker.state != WORKER_READY)
+			return;
+	worker_event(b, &b->slots[spare], &ev);
+}
+
 static void
 rolling_follow(struct brain *b)
 {
@@ -269,8 +285,10 @@ rolling_follow(struct brain *b)
 	struct rolling_out out;
 
 	/* Each action changes a slot and so comes here again by workers_settle(); bounded by stages. */
-	if (!rolling_active(&b->rolling))
+	if (!rolling_active(&b->rolling)) {
+		spare_retire(b);
 		return;
+	}
 	for (int s = 0; s < b->n_slots; s++)
 		all[s] = b->slots[s].worker;
 	out = rolling_step(&conf, b->rolling, all, mono_now());

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "healthd/jsontext.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
 
@@ -129,27 +130,12 @@ history_level_find(const char *name)
 	return -1;
 }
 
-static json_t *
-text(const char *s)
-{
-	json_t *whole = json_string(s);
-	char clean[2048];
-	size_t n;
-
-	if (whole != NULL)
-		return whole;
-	n = strnlen(s, sizeof(clean) - 1);
-	for (size_t i = 0; i < n; i++)
-		clean[i] = (unsigned char)s[i] < 0x80 ? s[i] : '?';
-	clean[n] = '\0';
-	return json_string(clean);
-}
-
 json_t *
 history_event(int64_t wall_us, int level, const char *name, const char *line)
 {
 	return json_pack("{s:I,s:s,s:o,s:o}", "wall_us", (json_int_t)wall_us, "level",
-	    history_level_name(level), "name", text(name), "line", text(line));
+	    history_level_name(level), "name", jsontext(name), "line",
+	    jsontext(line));
 }
 
 struct asked {

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "healthd/jsontext.h"
+
 json_t *
 view_seconds(int64_t us)
 {
@@ -47,7 +49,7 @@ view_wall(const struct timespec *ts)
 static json_t *
 text_or_null(const char *s)
 {
-	return s != NULL && *s != '\0' ? json_string(s) : json_null();
+	return s != NULL && *s != '\0' ? jsontext(s) : json_null();
 }
 
 static json_t *
@@ -59,9 +61,9 @@ rung_or_null(const struct brain *b, int rung)
 json_t *
 view_limit(const struct brain *b, const struct limit *l, struct mono now)
 {
-	return json_pack("{sssssosossss}", "owner", limit_owner_name(l->owner), "sort",
+	return json_pack("{sssssosososo}", "owner", limit_owner_name(l->owner), "sort",
 	    limit_sort_name(l->sort), "rung", rung_or_null(b, l->rung), "expires_in_s",
-	    view_left(l->until, now), "who", l->who, "reason", l->reason);
+	    view_left(l->until, now), "who", jsontext(l->who), "reason", jsontext(l->reason));
 }
 
 static json_t *
@@ -77,28 +79,33 @@ view_lane_alarms(const struct brain *b, const struct lane *lane, struct mono now
 		text = lane_alarm(b, lane, n, &name, &since, buffer, sizeof(buffer));
 		if (text != NULL)
 			json_array_append_new(all,
-			    json_pack("{sssssf}", "name", name, "text", text, "since_s",
+			    json_pack("{sssosf}", "name", name, "text", jsontext(text), "since_s",
 				(double)mono_diff_ms(now, since) / 1000));
 	}
 	return all;
 }
 
-/* What keeps it from moving, in a phrase: the limit whose time is the next move's, else the first. */
+/* What keeps it from the next move, in a phrase: of the limits that point the other way the one that
+ * ends with it, else the one that ends last; one without an end is what must end first. */
 static const char *
 waits_for(const struct lane *lane)
 {
 	const struct ladder_out *out = &lane->out;
-	const struct limit *first = NULL;
+	enum limit_sort sort = out->next_rung > lane->ladder.rung ? LIMIT_CAP : LIMIT_FLOOR;
+	const struct limit *last = NULL;
 
 	for (int i = 0; i < out->n_limits; i++) {
 		const struct limit *l = &out->limits[i];
 
+		if (l->sort != sort)
+			continue;
 		if (mono_is_set(out->next_move) && l->until.us == out->next_move.us)
 			return l->reason;
-		if (first == NULL && l->owner != OWNER_OPERATOR)
-			first = l;
+		if (last == NULL || (mono_is_set(last->until) &&
+					(!mono_is_set(l->until) || mono_before(last->until, l->until))))
+			last = l;
 	}
-	return first != NULL ? first->reason : out->n_limits > 0 ? out->limits[0].reason : "";
+	return last != NULL ? last->reason : "";
 }
 
 static json_t *
@@ -107,9 +114,9 @@ view_next(const struct brain *b, const struct lane *lane, struct mono now)
 	const struct ladder_out *out = &lane->out;
 	bool any = out->next_rung >= 0 && out->next_rung != lane->ladder.rung;
 
-	return json_pack("{sososs}", "rung", any ? rung_or_null(b, out->next_rung) : json_null(),
+	return json_pack("{sososo}", "rung", any ? rung_or_null(b, out->next_rung) : json_null(),
 	    "in_s", any ? view_left(out->next_move, now) : json_null(), "waits_for",
-	    any ? waits_for(lane) : "");
+	    jsontext(any ? waits_for(lane) : ""));
 }
 
 static const char *
@@ -155,7 +162,7 @@ view_lane(const struct brain *b, const struct lane *lane, struct mono now)
 	    l->phase == LADDER_START ? json_null() : rung_or_null(b, lane->out.wish));
 	json_object_set_new(o, "score", judged ? json_integer(lane->judgement.score) : json_null());
 	json_object_set_new(o, "rule", json_string(ladder_rule_name(lane->out.rule)));
-	json_object_set_new(o, "because", json_string(because));
+	json_object_set_new(o, "because", jsontext(because));
 	json_object_set_new(o, "since_s", view_since(l->rung_since, now));
 	json_object_set_new(o, "proven_s", proven ? view_since(l->proven_since, now) : json_null());
 	json_object_set_new(o, "limits", limits);
@@ -179,8 +186,8 @@ view_sessions(const struct brain *b)
 				json_array_append_new(families,
 				    json_string(family_name((enum family)f)));
 		json_array_append_new(all,
-		    json_pack("{sssossssso}", "name", site->bird.sessions[s].name, "families",
-			families, "state", session_state_name(v->state), "text", v->text, "bfd",
+		    json_pack("{sssosssoso}", "name", site->bird.sessions[s].name, "families",
+			families, "state", session_state_name(v->state), "text", jsontext(v->text), "bfd",
 			v->bfd_known ? json_string(v->bfd_up ? "up" : "down") : json_null()));
 	}
 	return all;
@@ -263,7 +270,8 @@ view_processes(const struct brain *b, json_t *into, struct mono now)
 static void
 node_alarm(json_t *all, const char *name, const char *text)
 {
-	json_array_append_new(all, json_pack("{sssssn}", "name", name, "text", text, "since_s"));
+	json_array_append_new(all,
+	    json_pack("{sssosn}", "name", name, "text", jsontext(text), "since_s"));
 }
 
 static json_t *
@@ -312,13 +320,13 @@ view_node(const struct brain *b, struct mono now)
 
 	clock_gettime(CLOCK_REALTIME, &wall);
 	json_object_set_new(o, "now_at", view_wall(&wall));
-	json_object_set_new(o, "node", json_string(site->node.name));
-	json_object_set_new(o, "pop", json_string(site->node.pop));
+	json_object_set_new(o, "node", jsontext(site->node.name));
+	json_object_set_new(o, "pop", jsontext(site->node.pop));
 	json_object_set_new(o, "version", json_string(ANYPOP_VERSION));
 	json_object_set_new(o, "mode",
 	    json_string(b->settings.mode == MODE_OBSERVE ? "observe" : "drive"));
 	json_object_set_new(o, "config",
-	    json_pack("{sssoso}", "path", b->config_path, "read_at", view_wall(&b->read_at), "note",
+	    json_pack("{sososo}", "path", jsontext(b->config_path), "read_at", view_wall(&b->read_at), "note",
 		text_or_null(b->note)));
 	view_processes(b, o, now);
 	json_object_set_new(o, "bird",
@@ -352,14 +360,14 @@ view_target(const struct target *t, struct mono now)
 	const struct window *w = &t->window;
 	const char *nsid = t->probe != NULL ? probe_nsid(t->probe) : "";
 
-	return json_pack("{sssssisosisisisosososososs}", "name", t->label, "verdict",
+	return json_pack("{sosssisosisisisosososososo}", "name", jsontext(t->label), "verdict",
 	    verdict_name(w->verdict), "value", (int)w->value, "since_s", view_since(w->since, now),
 	    "fails", (int)w->fails, "wrongs", (int)w->wrongs, "oks", (int)w->oks, "onset_s",
 	    view_since(w->onset, now), "last_ok_s", view_since(w->last_ok_sent, now), "last_s",
 	    view_since(w->last_at, now), "rtt_us",
 	    t->last.rtt_us >= 0 && mono_is_set(t->last.at) ? json_integer(t->last.rtt_us)
 							   : json_null(),
-	    "nsid", text_or_null(nsid), "why", w->why);
+	    "nsid", text_or_null(nsid), "why", jsontext(w->why));
 }
 
 int
@@ -417,7 +425,7 @@ view_check(const struct brain *b, const struct instance *i, struct mono now)
 	json_object_set_new(o, "verdict", json_string(verdict_name(i->fact.verdict)));
 	json_object_set_new(o, "value", json_integer(i->fact.value));
 	json_object_set_new(o, "since_s", view_since(view_instance_since(i), now));
-	json_object_set_new(o, "why", json_string(why));
+	json_object_set_new(o, "why", jsontext(why));
 	json_object_set_new(o, "targets_ok", json_integer(ok));
 	json_object_set_new(o, "targets", targets);
 	return o;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "healthd/jsontext.h"
+
 static json_t *
 view_judgement(const struct brain *b, const struct judgement *j)
 {
@@ -30,12 +32,12 @@ why_checks(const struct brain *b, const struct lane *lane, struct mono now)
 		if (!(lane->facts & UINT64_C(1) << n))
 			continue;
 		json_array_append_new(all,
-		    json_pack("{sssssssbsisssisbsosssisisi}", "name", i->name, "kind",
+		    json_pack("{sssssssbsisssisbsososisisi}", "name", i->name, "kind",
 			check_kind_name((enum check_kind)i->conf->kind), "class",
 			check_class_name(i->fact.class), "vital", (int)i->fact.vital, "weight",
 			(int)i->conf->weight, "verdict", verdict_name(i->fact.verdict), "value",
 			(int)i->fact.value, "counts", (int)(i->fact.verdict != VERDICT_IDLE),
-			"since_s", view_since(view_instance_since(i), now), "why", why, "targets_ok",
+			"since_s", view_since(view_instance_since(i), now), "why", jsontext(why), "targets_ok",
 			ok, "targets", judged, "k", k));
 	}
 	return all;
@@ -116,7 +118,7 @@ why_proof(const struct brain *b, const struct lane *lane)
 				session_state_name(b->sessions[s].state), "sent", sent_names[x->sent],
 				"rung", ours ? json_string(lane_rung_name(b, x->rung)) : json_null(),
 				"protocol",
-				*x->protocol != '\0' ? json_string(x->protocol) : json_null(),
+				*x->protocol != '\0' ? jsontext(x->protocol) : json_null(),
 				"attributes", ours ? json_boolean(x->attributes) : json_null()));
 		}
 	}
@@ -136,12 +138,22 @@ view_preflight(uint32_t missing)
 	return all;
 }
 
+/* Time that is still to come; null when there is none. */
 static json_t *
-limit_left(const struct lane *lane, enum limit_owner owner, struct mono now)
+wait_left(struct mono until, struct mono now)
 {
-	for (int i = 0; i < lane->out.n_limits; i++)
-		if (lane->out.limits[i].owner == owner)
-			return view_left(lane->out.limits[i].until, now);
+	return mono_before(now, until) ? view_left(until, now) : json_null();
+}
+
+static json_t *
+cap_left(const struct lane *lane, enum limit_owner owner, struct mono now)
+{
+	for (int i = 0; i < lane->out.n_limits; i++) {
+		const struct limit *l = &lane->out.limits[i];
+
+		if (l->owner == owner && l->sort == LIMIT_CAP)
+			return wait_left(l->until, now);
+	}
 	return json_null();
 }
 
@@ -155,9 +167,9 @@ why_holds(const struct brain *b, const struct lane *lane, struct mono now)
 		: MONO_NEVER;
 
 	return json_pack("{sosososososisoso}", "climb_s", view_seconds(l->hold_ms * 1000),
-	    "climb_left_s", limit_left(lane, OWNER_HOLD, now), "fall_left_s", view_left(falls, now),
-	    "latch_left_s", view_left(l->latch_until, now), "emergency_left_s",
-	    limit_left(lane, OWNER_EMERGENCY, now), "relapses", (int)l->relapses, "wished_s",
+	    "climb_left_s", cap_left(lane, OWNER_HOLD, now), "fall_left_s", wait_left(falls, now),
+	    "latch_left_s", wait_left(l->latch_until, now), "emergency_left_s",
+	    cap_left(lane, OWNER_EMERGENCY, now), "relapses", (int)l->relapses, "wished_s",
 	    view_since(l->better_since, now), "low_s", view_since(l->low_since, now));
 }
 
@@ -185,9 +197,9 @@ why_moves(const struct brain *b, const struct lane *lane)
 		const struct move *m = &lane->recent[(lane->moves - 1 - n) % N_RECENT_MOVES];
 
 		json_array_append_new(all,
-		    json_pack("{sossssssss}", "at", view_wall(&m->at), "from",
+		    json_pack("{sossssssso}", "at", view_wall(&m->at), "from",
 			lane_rung_name(b, m->from), "to", lane_rung_name(b, m->to), "rule",
-			ladder_rule_name(m->rule), "because", m->because));
+			ladder_rule_name(m->rule), "because", jsontext(m->because)));
 	}
 	return all;
 }
@@ -261,14 +273,14 @@ view_worker(const struct brain *b, const struct slot *s, struct mono now)
 	json_object_set_new(o, "up_s",
 	    w->pid != 0 ? view_since(w->started_at, now) : json_null());
 	json_object_set_new(o, "due_s", view_left(w->due, now));
-	json_object_set_new(o, "why", json_string(w->why));
+	json_object_set_new(o, "why", jsontext(w->why));
 	json_object_set_new(o, "probe", json_string(probe));
 	json_object_set_new(o, "rtt_us",
 	    w->pid != 0 && s->last.outcome == OUTCOME_OK && mono_is_set(s->last.at)
 		? json_integer(s->last.rtt_us)
 		: json_null());
 	json_object_set_new(o, "nsid",
-	    s->probe != NULL && *probe_nsid(s->probe) != '\0' ? json_string(probe_nsid(s->probe))
+	    s->probe != NULL && *probe_nsid(s->probe) != '\0' ? jsontext(probe_nsid(s->probe))
 							      : json_null());
 	return o;
 }
@@ -327,13 +339,13 @@ view_decision(const struct brain *b, const struct lane *lane, const struct ladde
 	for (int i = 0; i < lane->out.n_limits; i++)
 		json_array_append_new(limits, view_limit(b, &lane->out.limits[i], now));
 	lane_because(b, lane, because, sizeof(because));
-	return json_pack("{sssIsosososssosososisbsbsssssssiso}", "lane", lane->name, "now_us",
+	return json_pack("{sssIsosososssosososisbsbsssssosiso}", "lane", lane->name, "now_us",
 	    (json_int_t)now.us, "before", state_ladder(before), "after", state_ladder(&lane->ladder),
 	    "facts", view_facts(b, lane), "mode",
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive", "judgement",
 	    view_judgement(b, &in->judgement), "preflight", view_preflight(in->preflight), "held",
 	    held, "proven", in->proven, "shutdown", (int)in->shutdown, "shutdown_silent",
 	    (int)in->shutdown_silent, "rule", ladder_rule_name(lane->out.rule), "wish",
-	    lane_rung_name(b, lane->out.wish), "because", because, "score", in->judgement.score,
+	    lane_rung_name(b, lane->out.wish), "because", jsontext(because), "score", in->judgement.score,
 	    "limits", limits);
 }

@@ -2,77 +2,23 @@
  * What one brain leaves to the next: it comes back as it was, and a damaged file is never worse than
  * none.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/brain_rig.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "healthd/brain.h"
 #include "lib/file.h"
 
-static char dir[64];
+static int n_said;
 
 static void
-write_conf(const char *path)
+count_state_events(void *arg, enum event_level level, const char *name, const char *line)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fprintf(f,
-	    "node: { name = \"n1\"; pop = \"p1\"; };\nmode = \"observe\";\n"
-	    "paths: { run_dir = \"%s\"; state_dir = \"%s\"; };\n"
-	    "services = ( { name = \"dns\"; prefixes = [\"192.0.2.0/24\", \"2001:db8:53::/48\"];\n"
-	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; } );\n"
-	    "workers: { count = 2; command = [\"/bin/true\"]; };\n"
-	    "recorder: { path = \"\"; };\nmetrics: { address = \"\"; };\n"
-	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
-	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; } );\n",
-	    dir, dir);
-	fclose(f);
-}
-
-/* As brain_init(), without what touches the world. */
-static struct brain *
-brain_make(void)
-{
-	struct brain *b = calloc(1, sizeof(*b));
-	struct err err;
-	char path[100];
-
-	assert_non_null(b);
-	snprintf(path, sizeof(path), "%s/conf", dir);
-	write_conf(path);
-	b->loop = ev_default_loop(EVFLAG_AUTO);
-	b->arena = arena_new();
-	b->config_path = "conf";
-	b->started = mono_now();
-	if (settings_read(path, &b->settings, b->arena, &err) < 0)
-		fail_msg("%s", err.text);
-	lanes_init(b);
-	workers_init(b);
-	if (checks_init(b, &err) < 0)
-		fail_msg("%s", err.text);
-	return b;
-}
-
-static void
-brain_drop(struct brain *b)
-{
-	checks_fini(b);
-	arena_free(b->arena);
-	free(b);
+	(void)arg, (void)level, (void)line;
+	n_said += strcmp(name, "state") == 0;
 }
 
 static struct brain *
 brain_with_a_past(void)
 {
-	struct brain *b = brain_make();
+	struct brain *b = rig_brain();
 	struct lane *lane = &b->lanes[0];
 	struct mono now = mono_now();
 
@@ -88,6 +34,7 @@ brain_with_a_past(void)
 	b->counters.moves = 17;
 	b->instances[0].targets[0].window.verdict = VERDICT_FAIL;
 	b->instances[0].targets[0].window.fails = 5;
+	b->instances[0].targets[0].window.broke = mono_add_ms(now, -4000);
 	b->slots[1].worker.failed_starts = 2;
 	return b;
 }
@@ -99,7 +46,7 @@ a_successor_finds_what_was_left(void **state)
 
 	(void)state;
 	state_save(b);
-	next = brain_make();
+	next = rig_brain();
 	state_load(next);
 	assert_true(next->lease_fresh);
 	assert_true(next->lanes[0].has_saved);
@@ -113,9 +60,11 @@ a_successor_finds_what_was_left(void **state)
 	assert_int_equal(next->counters.moves, 17);
 	assert_int_equal(next->instances[0].targets[0].window.verdict, VERDICT_FAIL);
 	assert_int_equal(next->instances[0].targets[0].window.fails, 5);
+	assert_true(next->instances[0].targets[0].window.broke.us ==
+		    b->instances[0].targets[0].window.broke.us);
 	assert_int_equal(next->slots[1].worker.failed_starts, 2);
-	brain_drop(b);
-	brain_drop(next);
+	rig_drop(b);
+	rig_drop(next);
 }
 
 static void
@@ -126,12 +75,12 @@ state_of_another_boot_is_not_adopted(void **state)
 	(void)state;
 	snprintf(b->boot_id, sizeof(b->boot_id), "another");
 	state_save(b);
-	next = brain_make();
+	next = rig_brain();
 	state_load(next);
 	assert_false(next->lease_fresh);
 	assert_false(next->lanes[0].has_saved);
-	brain_drop(b);
-	brain_drop(next);
+	rig_drop(b);
+	rig_drop(next);
 }
 
 static void
@@ -157,7 +106,7 @@ limits_outlive_a_reboot_with_their_time_left(void **state)
 	put(b, OWNER_OPERATOR, LIMIT_PIN, 0);
 	snprintf(b->boot_id, sizeof(b->boot_id), "another");
 	limits_save(b);
-	next = brain_make();
+	next = rig_brain();
 	state_load(next);
 	now = mono_now();
 	for (int i = 0; i < MAX_LIMITS; i++) {
@@ -174,8 +123,8 @@ limits_outlive_a_reboot_with_their_time_left(void **state)
 			assert_in_range(mono_diff_ms(l->until, now), 3500000, 3600000);
 	}
 	assert_int_equal(found, 2);
-	brain_drop(b);
-	brain_drop(next);
+	rig_drop(b);
+	rig_drop(next);
 }
 
 static void
@@ -186,12 +135,36 @@ expired_limits_do_not_come_back(void **state)
 	(void)state;
 	put(b, OWNER_OPERATOR, LIMIT_CAP, -1000);
 	limits_save(b);
-	next = brain_make();
+	next = rig_brain();
 	state_load(next);
 	for (int i = 0; i < MAX_LIMITS; i++)
 		assert_false(next->lanes[0].limits[i].set);
-	brain_drop(b);
-	brain_drop(next);
+	rig_drop(b);
+	rig_drop(next);
+}
+
+/* A full disk or a directory that is gone is said once, not each second. */
+static void
+a_state_that_cannot_be_written_is_said_once(void **state)
+{
+	struct brain *b = brain_with_a_past();
+	const char *kept = b->settings.site.paths.run_dir;
+
+	(void)state;
+	n_said = 0;
+	event_set_sink(count_state_events, NULL);
+	b->settings.site.paths.run_dir = "/nowhere/at/all";
+	for (int i = 0; i < 5; i++)
+		state_save(b);
+	assert_true(b->state_failed);
+	assert_int_equal(n_said, 1);
+	b->settings.site.paths.run_dir = kept;
+	for (int i = 0; i < 3; i++)
+		state_save(b);
+	assert_false(b->state_failed);
+	assert_int_equal(n_said, 2); /* well again: once too */
+	event_set_sink(NULL, NULL);
+	rig_drop(b);
 }
 
 static void
@@ -208,7 +181,7 @@ damage(char *text, size_t length, unsigned *seed)
 static void
 damage_and_load(const char *name, unsigned *seed, const char *good, size_t length)
 {
-	struct brain *next = brain_make();
+	struct brain *next = rig_brain();
 	char path[100], *bad = malloc(length);
 	struct err err;
 	struct ladder l;
@@ -216,7 +189,7 @@ damage_and_load(const char *name, unsigned *seed, const char *good, size_t lengt
 	assert_non_null(bad);
 	memcpy(bad, good, length);
 	damage(bad, length, seed);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", rig_dir, name);
 	assert_int_equal(file_replace_fast(path, bad, length, 0600, &err), 0);
 	free(bad);
 	state_load(next);
@@ -227,10 +200,19 @@ damage_and_load(const char *name, unsigned *seed, const char *good, size_t lengt
 		    next->settings.ladder.hold_cap_ms);
 	}
 	for (int i = 0; i < MAX_LIMITS; i++)
-		if (next->lanes[0].limits[i].set)
+		if (next->lanes[0].limits[i].set) {
 			assert_in_range(next->lanes[0].limits[i].rung, 0,
 			    next->settings.site.n_rungs - 1);
-	brain_drop(next);
+			assert_true(next->lanes[0].limits[i].owner == OWNER_OPERATOR ||
+				    next->lanes[0].limits[i].owner == OWNER_BIRDC);
+		}
+	for (int t = 0; t < next->instances[0].n_targets; t++) {
+		const struct window *w = &next->instances[0].targets[t].window;
+
+		assert_in_range(w->value, 0, 100);
+		assert_true(w->last_at.us <= next->started.us && w->broke.us <= next->started.us);
+	}
+	rig_drop(next);
 }
 
 static void
@@ -249,7 +231,7 @@ damaged_files_give_a_sane_start_or_none(void **state)
 	for (int which = 0; which < 2; which++) {
 		const char *name = which == 0 ? "brain.state" : "limits.json";
 
-		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		snprintf(path, sizeof(path), "%s/%s", rig_dir, name);
 		good = file_read(path, 1 << 20, &length, &err);
 		assert_non_null(good);
 		for (int i = 0; i < 300; i++)
@@ -257,42 +239,25 @@ damaged_files_give_a_sane_start_or_none(void **state)
 		assert_int_equal(file_replace_fast(path, good, length, 0600, &err), 0);
 		free(good);
 	}
-	brain_drop(b);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/brain_state.XXXXXX");
-	event_open("test", EVENT_ALARM);
-	return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-teardown(void **state)
-{
-	static const char *const names[] = {"conf", "brain.state", "limits.json"};
-	char path[100];
-
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
+	rig_drop(b);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_successor_finds_what_was_left, setup, teardown),
-	    cmocka_unit_test_setup_teardown(state_of_another_boot_is_not_adopted, setup, teardown),
-	    cmocka_unit_test_setup_teardown(limits_outlive_a_reboot_with_their_time_left, setup,
-		teardown),
-	    cmocka_unit_test_setup_teardown(expired_limits_do_not_come_back, setup, teardown),
-	    cmocka_unit_test_setup_teardown(damaged_files_give_a_sane_start_or_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_successor_finds_what_was_left, rig_setup,
+		rig_teardown),
+	    cmocka_unit_test_setup_teardown(state_of_another_boot_is_not_adopted, rig_setup,
+		rig_teardown),
+	    cmocka_unit_test_setup_teardown(limits_outlive_a_reboot_with_their_time_left, rig_setup,
+		rig_teardown),
+	    cmocka_unit_test_setup_teardown(expired_limits_do_not_come_back, rig_setup,
+		rig_teardown),
+	    cmocka_unit_test_setup_teardown(a_state_that_cannot_be_written_is_said_once, rig_setup,
+		rig_teardown),
+	    cmocka_unit_test_setup_teardown(damaged_files_give_a_sane_start_or_none, rig_setup,
+		rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "bgpctl/cli.h"
 #include "bgpctl/render.h"
 #include "lib/file.h"
+#include "lib/text.h"
 
 static json_t *
 load(const char *name)
@@ -167,7 +168,7 @@ text_is_washed(void **state)
 	char text[] = "a\033[31m\tb\n\x7f\xc2\x9b" "31m \xc3\xa9 \xff \xe2\x82\xac \xe2\x82 \xc0\xaf";
 
 	(void)state;
-	render_clean(text);
+	text_clean(text);
 	assert_string_equal(text, "a?[31m?b\n???31m \xc3\xa9 ? \xe2\x82\xac ?? ??");
 }
 

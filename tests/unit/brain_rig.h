@@ -1,0 +1,114 @@
+/*
+ * A brain as brain_init() makes it, without what touches the world: it observes, its BIRD is a socket
+ * that is not there, and its loop runs only when a test runs it.
+ */
+#ifndef TESTS_BRAIN_RIG_H
+#define TESTS_BRAIN_RIG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "healthd/brain.h"
+#include "lib/event.h"
+
+static char rig_dir[64];
+static int rig_bond[2]; /* the brain's end, and the keeper's, which the test reads */
+
+static inline void
+rig_conf(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fprintf(f,
+	    "node: { name = \"n1\"; pop = \"p1\"; };\nmode = \"observe\";\n"
+	    "paths: { run_dir = \"%s\"; state_dir = \"%s\"; };\n"
+	    "bird: { asn = 64500; socket = \"%s/bird.ctl\";\n"
+	    "  sessions = ( { name = \"t4\"; families = [\"v4\"]; } ); };\n"
+	    "services = ( { name = \"dns\"; prefixes = [\"192.0.2.0/24\", \"2001:db8:53::/48\"];\n"
+	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; } );\n"
+	    "workers: { count = 2; command = [\"/bin/true\"]; };\n"
+	    "recorder: { path = \"\"; };\nmetrics: { address = \"\"; };\n"
+	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
+	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; } );\n",
+	    rig_dir, rig_dir, rig_dir);
+	fclose(f);
+}
+
+static inline struct brain *
+rig_brain(void)
+{
+	struct brain *b = calloc(1, sizeof(*b));
+	struct driver_events events;
+	struct err err;
+	char path[100];
+
+	assert_non_null(b);
+	snprintf(path, sizeof(path), "%s/conf", rig_dir);
+	rig_conf(path);
+	b->loop = ev_default_loop(EVFLAG_AUTO);
+	b->arena = arena_new();
+	b->bond = rig_bond[0];
+	b->started = mono_now();
+	if (settings_read(path, &b->settings, b->arena, &err) < 0)
+		fail_msg("%s", err.text);
+	b->config_path = arena_strdup(b->arena, path);
+	lanes_init(b);
+	workers_init(b);
+	if (checks_init(b, &err) < 0)
+		fail_msg("%s", err.text);
+	events = lanes_driver_events(b);
+	b->driver = driver_new(b->loop, &b->settings.site, true, &events, &err);
+	if (b->driver == NULL)
+		fail_msg("%s", err.text);
+	return b;
+}
+
+static inline void
+rig_drop(struct brain *b)
+{
+	for (int l = 0; l < MAX_LANES; l++)
+		ev_timer_stop(b->loop, &b->lanes[l].timer);
+	checks_fini(b);
+	driver_free(b->driver);
+	arena_free(b->arena);
+	free(b);
+}
+
+static inline int
+rig_setup(void **state)
+{
+	(void)state;
+	snprintf(rig_dir, sizeof(rig_dir), "/tmp/brain_rig.XXXXXX");
+	event_open("test", (enum event_level)0); /* none */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, rig_bond) < 0)
+		return -1;
+	return mkdtemp(rig_dir) != NULL ? 0 : -1;
+}
+
+static inline int
+rig_teardown(void **state)
+{
+	static const char *const names[] = {"conf", "brain.state", "limits.json"};
+	char path[100];
+
+	(void)state;
+	close(rig_bond[0]);
+	close(rig_bond[1]);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", rig_dir, names[i]);
+		unlink(path);
+	}
+	return rmdir(rig_dir);
+}
+
+#endif

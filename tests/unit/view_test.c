@@ -1,0 +1,271 @@
+/*
+ * docs/control.md is the contract: each key that it shows is sent, each key that is sent is shown
+ * there, and units are as its conventions say.
+ */
+#include "tests/unit/brain_rig.h"
+
+#include "healthd/view.h"
+#include "lib/file.h"
+
+/* A brain with something in every list. */
+static struct brain *
+busy_brain(void)
+{
+	struct brain *b = rig_brain();
+	struct limit limit = {.set = true, .owner = OWNER_OPERATOR, .sort = LIMIT_CAP,
+	    .rung = RUNG_DRAIN, .until = mono_add_ms(mono_now(), 60000), .who = "alice"};
+	struct err err;
+
+	if (links_init(b, &err) < 0)
+		fail_msg("%s", err.text);
+	limits_put(b->lanes[0].limits, MAX_LIMITS, &limit);
+	b->look_until = MONO_NEVER;
+	lanes_touch(b, lanes_all(b));
+	lanes_decide(b);
+	b->lanes[0].alarms = ALARM_UNPROVEN | ALARM_COVERED | ALARM_HAND;
+	say_move(b, &b->lanes[0], 1);
+	snprintf(b->note, sizeof(b->note), "broken \xff");
+	b->rolling.stage = ROLLING_ROOM;
+	b->rolling.since = mono_now();
+	return b;
+}
+
+static void
+busy_drop(struct brain *b)
+{
+	link_watch_free(b->link);
+	rig_drop(b);
+}
+
+/* The text of docs/control.md from one heading to the next. */
+static char *
+section(const char *page, const char *heading)
+{
+	const char *from = strstr(page, heading), *to;
+
+	assert_non_null(from);
+	from += strlen(heading);
+	to = strstr(from, "\n##");
+	return strndup(from, to != NULL ? (size_t)(to - from) : strlen(from));
+}
+
+/* Adds every "key": of a text to the set. */
+static void
+keys_of_text(const char *text, json_t *set)
+{
+	for (const char *p = text; (p = strchr(p, '"')) != NULL; p++) {
+		size_t n = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
+		char key[64];
+
+		if (n == 0 || n >= sizeof(key) || p[n + 1] != '"' || p[n + 2] != ':')
+			continue;
+		snprintf(key, sizeof(key), "%.*s", (int)n, p + 1);
+		json_object_set_new(set, key, json_true());
+	}
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static void
+check_unit(const char *key, const json_t *value)
+{
+	if (json_is_null(value))
+		return;
+	if (ends_with(key, "_s") && !json_is_real(value))
+		fail_msg("%s is not in seconds", key);
+	if (ends_with(key, "_us") && !json_is_integer(value))
+		fail_msg("%s is not in whole microseconds", key);
+	if (ends_with(key, "_at") &&
+	    (!json_is_string(value) || strlen(json_string_value(value)) != 24 ||
+		json_string_value(value)[23] != 'Z'))
+		fail_msg("%s is no time of day", key);
+	if ((strcmp(key, "rung") == 0 || strcmp(key, "reason") == 0 || strcmp(key, "text") == 0) &&
+	    !json_is_string(value))
+		fail_msg("%s is no text", key);
+}
+
+static void
+keys_of_json(const json_t *j, json_t *set)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach ((json_t *)j, i, value)
+		keys_of_json(value, set);
+	json_object_foreach ((json_t *)j, key, value) {
+		json_object_set_new(set, key, json_true());
+		check_unit(key, value);
+		keys_of_json(value, set);
+	}
+}
+
+static int
+missing(const char *what, json_t *of, json_t *in)
+{
+	const char *key;
+	json_t *value;
+	int n = 0;
+
+	json_object_foreach (of, key, value) {
+		if (json_object_get(in, key) != NULL)
+			continue;
+		print_error("%s: %s\n", what, key);
+		n++;
+	}
+	return n;
+}
+
+static void
+agree(const char *name, const char *const *headings, json_t *answer)
+{
+	json_t *said = json_object(), *sent = json_object();
+	char *page, what[100];
+	struct err err;
+	int n;
+
+	page = file_read("docs/control.md", 1 << 20, NULL, &err);
+	if (page == NULL)
+		fail_msg("%s", err.text);
+	for (; *headings != NULL; headings++) {
+		char *text = section(page, *headings);
+
+		keys_of_text(text, said);
+		free(text);
+	}
+	free(page);
+	assert_non_null(answer);
+	keys_of_json(answer, sent);
+	snprintf(what, sizeof(what), "%s: in docs/control.md and not sent", name);
+	n = missing(what, said, sent);
+	snprintf(what, sizeof(what), "%s: sent and not in docs/control.md", name);
+	n += missing(what, sent, said);
+	json_decref(said);
+	json_decref(sent);
+	json_decref(answer);
+	assert_int_equal(n, 0);
+}
+
+static void
+status_sends_what_is_written(void **state)
+{
+	struct brain *b = busy_brain();
+
+	(void)state;
+	agree("status", (const char *const[]){"### status", NULL}, view_status(b));
+	busy_drop(b);
+}
+
+static void
+why_sends_what_is_written(void **state)
+{
+	struct brain *b = busy_brain();
+
+	(void)state;
+	/* "all as in status": also the processes. */
+	agree("why", (const char *const[]){"### status", "### why", NULL},
+	    view_why(b, lanes_all(b)));
+	busy_drop(b);
+}
+
+static void
+checks_send_what_is_written(void **state)
+{
+	struct brain *b = busy_brain();
+
+	(void)state;
+	agree("checks", (const char *const[]){"### checks", NULL},
+	    view_checks(b, lanes_all(b), NULL));
+	busy_drop(b);
+}
+
+static void
+workers_send_what_is_written(void **state)
+{
+	struct brain *b = busy_brain();
+
+	(void)state;
+	agree("workers", (const char *const[]){"### workers", NULL}, view_workers(b));
+	busy_drop(b);
+}
+
+static void
+nothing_is_lost_to_bytes_that_are_no_text(void **state)
+{
+	struct brain *b = busy_brain();
+	json_t *o;
+
+	(void)state;
+	snprintf(b->instances[0].targets[0].window.why, 64, "exit 1: \xe9t\xe9");
+	b->instances[0].targets[0].window.verdict = VERDICT_FAIL;
+	snprintf(b->slots[0].worker.why, sizeof(b->slots[0].worker.why), "\x80\xed\xa0\x80");
+	snprintf(b->sessions[0].text, sizeof(b->sessions[0].text), "\xff");
+	o = view_checks(b, lanes_all(b), NULL);
+	assert_int_equal(json_array_size(json_object_get(o, "checks")), b->n_instances);
+	json_decref(o);
+	o = view_why(b, 1);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(
+			     json_object_get(o, "lanes"), 0), "checks")), 2);
+	assert_int_equal(json_array_size(json_object_get(o, "sessions")), 1);
+	json_decref(o);
+	o = view_workers(b);
+	assert_int_equal(json_array_size(json_object_get(o, "workers")), b->n_slots);
+	json_decref(o);
+	busy_drop(b);
+}
+
+/* Each sample line is NAME{LABELS} NUMBER, of a name that has its TYPE, with our prefix. */
+static void
+metrics_are_well_formed(void **state)
+{
+	struct brain *b = busy_brain();
+	const char *type;
+	char *text, *line, *save = NULL, known[64] = "";
+	int samples = 0;
+
+	(void)state;
+	snprintf(b->instances[0].targets[0].label, 80, "a\"b\\c\nd");
+	b->instances[0].targets[0].last = (struct sample){.outcome = OUTCOME_OK, .rtt_us = 5};
+	text = brain_metrics_render(b, "/metrics", &type);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "target=\"a\\\"b\\\\c\\nd\""));
+	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		size_t n = strcspn(line, "{ ");
+		char *end;
+
+		if (sscanf(line, "# TYPE %63s", known) == 1 || line[0] == '#')
+			continue;
+		samples++;
+		if (strncmp(line, known, n) != 0 || known[n] != '\0' ||
+		    strncmp(line, "anypop_", 7) != 0)
+			fail_msg("no TYPE before: %s", line);
+		strtod(strrchr(line, ' ') + 1, &end);
+		assert_int_equal(*end, '\0');
+	}
+	assert_in_range(samples, 30, 1000);
+	free(text);
+	assert_null(brain_metrics_render(b, "/etc/passwd", &type));
+	busy_drop(b);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(status_sends_what_is_written),
+	    TEST(why_sends_what_is_written),
+	    TEST(checks_send_what_is_written),
+	    TEST(workers_send_what_is_written),
+	    TEST(nothing_is_lost_to_bytes_that_are_no_text),
+	    TEST(metrics_are_well_formed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
