@@ -155,6 +155,7 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 {
 	struct supervise_conf conf = supervise_conf_of(&b->settings);
 	enum worker_state before = s->worker.state;
+	bool stable = s->worker.stable;
 	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
 
 	s->worker = out.state;
@@ -164,7 +165,8 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 		say_worker(s, before);
 		checks_slot_changed(b, s->index);
 	}
-	if (out.changed || ev->type == WORKER_EV_EXITED)
+	/* Stable again is no change of state, but the roster must forget by it what had added up. */
+	if (out.changed || ev->type == WORKER_EV_EXITED || s->worker.stable != stable)
 		workers_settle(b);
 	if ((before == WORKER_READY) != (s->worker.state == WORKER_READY))
 		lease_renew(b);
