@@ -237,8 +237,10 @@ on_silence(const struct supervise_conf *conf, struct worker *w, struct mono now)
 		return kill_silent(w, now);
 	}
 	/* One lost datagram is no reason to call a worker unready. */
-	if (w->state == WORKER_READY && w->silent_probes >= (conf->hang_probes + 1) / 2)
+	if (w->state == WORKER_READY && w->silent_probes >= (conf->hang_probes + 1) / 2) {
+		snprintf(w->why, sizeof(w->why), "silent for %u probes", w->silent_probes);
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
+	}
 	return WORKER_DO_NOTHING;
 }
 
@@ -262,6 +264,7 @@ on_probe(const struct supervise_conf *conf, struct worker *w, const struct worke
 		return WORKER_DO_NOTHING;
 	case OUTCOME_WRONG:
 		w->silent_probes = 0;
+		snprintf(w->why, sizeof(w->why), "answers wrongly");
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
 		return WORKER_DO_NOTHING;
 	case OUTCOME_SILENT:
