@@ -365,7 +365,12 @@ on_sessions(void *arg, const struct session_view *s, int n)
 
 		if (s[i].state == b->sessions[i].state && s[i].bfd_up == b->sessions[i].bfd_up)
 			continue;
-		event_begin(&e, s[i].state == SESSION_UP ? EVENT_NOTICE : EVENT_WARN, "session");
+		/* Found up at our start is no news. */
+		event_begin(&e,
+		    s[i].state != SESSION_UP                      ? EVENT_WARN
+		    : b->sessions[i].state == SESSION_UNKNOWN ? EVENT_INFO
+							      : EVENT_NOTICE,
+		    "session");
 		event_str(&e, "session", site->bird.sessions[i].name);
 		event_str(&e, "state", session_state_name(s[i].state));
 		event_str(&e, "text", s[i].text);
