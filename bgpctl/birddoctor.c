@@ -221,6 +221,35 @@ look_at_configuration(struct doctor *d, struct err *err)
 	return 0;
 }
 
+#define CODE_UNDO_SCHEDULED 22
+
+static void
+undo_line(void *arg, int code, const char *line)
+{
+	struct doctor *d = arg;
+	const char *in = strstr(line, "undo in ");
+
+	if (code == CODE_UNDO_SCHEDULED)
+		snprintf(d->complaint, sizeof(d->complaint), "%.60s", in != NULL ? in : line);
+}
+
+/* What `configure timeout` brought in goes back by itself when nobody confirms it. */
+static int
+look_at_undo(struct doctor *d, struct err *err)
+{
+	struct finding *f;
+
+	d->complaint[0] = '\0';
+	if (birdask(d->bird, "configure status", undo_line, d, err) < 0)
+		return -1;
+	if (d->complaint[0] == '\0')
+		return 0;
+	f = finding_add(d, FINDING_WARN, "configuration");
+	finding_text(f, "BIRD's present configuration is not confirmed: %s", d->complaint);
+	finding_mend(f, "`birdc configure confirm` keeps it, `birdc configure undo` goes back now");
+	return 0;
+}
+
 static int
 look_at_protocols(struct doctor *d, struct err *err)
 {
@@ -248,8 +277,8 @@ look_at_protocols(struct doctor *d, struct err *err)
 static int
 look_at_bird(struct doctor *d, struct err *err)
 {
-	if (look_at_configuration(d, err) < 0 || look_at_protocols(d, err) < 0 ||
-	    doctor_sessions(d, err) < 0)
+	if (look_at_configuration(d, err) < 0 || look_at_undo(d, err) < 0 ||
+	    look_at_protocols(d, err) < 0 || doctor_sessions(d, err) < 0)
 		return -1;
 	return doctor_routes(d, err);
 }

@@ -40,7 +40,10 @@ stop_begin(struct keeper *k, const char *who)
 		break;
 	}
 	event_say(EVENT_NOTICE, "stop", "asked for by %s", who);
-	keeper_tell(k, "STOPPING=1");
+	/* A drain that was configured to be long is not cut short by the service manager. */
+	keeper_tell(k, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+	    (long long)(1000 * (k->settings.stop.drain_ms + DRAIN_GRACE_MS +
+				   k->settings.workers.stop_timeout_ms + 2 * KILL_LIMIT_MS)));
 	if (k->brain.state != BRAIN_WELL) {
 		stop_workers(k, "no brain to drain with");
 		return;

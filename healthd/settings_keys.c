@@ -316,7 +316,7 @@ static const struct conf_key hook_keys[] = {
 
 static const struct conf_key stop_keys[] = {
     {.name = "drain_ms", .type = CONF_INT, .offset = IN(stop, drain_ms), .max = 3600000,
-	.number = 30000, .help = "SIGTERM: at drain so long before silent"},
+	.number = 60000, .help = "SIGTERM: at drain so long before silent"},
     {.name = NULL},
 };
 

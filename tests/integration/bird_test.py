@@ -578,6 +578,10 @@ def doctor_finds_what_is_wrong(lab, driver):
     said = sh(*doctor)
     expect(f'well: {said}', 'fail filter' not in said and 'ok filter: up_ext sends 192.0.2.0/24' in
            said and 'ok protocol' in said and 'hold:' not in said)
+    lab.pop.birdc('configure', 'timeout', '60')
+    expect('the pending undo is told', 'not confirmed: undo in' in sh(*doctor))
+    lab.pop.birdc('configure', 'confirm')
+    expect('a confirmed configuration is well', 'not confirmed' not in sh(*doctor))
     lab.configure_pop(ext='if anypop_ours() then accept;', internal='anypop_export()')
     lab.pop.birdc('configure')
     wait_for('undressed at eBGP, dressed at iBGP', lambda: sh(*doctor).count('fail filter') == 2)
