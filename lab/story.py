@@ -386,7 +386,7 @@ class Lab:
         try:
             yield
         finally:
-            node.run('umount', program, check=False)
+            node.run('umount', '-l', program)  # lazily: a stopped process may hold it open
 
     def workers_cannot_start(self, pop):
         return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nexit 1\n')
@@ -491,6 +491,7 @@ class Lab:
                 done
                 kill -KILL -1 2>/dev/null || :''', check=False)
             self.nodes[pop].sh('''
+                awk '$2 ~ "^/usr/" { print $2 }' /proc/self/mounts | xargs -r umount -l
                 find /run -mindepth 1 -xdev -delete 2>/dev/null || :
                 nft flush ruleset''')
 
