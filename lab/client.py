@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Asks all along, and keeps one line a question: the lab's measure of what users saw.
 
-    client.py --log FILE [--rate 200] [--miss 20] [--families v4,v6]
+    client.py --log FILE [--rate 200] [--miss 20] [--local 0] [--families v4,v6]
 
 runs until it is ended. Questions go over UDP with EDNS and NSID, from many ports, alternately to the
-families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know them), the
-rest popular. A line is "SENT_US FAMILY KIND RTT_US RCODE NSID" (microseconds of CLOCK_BOOTTIME,
+families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know them),
+`--local` the health name (needs no upstream), the rest popular. A line is "SENT_US FAMILY KIND RTT_US RCODE NSID" (microseconds of CLOCK_BOOTTIME,
 comparable to the monitor's and healthd's); RTT_US is -1 when no answer came within two seconds.
 """
 
@@ -56,9 +56,10 @@ def _nsid(answer):
 class Client:
     """The sockets, and the questions in flight in the order of their sending."""
 
-    def __init__(self, families, miss, out):
+    def __init__(self, families, miss, local, out):
         self.out = out
         self.miss = miss
+        self.local = local
         self.waiting = collections.OrderedDict()  # (fd, id) -> (sent_us, family, kind)
         self.sockets = {}
         self.poll = select.epoll()
@@ -74,6 +75,7 @@ class Client:
                 turns.append((s, family))
         turns.sort(key=lambda turn: turn[0].fileno() % PORTS)
         self.turns = itertools.cycle(turns)
+        self.health = _question('health.anypop.test')
         self.popular = [_question(f'www{i}.example.test') for i in range(POPULAR)]
         self.random = random.Random(os.getpid())
         self.count = 0
@@ -82,9 +84,12 @@ class Client:
         """Sends one question. One that cannot leave is lost like one that got no answer."""
         s, family = next(self.turns)
         self.count += 1
-        if self.random.random() * 100 < self.miss:
+        draw = self.random.random() * 100
+        if draw < self.miss:
             kind = 'miss'
             question = _question(f'r{self.random.getrandbits(48):012x}.random.example.test')
+        elif draw < self.miss + self.local:
+            kind, question = 'local', self.health
         else:
             kind = 'hit'
             question = self.random.choice(self.popular)
@@ -124,9 +129,9 @@ class Client:
             self.out.write(f'{sent} {family} {kind} -1 - -\n')
 
 
-def run(rate, miss, families, path):
+def run(rate, miss, local, families, path):
     with open(path, 'a', encoding='ascii', buffering=1 << 16) as out:
-        client = Client(families, miss, out)
+        client = Client(families, miss, local, out)
         due = flush = time.monotonic()
         while True:
             now = time.monotonic()
@@ -160,10 +165,11 @@ def main():
     parser.add_argument('--log', required=True)
     parser.add_argument('--rate', type=float, default=200)
     parser.add_argument('--miss', type=float, default=20)
+    parser.add_argument('--local', type=float, default=0)
     parser.add_argument('--families', default='v4,v6')
     o = parser.parse_args()
     try:
-        run(o.rate, o.miss, o.families.split(','), o.log)
+        run(o.rate, o.miss, o.local, o.families.split(','), o.log)
     except KeyboardInterrupt:
         sys.exit(0)
 

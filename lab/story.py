@@ -148,13 +148,14 @@ class Lab:
                        20, 'the route monitor')
 
     @contextlib.contextmanager
-    def asking(self, rate=200, miss=20, families=FAMILIES):
-        """A client that asks all along; yields a Client to ask what it saw."""
+    def asking(self, rate=200, miss=20, local=0, families=FAMILIES):
+        """A client that asks all along, of a hundred questions `miss` that no cache can know and
+        `local` for the health name; yields an Asking to ask what it saw."""
         log = f'client-{client.now_us()}.log'
         path = f'{nodes.RUN}/client/{log}'
         process = self.nodes['client'].start(
             'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
-            '--miss', str(miss), '--families', ','.join(families), log='client.err')
+            '--miss', str(miss), '--local', str(local), '--families', ','.join(families), log='client.err')
         try:
             nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
                            'the client to be answered')
@@ -469,9 +470,8 @@ class Lab:
 
     @staticmethod
     def without_key(text, key):
-        """A configuration without the lines that set `key`."""
-        return ''.join(line for line in text.splitlines(True)
-                       if not re.match(rf'\s*{key}\s*[=:]', line))
+        """A configuration without the settings of `key`."""
+        return re.sub(rf'\b{key}\s*=[^;]*;', '', text)
 
     def unhurried(self, pop):
         """The flap budget forgets within seconds, so that it does not make a climb skip rungs."""
@@ -482,6 +482,7 @@ class Lab:
         """Everything that runs in these PoPs ends at once; links go down, /run is lost."""
         for pop in pops:
             self.nodes[pop].sh('''
+                kill -KILL -1 2>/dev/null || :
                 for link in $(ls /sys/class/net); do
                     case $link in
                     lo) ;;
@@ -489,8 +490,6 @@ class Lab:
                     *) ip link delete $link ;;
                     esac
                 done
-                kill -KILL -1 2>/dev/null || :''', check=False)
-            self.nodes[pop].sh('''
                 awk '$2 ~ "^/usr/" { print $2 }' /proc/self/mounts | xargs -r umount -l
                 find /run -mindepth 1 -xdev -delete 2>/dev/null || :
                 nft flush ruleset''')

@@ -18,9 +18,9 @@ def pressure(lab, pop, percent):
 
     def write(value):
         for name in ('cpu', 'memory'):
-            with open(f'{directory}/{name}.new', 'w', encoding='ascii') as f:
+            with open(f'{directory}/{name}', 'r+', encoding='ascii') as f:
                 f.write(PSI.format(value))
-            os.rename(f'{directory}/{name}.new', f'{directory}/{name}')
+                f.truncate()
     write(percent)
     try:
         yield
