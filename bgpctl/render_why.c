@@ -4,6 +4,7 @@
  */
 #include "bgpctl/render.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "bgpctl/duration.h"
@@ -48,11 +49,14 @@ print_title(FILE *to, const json_t *lane, const json_t *why)
 }
 
 static void
-print_proof_word(FILE *to, const json_t *lane)
+print_proof_word(FILE *to, const json_t *lane, const json_t *why)
 {
 	char since[DURATION_TEXT];
 
-	if (!pick_bool(lane, "proven"))
+	if (strcmp(pick_text(why, "mode", ""), "observe") == 0)
+		fprintf(to, "in thought only; locks and exports show %s",
+		    pick_text(lane, "shown", "no rung clearly"));
+	else if (!pick_bool(lane, "proven"))
 		fprintf(to, "NOT PROVEN; locks and exports show %s",
 		    pick_text(lane, "shown", "no rung clearly"));
 	else if (pick_is_set(lane, "proven_s"))
@@ -70,19 +74,31 @@ rule_words(const char *rule)
 	    {"start", "silent until one full round of checks is in"},
 	    {"adopt", "taken over from the brain before"},
 	    {"adopt_failed", "not taken over: its own checks did not pass in time"},
-	    {"score_fall", "fell by score"}, {"vital_fall", "fell at once: a vital check failed"},
+	    {"score_fall", "fell by score"}, {"vital_fall", "fell at once"},
 	    {"proven_fall", "silent: low for long enough, and the fault is here"},
 	    {"limit_fall", "brought down by a limit"}, {"climb", "climbed"},
 	    {"first", "first announcement"},
 	    {"emergency", "emergency climb: nobody else is seen announcing"},
 	    {"pin", "pinned by an operator"}, {"shutdown", "healthd is stopping"},
-	    {"wait", "it would move, and the limits below hold it"}};
+	    {"wait", "the limits below hold it here"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strcmp(rule, rows[i].rule) == 0)
 			return rows[i].words;
 	}
 	return rule;
+}
+
+/* Is there nothing to add to the phrase? */
+static bool
+says_all(const char *rule, const char *because)
+{
+	static const char *const rules[] = {"stay", "start", "shutdown", "pin", "limit_fall"};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (strcmp(rule, rules[i]) == 0)
+			return true;
+	return strncmp(because, "waits: ", 7) == 0;
 }
 
 static void
@@ -92,9 +108,7 @@ print_why(FILE *to, const json_t *lane)
 	const char *rule = pick_text(lane, "rule", "not known");
 	const char *words = rule_words(rule);
 
-	/* Of these the phrase says it all. */
-	if (because[0] != '\0' && (strcmp(rule, "stay") == 0 || strcmp(rule, "start") == 0 ||
-	    strcmp(rule, "shutdown") == 0)) {
+	if (because[0] != '\0' && says_all(rule, because)) {
 		fprintf(to, "\n  Why    %s\n", because);
 		return;
 	}
@@ -102,29 +116,43 @@ print_why(FILE *to, const json_t *lane)
 }
 
 static void
-print_summary(FILE *to, const json_t *lane)
+print_next(FILE *to, const json_t *lane, const json_t *why)
 {
 	const json_t *next = pick_part(lane, "next");
-	char since[DURATION_TEXT], in[DURATION_TEXT];
+	const char *rule = pick_text(lane, "rule", ""), *waits = pick_text(next, "waits_for", "");
+	char in[DURATION_TEXT];
 
-	fprintf(to, "  Rung   %s, ordered %s ago, ", pick_text(lane, "rung", "?"),
-	    ago(lane, "since_s", since));
-	print_proof_word(to, lane);
-	fprintf(to, "\n  Wish   %s", pick_text(lane, "wish", "none before the first full round"));
-	if (pick_is_set(lane, "score"))
-		fprintf(to, ", for the score is %.0f of 100", pick_number(lane, "score", 0));
-	print_why(to, lane);
 	if (!pick_is_set(next, "rung")) {
-		fputs("  Next   nothing: it stays here until something changes\n", to);
+		if (pick_bool(why, "shutdown"))
+			fputs("  Next   silent, when the drain is over\n", to);
+		else if (strcmp(rule, "wait") == 0 || strcmp(rule, "start") == 0 ||
+			 strcmp(rule, "adopt") == 0)
+			fputs("  Next   waits for an event, not for time: see the limits\n", to);
+		else
+			fputs("  Next   nothing: it stays here until something changes\n", to);
 		return;
 	}
 	fprintf(to, "  Next   %s", pick_text(next, "rung", "?"));
 	if (pick_is_set(next, "in_s"))
 		fprintf(to, " in %s", duration_render(pick_number(next, "in_s", 0), in));
-	if (pick_text(next, "waits_for", "")[0] != '\0')
-		fprintf(to, "%s %s", pick_is_set(next, "in_s") ? ":" : ", waits for",
-		    pick_text(next, "waits_for", ""));
+	if (waits[0] != '\0')
+		fprintf(to, "%s %s", pick_is_set(next, "in_s") ? ":" : ", waits for", waits);
 	fputc('\n', to);
+}
+
+static void
+print_summary(FILE *to, const json_t *lane, const json_t *why)
+{
+	char since[DURATION_TEXT];
+
+	fprintf(to, "  Rung   %s, ordered %s ago, ", pick_text(lane, "rung", "?"),
+	    ago(lane, "since_s", since));
+	print_proof_word(to, lane, why);
+	fprintf(to, "\n  Wish   %s", pick_text(lane, "wish", "none before the first full round"));
+	if (pick_is_set(lane, "score"))
+		fprintf(to, ", for the score is %.0f of 100", pick_number(lane, "score", 0));
+	print_why(to, lane);
+	print_next(to, lane, why);
 }
 
 /* Waits are limits too, each with its time: nothing more is to be said of them here. */
@@ -156,11 +184,13 @@ print_flap(FILE *to, const json_t *flap)
 		return;
 	fprintf(to, "Flap budget: %.0f of %.0f used", pick_number(flap, "estimate", 0),
 	    pick_number(flap, "limit", 0));
-	if (pick_is_set(flap, "cost"))
+	if (pick_is_set(flap, "cost") && pick_number(flap, "cost", 0) > 0)
 		fprintf(to, ", the next step costs %.0f", pick_number(flap, "cost", 0));
+	else if (pick_is_set(flap, "cost"))
+		fputs(", the next step costs nothing", to);
 	if (pick_number(flap, "allowed_in_s", 0) > 0)
 		fprintf(to, ", next step allowed in %s", ago(flap, "allowed_in_s", wait));
-	else if (pick_is_set(flap, "cost"))
+	else if (pick_number(flap, "cost", 0) > 0)
 		fputs(" and fits now", to);
 	fputc('\n', to);
 }
@@ -191,7 +221,7 @@ print_check(FILE *to, const json_t *check, int name_width)
 
 /* What the judgement's flags mean for the ladder, in words. */
 static void
-print_judgement(FILE *to, const json_t *j)
+print_judgement(FILE *to, const json_t *j, const char *rung)
 {
 	const char *because = pick_text(j, "because", NULL);
 
@@ -204,7 +234,8 @@ print_judgement(FILE *to, const json_t *j)
 	if (pick_bool(j, "proven"))
 		fputs("  The fault is here: something of our own fails, and every shared check has had "
 		      "a success since that began.\n", to);
-	else if (pick_bool(j, "shared_bad") && !pick_bool(j, "vital_failed"))
+	else if (pick_bool(j, "shared_bad") && !pick_bool(j, "vital_failed") &&
+		 strcmp(rung, "silent") != 0)
 		fputs("  A shared check fails or is unknown: the fault may be everybody's, so not "
 		      "below drain.\n", to);
 	if (pick_bool(j, "overload"))
@@ -237,7 +268,7 @@ print_score(FILE *to, const json_t *lane)
 	}
 	json_array_foreach (checks, i, check)
 		print_check(to, check, width);
-	print_judgement(to, pick_part(lane, "judgement"));
+	print_judgement(to, pick_part(lane, "judgement"), pick_text(lane, "rung", ""));
 }
 
 static void
@@ -339,7 +370,7 @@ print_lane(FILE *to, const json_t *lane, const json_t *why)
 	print_title(to, lane, why);
 	render_alarms(to, "", pick_part(lane, "alarms"));
 	render_alarms(to, "", pick_part(why, "alarms"));
-	print_summary(to, lane);
+	print_summary(to, lane, why);
 	print_limits(to, lane);
 	print_preflight(to, pick_part(lane, "preflight"));
 	print_flap(to, pick_part(lane, "flap"));

@@ -137,7 +137,10 @@ list_limits(struct turn *t)
 	if (t->in->shutdown)
 		turn_limit(
 		    t, OWNER_SHUTDOWN, LIMIT_CAP, t->stop, MONO_NEVER, "the service is stopping");
-	if (s->latch_until.us == INT64_MAX)
+	/* A floor says nothing where the lane is silent already. */
+	if (s->rung == RUNG_SILENT)
+		turn_wake(t, s->latch_until);
+	else if (s->latch_until.us == INT64_MAX)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "a shared check fails or is unknown: the fault may be everywhere");
 	else if (mono_before(t->now, s->latch_until))

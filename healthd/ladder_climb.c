@@ -148,6 +148,20 @@ plan_after_caps(struct turn *t)
 		turn_plan(t, t->s->rung + 1, mono_add_ms(ends, t->s->hold_ms));
 }
 
+/* Why there is no wish to climb. */
+static void
+say_contentment(struct turn *t)
+{
+	const struct judgement *j = &t->in->judgement;
+
+	if (j->vital_failed && j->because >= 0)
+		turn_because(t, "vital check %%c failed");
+	else if (j->because >= 0)
+		turn_because(t, "score %d; check %%c counts most", j->score);
+	else
+		turn_because(t, "score %d", j->score);
+}
+
 struct course
 ladder_climb(struct turn *t)
 {
@@ -155,7 +169,7 @@ ladder_climb(struct turn *t)
 	int rung = t->s->rung;
 
 	if (ladder_wish(t->conf, j, rung) <= rung && !j->empty) {
-		turn_because(t, "score %d", j->score);
+		say_contentment(t);
 		return (struct course){rung, RULE_STAY};
 	}
 	limits_by_event(t);
@@ -185,7 +199,7 @@ ladder_emergency(struct turn *t)
 		return (struct course){RUNG_DRAIN, RULE_EMERGENCY};
 	}
 	turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, at,
-	    "emergency climb after a relapse waits %lld ms", (long long)t->s->emergency_wait_ms);
+	    "emergency climb after a relapse waits %g s", (double)t->s->emergency_wait_ms / 1000);
 	if (!mono_is_set(t->out->next_move) || mono_before(at, t->out->next_move))
 		turn_plan(t, RUNG_DRAIN, at);
 	return stay;

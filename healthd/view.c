@@ -87,7 +87,7 @@ view_lane_alarms(const struct brain *b, const struct lane *lane, struct mono now
 
 /* What keeps it from the next move, in a phrase: of the limits that point the other way the one that
  * ends with it, else the one that ends last; one without an end is what must end first. */
-static const char *
+static const struct limit *
 waits_for(const struct lane *lane)
 {
 	const struct ladder_out *out = &lane->out;
@@ -100,12 +100,12 @@ waits_for(const struct lane *lane)
 		if (l->sort != sort)
 			continue;
 		if (mono_is_set(out->next_move) && l->until.us == out->next_move.us)
-			return l->reason;
+			return l;
 		if (last == NULL || (mono_is_set(last->until) &&
 					(!mono_is_set(l->until) || mono_before(last->until, l->until))))
 			last = l;
 	}
-	return last != NULL ? last->reason : "";
+	return last;
 }
 
 static json_t *
@@ -113,10 +113,16 @@ view_next(const struct brain *b, const struct lane *lane, struct mono now)
 {
 	const struct ladder_out *out = &lane->out;
 	bool any = out->next_rung >= 0 && out->next_rung != lane->ladder.rung;
+	const struct limit *l = any ? waits_for(lane) : NULL;
+	char text[160] = "";
 
+	/* A person's reason is no wait by itself. */
+	if (l != NULL)
+		snprintf(text, sizeof(text), "%s%s",
+		    l->owner == OWNER_OPERATOR ? "operator: " : "", l->reason);
 	return json_pack("{sososo}", "rung", any ? rung_or_null(b, out->next_rung) : json_null(),
 	    "in_s", any ? view_left(out->next_move, now) : json_null(), "waits_for",
-	    jsontext(any ? waits_for(lane) : ""));
+	    jsontext(text));
 }
 
 static const char *

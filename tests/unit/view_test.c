@@ -220,13 +220,16 @@ nothing_is_lost_to_bytes_that_are_no_text(void **state)
 	busy_drop(b);
 }
 
-/* Each sample line is NAME{LABELS} NUMBER, of a name that has its TYPE, with our prefix. */
+/* Each sample line is NAME{LABELS} NUMBER, of a name that has its TYPE, with our prefix; each name
+ * stands in docs/control.md. */
 static void
 metrics_are_well_formed(void **state)
 {
 	struct brain *b = busy_brain();
 	const char *type;
-	char *text, *line, *save = NULL, known[64] = "";
+	char *text, *line, *save = NULL, known[64] = "", quoted[68];
+	struct err err;
+	char *page = file_read("docs/control.md", 1 << 20, NULL, &err);
 	int samples = 0;
 
 	(void)state;
@@ -234,12 +237,18 @@ metrics_are_well_formed(void **state)
 	b->instances[0].targets[0].last = (struct sample){.outcome = OUTCOME_OK, .rtt_us = 5};
 	text = brain_metrics_render(b, "/metrics", &type);
 	assert_non_null(text);
+	assert_non_null(page);
 	assert_non_null(strstr(text, "target=\"a\\\"b\\\\c\\nd\""));
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		size_t n = strcspn(line, "{ ");
 		char *end;
 
-		if (sscanf(line, "# TYPE %63s", known) == 1 || line[0] == '#')
+		if (sscanf(line, "# TYPE %63s", known) == 1) {
+			snprintf(quoted, sizeof(quoted), "`%s`", known);
+			if (strstr(page, quoted) == NULL)
+				fail_msg("%s is not in docs/control.md", known);
+		}
+		if (line[0] == '#')
 			continue;
 		samples++;
 		if (strncmp(line, known, n) != 0 || known[n] != '\0' ||
@@ -250,6 +259,7 @@ metrics_are_well_formed(void **state)
 	}
 	assert_in_range(samples, 30, 1000);
 	free(text);
+	free(page);
 	assert_null(brain_metrics_render(b, "/etc/passwd", &type));
 	busy_drop(b);
 }
