@@ -94,6 +94,19 @@ check: all $(UNIT) $(MODEL)
 	@B=$(B) CC='$(CC)' tests/house/run
 	@tests/check $(UNIT) $(MODEL)
 
+# How long faults take to move the route, as root, about half an hour; BENCH="--quick" for a look.
+# Figures in build/bench/failover.json; docs/figures.md says how they are measured.
+bench: all
+	tests/bench/failover $(BENCH)
+
+decide-bench: $(B)/tests/bench/decide_bench
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/decide_bench
+
+$(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
 # Where things go. An /etc/anypop/healthd.conf that is there is never overwritten.
 SBIN    := $(DESTDIR)$(PREFIX)/sbin
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/anypop
@@ -148,4 +161,4 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo
+.PHONY: fuzz fuzz-all tidy test demo bench decide-bench

@@ -20,6 +20,7 @@ LAB = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(LAB)
 BUILD = f'{REPOSITORY}/build/lab'
 RUN = f'{BUILD}/run'
+TOPOLOGY = f'{LAB}/topology.clab.yml'  # another one may be put here, before up()
 ENVIRONMENT = {
     'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HOME': '/root', 'LANG': 'C.UTF-8', 'TERM': os.environ.get('TERM', 'dumb'),
@@ -32,7 +33,7 @@ class LabError(Exception):
 
 
 def topology():
-    return clab.Topology(f'{LAB}/topology.clab.yml')
+    return clab.Topology(TOPOLOGY)
 
 
 def wait_for(condition, seconds, what):
