@@ -22,7 +22,8 @@ enum record_type {
 	RECORD_SAMPLE,	 /* binary: one or more struct record_sample, in order */
 	RECORD_EVENT,	 /* level as one digit, a blank, the event line */
 	RECORD_DECISION, /* JSON text: lane, inputs, outputs, reasons */
-	RECORD_INPUT,	 /* JSON text: other input of a decision: proof, limits, preflight */
+	RECORD_INPUT,	 /* JSON text: as a decision, where nothing but its input is news: proof, limits,
+			  * preflight, shutdown */
 };
 
 struct record_sample {

@@ -74,6 +74,12 @@ struct lane {
 	struct judgement judgement;
 	uint32_t preflight;
 	struct limit limits[MAX_LIMITS];
+	struct {
+		uint32_t preflight;
+		int proven;
+		bool shutdown, shutdown_silent;
+		struct limit limits[MAX_LIMITS];
+	} recorded; /* what the decision recorded last rested on, checks apart */
 	struct ev_timer timer;
 	/* saved state that awaits the first look at BIRD */
 	struct ladder saved;

@@ -211,19 +211,41 @@ lane_ripe(struct brain *b, struct lane *lane, struct mono now)
 	       !mono_before(now, b->look_until);
 }
 
+/* Has anything changed that no sample tells? Keeps what is there now. */
+static bool
+input_changed(struct lane *lane, const struct ladder_in *in)
+{
+	bool same = lane->recorded.preflight == in->preflight &&
+		    lane->recorded.proven == in->proven &&
+		    lane->recorded.shutdown == in->shutdown &&
+		    lane->recorded.shutdown_silent == in->shutdown_silent &&
+		    memcmp(lane->recorded.limits, lane->limits, sizeof(lane->limits)) == 0;
+
+	lane->recorded.preflight = in->preflight;
+	lane->recorded.proven = in->proven;
+	lane->recorded.shutdown = in->shutdown;
+	lane->recorded.shutdown_silent = in->shutdown_silent;
+	memcpy(lane->recorded.limits, lane->limits, sizeof(lane->limits));
+	return !same;
+}
+
+/* Decisions that change something to be told, and those with other input: with the samples, all that
+ * it takes to decide again. */
 static void
 record_decision(struct brain *b, struct lane *lane, const struct ladder *before,
-    const struct ladder_in *in)
+    const struct ladder_in *in, bool news)
 {
+	bool changed = input_changed(lane, in);
 	json_t *j;
 	char *text;
 
-	if (b->recorder == NULL)
+	if (b->recorder == NULL || (!news && !changed))
 		return;
 	j = view_decision(b, lane, before, in);
 	text = json_dumps(j, JSON_COMPACT);
 	if (text != NULL)
-		recorder_append(b->recorder, RECORD_DECISION, text, strlen(text));
+		recorder_append(b->recorder, news ? RECORD_DECISION : RECORD_INPUT, text,
+		    strlen(text));
 	free(text);
 	json_decref(j);
 }
@@ -291,8 +313,8 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	b->counters.decisions++;
 	lane_order(b, lane, before.rung);
 	say_proof(b, lane);
-	if (out->moved || out->wish != wish || out->rule != rule)
-		record_decision(b, lane, &before, &in);
+	record_decision(b, lane, &before, &in,
+	    out->moved || out->wish != wish || out->rule != rule);
 	if (mono_is_set(expiry) && (!mono_is_set(out->next) || mono_before(expiry, out->next)))
 		out->next = expiry;
 	arm(b, lane, out->next, now);
