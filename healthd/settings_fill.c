@@ -162,7 +162,8 @@ add_self(struct settings *s)
 	c->vital = true;
 	c->transports = TRANSPORT_TCP;
 	c->interval_ms = 1000;
-	if (s->workers.count > 0) {
+	/* More workers than a check has targets: `workers` asks each of them anyway. */
+	if (s->workers.count > 0 && s->workers.count + s->workers.spare <= MAX_TARGETS) {
 		c = add(s, "worker_answers", KIND_DNS, 5);
 		c->target = DNS_WORKERS;
 		c->qname = "localhost";

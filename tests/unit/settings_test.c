@@ -601,6 +601,22 @@ without_checks_there_is_a_sensible_set(void **state)
 	assert_true(conf_given(s->site.places, s, "services"));
 }
 
+static void
+many_workers_need_no_checks_written(void **state)
+{
+	struct settings *s;
+
+	(void)state;
+	for (int count = 30; count <= 48; count++) {
+		s = read_well(arena_printf(arena,
+		    "node = { name = \"n\"; };\nmode = \"observe\";\n"
+		    "services = ( { name = \"dns\"; prefixes = [ \"192.0.2.0/24\" ];\n"
+		    "	addresses = [ \"192.0.2.53\" ]; } );\n"
+		    "workers = { count = %d; command = [ \"/bin/true\" ]; };\n", count));
+		assert_true(find(s, "workers")->vital);
+	}
+}
+
 static char *
 rendered(const struct settings *s)
 {
@@ -723,6 +739,7 @@ main(void)
 	    TEST(the_default_rungs_are_the_designs),
 	    TEST(the_ladder_has_the_designs_defaults),
 	    TEST(without_checks_there_is_a_sensible_set),
+	    TEST(many_workers_need_no_checks_written),
 	    TEST(what_would_run_prints_and_reads_to_the_same),
 	    TEST(every_key_is_in_the_kitchen_sink),
 	    TEST(the_description_names_what_counts),
