@@ -50,6 +50,12 @@ struct instance {
 	struct window_conf window_conf;
 	struct tally_conf tally_conf;
 	struct fact fact;
+	struct {
+		struct mono since; /* of the span in which events are counted */
+		int n;		   /* verdicts told in it */
+		int untold;	   /* changes since the last one that was told */
+		enum verdict verdict; /* last told */
+	} said;
 	int n_targets;
 	struct target *targets;
 };

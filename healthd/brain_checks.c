@@ -9,6 +9,9 @@
 
 #include "lib/event.h"
 
+#define SAY_MAX 6
+#define SAY_SPAN_MS 60000
+
 static void
 record_sample(struct brain *b, const struct target *t, const struct sample *s)
 {
@@ -27,7 +30,7 @@ record_sample(struct brain *b, const struct target *t, const struct sample *s)
 }
 
 static void
-say_verdict(const struct instance *i, const struct target *t, enum verdict from)
+send_verdict(struct instance *i, const struct target *t, enum verdict from)
 {
 	enum verdict to = i->fact.verdict;
 	struct event e;
@@ -43,7 +46,40 @@ say_verdict(const struct instance *i, const struct target *t, enum verdict from)
 		event_str(&e, "target", t->label);
 		event_str(&e, "because", t->window.why);
 	}
+	if (i->said.untold > 0)
+		event_int(&e, "untold", i->said.untold);
 	event_send(&e);
+	i->said.n++;
+	i->said.untold = 0;
+	i->said.verdict = to;
+}
+
+/* A check that flaps is told SAY_MAX times a span, and then counted. */
+static void
+say_verdict(struct instance *i, const struct target *t, enum verdict from)
+{
+	struct mono now = mono_now();
+
+	if (!mono_is_set(i->said.since) || mono_diff_ms(now, i->said.since) >= SAY_SPAN_MS) {
+		i->said.since = now;
+		i->said.n = 0;
+	}
+	if (i->said.n < SAY_MAX)
+		send_verdict(i, t, i->said.untold > 0 ? i->said.verdict : from);
+	else
+		i->said.untold++;
+}
+
+/* The span is over and changes were not told: where it stands now. */
+static void
+say_untold(struct instance *i, struct mono now)
+{
+	if (i->said.untold == 0 || mono_diff_ms(now, i->said.since) < SAY_SPAN_MS)
+		return;
+	i->said.since = now;
+	i->said.n = 0;
+	i->said.untold--; /* the one that is told here */
+	send_verdict(i, NULL, i->said.verdict);
 }
 
 static bool
@@ -120,6 +156,7 @@ checks_second(struct brain *b)
 			i->targets[t].window =
 			    window_tick(&i->window_conf, i->targets[t].window, now);
 		instance_retally(b, i, NULL);
+		say_untold(i, now);
 	}
 }
 
