@@ -53,10 +53,11 @@ class Timeline(threading.Thread):
     """Prints what happens as it happens: rung changes at the nodes, routes at transit, and what the
     story says. Keeps all of it."""
 
-    def __init__(self, lab, out=print):
+    def __init__(self, lab, out=print, leave_out=()):
         super().__init__(daemon=True)
         self.lab = lab
         self.out = out
+        self.leave_out = leave_out  # names of events
         self.t0 = client.now_us()
         self.lock = threading.Lock()
         self.seen = set()
@@ -88,7 +89,7 @@ class Timeline(threading.Thread):
                 if key not in self.seen:
                     self.seen.add(key)
                     self.since[pop] = max(self.since[pop], event['wall_us'])
-                    text = self._event(event)
+                    text = event['name'] not in self.leave_out and self._event(event)
                     if text:
                         found.append((event['wall_us'] - offset, pop, text))
         changes = monitor.read(self.lab.routes_log)
@@ -125,6 +126,7 @@ class Timeline(threading.Thread):
 class Lab:
     """The raised lab, as a story sees it."""
 
+    voice = 'story'  # who says what the time line is told
     BRAIN = '/usr/libexec/anypop/healthd-brain'
 
     def __init__(self, live, out=print):
@@ -300,7 +302,7 @@ class Lab:
         return client.now_us()
 
     def say(self, text):
-        self.timeline.say('story', text)
+        self.timeline.say(self.voice, text)
 
     def wait(self, what, condition, within=PATIENCE):
         """Waits until `condition()` is true and returns what it returned."""
