@@ -367,9 +367,15 @@ class Lab:
         """{slot: pid} of the workers that run."""
         return {w['slot']: w['pid'] for w in self.ask(pop, 'workers')['workers'] if w['pid']}
 
-    def ready(self, pop):
-        status = self.status(pop)
-        return status and status['workers']['ready'] >= status['workers']['wanted']
+    def renewed(self, pop, gone):
+        """Whether as many workers as wanted are ready, and none of them is one of `gone` (by one
+        answer: healthd may not have noticed yet that those are)."""
+        try:
+            told = self.ask(pop, 'workers')
+        except talk.TalkError:
+            return False
+        ready = [w['pid'] for w in told['workers'] if w['state'] == 'ready']
+        return len(ready) >= told['wanted'] and not set(ready) & set(gone)
 
     def kill(self, pop, signal, pids):
         self.nodes[pop].run('kill', f'-{signal}', *[str(pid) for pid in pids], check=False)

@@ -7,8 +7,7 @@ def play(lab):
             t0 = lab.now()
             killed = set(lab.kill_workers('pop1'))
             lab.say(f'killed all workers of pop1{" again" if again else ""}: {sorted(killed)}')
-            lab.wait('new workers, ready',
-                     lambda: lab.ready('pop1') and not killed & set(lab.workers('pop1').values()))
+            lab.wait('new workers, ready', lambda k=killed: lab.renewed('pop1', k))
             served = lab.now()
             lab.say(f'new workers ready after {(served - t0) / 1000:.0f} ms')
             lab.stay(2, 'pop1 at full', lambda: lab.rung('pop1') == 'full')

@@ -8,8 +8,7 @@ def play(lab):
             t0 = lab.now()
             stopped = set(lab.kill_workers('pop1', 'STOP'))
             lab.say(f'stopped all workers of pop1: {sorted(stopped)}')
-            lab.wait('other workers, ready',
-                     lambda: lab.ready('pop1') and not stopped & set(lab.workers('pop1').values()))
+            lab.wait('other workers, ready', lambda: lab.renewed('pop1', stopped))
             served = lab.now()
             lab.say(f'others are ready after {(served - t0) / 1000:.0f} ms')
             left = stopped & set(lab.nodes['pop1'].processes('unbound'))

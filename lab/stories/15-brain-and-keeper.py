@@ -16,8 +16,7 @@ def killed(lab):
         lab.kill('pop1', 'KILL', [pid])
         lab.say(f'killed brain {brain}, and worker {pid} before the next brain is there')
         lab.adopted('pop1', brain)
-        lab.wait('the worker respawned', lambda: lab.ready('pop1')
-                 and lab.workers('pop1').get(slot) not in (None, pid))
+        lab.wait('the worker respawned', lambda: lab.renewed('pop1', [pid]))
         others = {s: p for s, p in lab.workers('pop1').items() if s != slot}
         lab.need(all(workers.get(s) == p for s, p in others.items()),
                  'a worker that was well has been replaced')
