@@ -21,6 +21,7 @@
 #include "lib/event.h"
 
 static char rig_dir[64];
+static const char *rig_checks = ""; /* further ones, each with a comma before it */
 static int rig_bond[2]; /* the brain's end, and the keeper's, which the test reads */
 
 static inline void
@@ -39,8 +40,8 @@ rig_conf(const char *path)
 	    "workers: { count = 2; command = [\"/bin/true\"]; };\n"
 	    "recorder: { path = \"\"; };\nmetrics: { address = \"\"; };\n"
 	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
-	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; } );\n",
-	    rig_dir, rig_dir, rig_dir);
+	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; }%s );\n",
+	    rig_dir, rig_dir, rig_dir, rig_checks);
 	fclose(f);
 }
 
