@@ -258,12 +258,14 @@ wall_now_us(void)
 }
 
 static json_t *
-limit_save(const struct limit *l, struct mono now)
+limit_save(const struct brain *b, const struct limit *l, struct mono now)
 {
-	return json_pack("{sisisisIsIsoso}", "owner", (int)l->owner, "sort", (int)l->sort, "rung",
-	    (int)l->rung, "until_us", (json_int_t)l->until.us, "left_us",
-	    (json_int_t)(mono_is_set(l->until) ? mono_diff_us(l->until, now) : 0), "who",
-	    jsontext(l->who), "reason", jsontext(l->reason));
+	int64_t left = mono_is_set(l->until) ? mono_diff_us(l->until, now) : 0;
+
+	return json_pack("{sisisisssIsIsoso}", "owner", (int)l->owner, "sort", (int)l->sort, "rung",
+	    (int)l->rung, "name", lane_rung_name(b, l->rung), "until_us",
+	    (json_int_t)l->until.us, "left_us", (json_int_t)left, "who", jsontext(l->who), "reason",
+	    jsontext(l->reason));
 }
 
 void
@@ -283,7 +285,7 @@ limits_save(struct brain *b)
 		for (int i = 0; i < MAX_LIMITS; i++)
 			if (b->lanes[l].limits[i].set)
 				json_array_append_new(list,
-				    limit_save(&b->lanes[l].limits[i], now));
+				    limit_save(b, &b->lanes[l].limits[i], now));
 		json_object_set_new(lanes, b->lanes[l].name, list);
 	}
 	all = json_pack("{sisssIso}", "version", STATE_VERSION, "boot_id", b->boot_id, "saved_wall_us",
@@ -371,19 +373,38 @@ slots_load(struct brain *b, const json_t *all)
 	}
 }
 
+/* A limit means a rung by its name, which another configuration may have given another number. Silent
+ * and drain are what they are under any name. -1: there is no such rung any more. */
+static int
+limit_rung(const struct site *site, const json_t *o)
+{
+	json_int_t rung = json_integer_value(json_object_get(o, "rung"));
+	const char *name = text_of(o, "name");
+
+	if (!json_is_integer(json_object_get(o, "rung")) || rung < 0)
+		return -1;
+	if (rung <= RUNG_DRAIN)
+		return (int)rung;
+	if (rung_find(site, name) < 0)
+		event_say(EVENT_WARN, "state", "a limit at rung %.20s ends: there is no such rung any more",
+		    name);
+	return rung_find(site, name);
+}
+
 static bool
-limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, int n_rungs, struct limit *l)
+limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, const struct site *site,
+    struct limit *l)
 {
 	struct mono now = mono_now();
 	int64_t left = clip(json_integer_value(json_object_get(o, "left_us")), -1, FAR_US);
 	int64_t until = json_integer_value(json_object_get(o, "until_us"));
 	json_int_t owner = json_integer_value(json_object_get(o, "owner"));
 	json_int_t sort = json_integer_value(json_object_get(o, "sort"));
-	json_int_t rung = json_integer_value(json_object_get(o, "rung"));
+	int rung = limit_rung(site, o);
 
 	/* Only these two hold limits from outside; all others are the ladder's own. */
 	if (!json_is_object(o) || (owner != OWNER_OPERATOR && owner != OWNER_BIRDC) ||
-	    sort < LIMIT_CAP || sort > LIMIT_PIN || rung < 0 || rung >= n_rungs || left < 0 || until < 0)
+	    sort < LIMIT_CAP || sort > LIMIT_PIN || rung < 0 || left < 0 || until < 0)
 		return false;
 	*l = (struct limit){.set = true,
 	    .owner = (enum limit_owner)owner,
@@ -414,7 +435,7 @@ limits_load(struct brain *b)
 			continue;
 		list = json_object_get(json_object_get(all, "lanes"), b->lanes[l].name);
 		json_array_foreach(list, i, o) if (limit_load(o, same_boot, elapsed < 0 ? 0 : elapsed,
-						       b->settings.site.n_rungs, &limit))
+						       &b->settings.site, &limit))
 		    limits_put(b->lanes[l].limits, MAX_LIMITS, &limit);
 	}
 	json_decref(all);

@@ -127,6 +127,35 @@ limits_outlive_a_reboot_with_their_time_left(void **state)
 	rig_drop(next);
 }
 
+static int
+pin_after(const char *name_of_2, const char *name_of_3)
+{
+	struct brain *next = rig_brain();
+	int pin;
+
+	next->settings.site.rungs[2].name = name_of_2;
+	next->settings.site.rungs[3].name = name_of_3;
+	state_load(next);
+	pin = limits_pin(next->lanes[0].limits, MAX_LIMITS);
+	rig_drop(next);
+	return pin;
+}
+
+static void
+a_pin_means_a_rung_by_its_name(void **state)
+{
+	struct brain *b = brain_with_a_past();
+	struct limit pin = {.set = true, .owner = OWNER_OPERATOR, .sort = LIMIT_PIN, .rung = 2};
+
+	(void)state;
+	assert_true(limits_put(b->lanes[0].limits, MAX_LIMITS, &pin));
+	limits_save(b);
+	assert_int_equal(pin_after("backup", "full"), 2);
+	assert_int_equal(pin_after("half", "backup"), 3); /* a rung was put in below */
+	assert_int_equal(pin_after("half", "full"), -1);
+	rig_drop(b);
+}
+
 static void
 expired_limits_do_not_come_back(void **state)
 {
@@ -252,6 +281,7 @@ main(void)
 		rig_teardown),
 	    cmocka_unit_test_setup_teardown(limits_outlive_a_reboot_with_their_time_left, rig_setup,
 		rig_teardown),
+	    cmocka_unit_test_setup_teardown(a_pin_means_a_rung_by_its_name, rig_setup, rig_teardown),
 	    cmocka_unit_test_setup_teardown(expired_limits_do_not_come_back, rig_setup,
 		rig_teardown),
 	    cmocka_unit_test_setup_teardown(a_state_that_cannot_be_written_is_said_once, rig_setup,
