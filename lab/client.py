@@ -3,10 +3,11 @@
 
     client.py --log FILE [--rate 200] [--miss 20] [--local 0] [--families v4,v6]
 
-runs until it is ended. Questions go over UDP with EDNS and NSID, from many ports, alternately to the
-families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know them),
-`--local` the health name (needs no upstream), the rest popular. A line is "SENT_US FAMILY KIND RTT_US RCODE NSID" (microseconds of CLOCK_BOOTTIME,
-comparable to the monitor's and healthd's); RTT_US is -1 when no answer came within two seconds.
+runs until it is ended. Questions go over UDP with EDNS and NSID, from many ports, alternately to
+the families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know
+them), `--local` the health name (needs no upstream), the rest popular. A line is
+"SENT_US FAMILY KIND RTT_US RCODE NSID" (microseconds of CLOCK_BOOTTIME, comparable to the monitor's
+and healthd's); RTT_US is -1 when no answer came within two seconds.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Follows the kernel's routes to the anycast prefixes: monitor.py FILE.
 
-A line is "US EVENT FAMILY DEVICE": microseconds of CLOCK_BOOTTIME when the kernel's message was read
-(the monitor only waits, so that is within a fraction of a millisecond), "new", "replace" or "del", the
-family, and the interface, which names the neighbour. The first lines are the routes found at start
-("is"), then a line "US ready - -".
+A line is "US EVENT FAMILY DEVICE": microseconds of CLOCK_BOOTTIME when the kernel's message was
+read (the monitor only waits, so that is within a fraction of a millisecond), "new", "replace" or
+"del", the family, and the interface, which names the neighbour. The first lines are the routes
+found at start ("is"), then a line "US ready - -".
 """
 
 import collections

@@ -9,6 +9,8 @@ import nodes
 
 POPS = ('pop1', 'pop2', 'pop3')
 ANYCAST = {'v4': '192.0.2.53', 'v6': '2001:db8:53::53'}
+BY_HAND = ('default_start', 'anycast_start', 'healthd_config', 'bird_config', 'bird_start',
+           'by_hand')
 BFD_MS = int(os.environ.get('LAB_BFD_MS', '100'))
 
 
@@ -22,7 +24,7 @@ def configuration(text, pop):
 
 
 def prepare(conf, say):
-    """What the nodes find under build/lab: the installed tree, the zones, each PoP's configuration."""
+    """What the nodes find under build/lab: what is installed, the zones, the configurations."""
     with open(conf, encoding='utf-8') as f:
         text = f.read()
     say('make install')
@@ -55,9 +57,7 @@ def up(conf, healthd, say):
     say('nodes: ' + ' '.join(nodes.topology().nodes))
     live = nodes.up()
     for node in live.values():
-        parts = () if healthd or node.name not in POPS else (
-            'default_start', 'anycast_start', 'healthd_config', 'bird_config', 'bird_start', 'by_hand')
-        nodes.boot(node, *parts)
+        nodes.boot(node, *(() if healthd or node.name not in POPS else BY_HAND))
     say('waiting until the client is served')
     for address in ANYCAST.values():
         nodes.wait_for(lambda a=address: answers(live['client'], a, 'www1.example.test'), 60,

@@ -1,10 +1,10 @@
 """What stories are told with: the lab's state as verbs, faults that end with the story, and a time
 line.
 
-A story file has a docstring (its first line is the title) and `play(lab)`. It waits for conditions,
-each with a generous deadline, and asserts; when one does not come, the failure shows what every node
-thought. Where the promise is that nothing moves, the transit's kernel routes and the updates that its
-BIRD received are counted over a stated while: by then every probe has had many rounds.
+A story file has a docstring (its title) and `play(lab)`. It waits for conditions, each with a
+generous deadline, and asserts; when one does not come, the failure shows what every node thought.
+Where the promise is that nothing moves, the transit's kernel routes and the updates that its BIRD
+received are counted over a stated while: by then every probe has had many rounds.
 """
 
 import collections
@@ -118,7 +118,8 @@ class Timeline(threading.Thread):
             return f'worker {f.get("slot")} {f.get("from")} -> {f.get("to")}: {because}'
         if event['name'] == 'session' and f.get('state') != 'unknown':
             return f'session {f.get("session")} {f.get("state")}: {f.get("text", "")}'
-        if event['level'] in ('alarm', 'warn') and event['name'] not in ('check', 'worker', 'session'):
+        told = event['name'] in ('check', 'worker', 'session')
+        if event['level'] in ('alarm', 'warn') and not told:
             return event['line'].removeprefix('event=')
         return None
 
@@ -157,7 +158,8 @@ class Lab:
         path = f'{nodes.RUN}/client/{log}'
         process = self.nodes['client'].start(
             'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
-            '--miss', str(miss), '--local', str(local), '--families', ','.join(families), log='client.err')
+            '--miss', str(miss), '--local', str(local), '--families', ','.join(families),
+            log='client.err')
         try:
             nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
                            'the client to be answered')
@@ -247,8 +249,8 @@ class Lab:
             return []
 
     def moves(self, pop, family, since_us):
-        """Rungs ordered since then (wall clock), as (from, to), oldest first: from healthd, and from
-        its flight recorder what it no longer remembers."""
+        """Rungs ordered since then (wall clock), as (from, to), oldest first: from healthd, and
+        what it no longer remembers from its flight recorder."""
         since = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(since_us / 1e6))
         found = []
         for line in self.bgpctl(pop, 'events', '--since', since, '--json').stdout.splitlines():
@@ -435,8 +437,9 @@ class Lab:
     def dropping(self, pop, rule):
         """An nftables rule in a PoP's input, for a while."""
         node = self.nodes[pop]
-        node.run('nft', '-f', '-', stdin='table inet fault {\nchain input {\ntype filter hook input '
-                 f'priority 0; {rule}\n}}\n}}\n')
+        node.run('nft', '-f', '-', stdin=(
+            'table inet fault {\nchain input {\ntype filter hook input priority 0; '
+            f'{rule}\n}}\n}}\n'))
         try:
             yield
         finally:
@@ -483,8 +486,8 @@ class Lab:
 
     def unhurried(self, pop):
         """The flap budget forgets within seconds, so that it does not make a climb skip rungs."""
-        return self.configured(pop, lambda text: re.sub(r'half_life_ms = \d+', 'half_life_ms = 2000',
-                                                        text))
+        return self.configured(
+            pop, lambda text: re.sub(r'half_life_ms = \d+', 'half_life_ms = 2000', text))
 
     def power_off(self, *pops):
         """Everything that runs in these PoPs ends at once; links go down, /run is lost."""
@@ -637,7 +640,7 @@ def chosen(words):
 def tell(lab, name):
     """Plays one story from a settled lab; '' or why it failed."""
     module = load(find()[name])
-    lab.out(f'\n== {name}: {module.__doc__.strip().splitlines()[0]}')
+    lab.out(f'\n== {name}: {' '.join(module.__doc__.split())}')
     t0 = time.monotonic()
     try:
         lab.settle()

@@ -1,5 +1,5 @@
-"""SERVFAIL to everything, the health name too: silent; to recursion only, with upstream well: drain,
-then silent by proof."""
+"""SERVFAIL to everything, the health name too: silent; to recursion only, with upstream well:
+drain, then silent by proof."""
 import contextlib
 import time
 
@@ -31,8 +31,9 @@ def play(lab):
         lab.wait_rung('pop1', 'silent')
         lab.wait_route('pop2')
         for family in ('v4', 'v6'):
-            lab.need(lab.moves('pop1', family, since) == [('full', 'silent')],
-                     f'{family} took {lab.moves("pop1", family, since)}; a vital failure goes at once')
+            took = lab.moves('pop1', family, since)
+            lab.need(took == [('full', 'silent')],
+                     f'{family} took {took}; a vital failure goes at once')
         lab.need(lab.workers('pop1') == workers, 'workers that answer were restarted')
     lab.say('pop1 answers again')
     lab.settle()

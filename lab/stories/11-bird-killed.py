@@ -1,5 +1,5 @@
-"""BIRD killed: other PoP within BFD, back after restart at the rung in force; BIRD package upgrade the
-same."""
+"""BIRD killed: other PoP within BFD, back after restart at the rung in force; BIRD package upgrade
+the same."""
 from story import FAMILIES
 
 BFD_US = 1_500_000  # three intervals, and the transit's own work on a loaded machine

@@ -28,7 +28,7 @@ def covered(lab, bird):
     node.sh('''cat >>/etc/bird/bird.conf <<'END'
 protocol static backup_by_hand { ipv4; route 192.0.2.0/24 unreachable; }
 END
-        sed -i 's/export where anypop_export()/export where anypop_export() || source = RTS_STATIC/' \
+        sed -i 's/where anypop_export()/where anypop_export() || source = RTS_STATIC/' \
             /etc/bird/bird.conf''')
     bird('configure')
     lab.say('an operator\'s static for the same prefix, while pop1 is silent')
