@@ -640,7 +640,8 @@ def chosen(words):
 def tell(lab, name):
     """Plays one story from a settled lab; '' or why it failed."""
     module = load(find()[name])
-    lab.out(f'\n== {name}: {' '.join(module.__doc__.split())}')
+    title = ' '.join(module.__doc__.split())
+    lab.out(f'\n== {name}: {title}')
     t0 = time.monotonic()
     try:
         lab.settle()
