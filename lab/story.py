@@ -427,11 +427,12 @@ class Lab:
 
     @contextlib.contextmanager
     def without_upstream(self, *pops):
+        """Cut for these PoPs; at its end the upstream is there again for all."""
         self.cut_upstream(*pops)
         try:
             yield
         finally:
-            self.mend_upstream(*pops)
+            self.mend_upstream(*POPS)
 
     @contextlib.contextmanager
     def dropping(self, pop, rule):

@@ -7,33 +7,37 @@ from story import FAMILIES, POPS
 SECONDS = 120
 
 
-def play(lab):
-    with lab.asking(rate=2000, miss=50) as asking:
-        lab.stay(3, 'traffic at pop1', lambda: lab.route('v4') == 'pop1')  # its cache gets warm
-        since = time.time_ns() // 1000
-        t0 = lab.now()
-        with lab.without_upstream(*POPS):
-            lab.say(f'no PoP has an upstream, for {SECONDS} s')
+def none_silent(lab):
+    return all((lab.lane(pop, family) or {}).get('rung', 'full') != 'silent'
+               for pop in POPS for family in FAMILIES)
 
-            def none_silent():
-                return all((lab.lane(pop, family) or {}).get('rung', 'full') != 'silent'
-                           for pop in POPS for family in FAMILIES)
-            lab.stay(SECONDS, 'no node silent', none_silent)
-            moves = {(pop, family): lab.moves(pop, family, since)
-                     for pop in POPS for family in FAMILIES}
-            for (pop, family), took in moves.items():
-                lab.need(len(took) <= 1, f'{pop} {family} moved more than once: {took}')
-            lab.need(all(change.event != 'del' for change in lab.changes(t0)),
-                     'transit had no route for a while')
-            lab.say('; '.join(f'{pop} {family} {took[0][0]} -> {took[0][1]}' if took else
-                              f'{pop} {family} stayed' for (pop, family), took in moves.items()))
-            end = lab.now()
+
+def outage(lab, asking):
+    since, t0 = time.time_ns() // 1000, lab.now()
+    lab.say(f'no PoP has an upstream, for {SECONDS} s')
+    lab.stay(SECONDS, 'no node silent', lambda: none_silent(lab))
+    moves = {(pop, family): lab.moves(pop, family, since) for pop in POPS for family in FAMILIES}
+    end = lab.now()
+    for (pop, family), took in moves.items():
+        lab.need(len(took) <= 1, f'{pop} {family} moved more than once: {took}')
+        lab.say(f'{pop} {family} ' + (f'{took[0][0]} -> {took[0][1]}' if took else 'stayed'))
+    lab.need(all(change.event != 'del' for change in lab.changes(t0, end)),
+             'transit had no route for a while')
+    asking.summary(t0, end)
+    # What is in the cache is still answered: with everybody at drain, traffic is at pop1 again.
+    hits = [row for row in asking.rows(t0, end) if row.kind == 'hit']
+    answered = sum(row.rcode == 0 for row in hits)
+    lab.say(f'{answered} of {len(hits)} questions for popular names were answered')
+    lab.need(answered > 0.9 * len(hits), 'less than nine of ten were answered')
+
+
+def play(lab):
+    with lab.without_upstream():
+        with lab.asking(rate=2000, miss=50) as asking:
+            lab.stay(3, 'traffic at pop1', lambda: lab.route('v4') == 'pop1')  # warms its cache
+            lab.cut_upstream(*POPS)
+            outage(lab, asking)
+        lab.mend_upstream(*POPS)
         lab.say('upstream is back')
         for pop in POPS:
             lab.wait_rung(pop, 'full', within=120)
-        asking.summary(t0, end)
-        # What is in the cache is still answered: with everybody at drain, traffic is at pop1 again.
-        hits = [row for row in asking.rows(t0, end) if row.kind == 'hit']
-        answered = sum(row.rcode == 0 for row in hits)
-        lab.say(f'{answered} of {len(hits)} questions for popular names were answered')
-        lab.need(answered > 0.9 * len(hits), 'less than nine of ten were answered')
