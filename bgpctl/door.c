@@ -426,3 +426,17 @@ door_shown(const struct door_view *view, int n_rungs)
 		return sendings_agree(view, RUNG_SILENT) ? RUNG_SILENT : -1;
 	return open == 1 ? shown : -1;
 }
+
+int
+door_gate_shown(const struct door_view *view, int n_rungs)
+{
+	int shown = RUNG_SILENT;
+
+	for (int k = RUNG_DRAIN; k < n_rungs; k++) {
+		if (view->gate[k] == LOCK_UNKNOWN || (view->gate[k] == LOCK_OPEN && shown != RUNG_SILENT))
+			return -1;
+		if (view->gate[k] == LOCK_OPEN)
+			shown = k;
+	}
+	return shown;
+}

@@ -107,6 +107,9 @@ struct door_conf {
 struct door door_init(struct mono now);
 /* The rung that locks and exports show, for adoption: -1 when it cannot be told. */
 int door_shown(const struct door_view *view, int n_rungs);
+/* What the gates alone say: the rung of the only one that is open, silent when none is, -1 when it
+ * cannot be told. */
+int door_gate_shown(const struct door_view *view, int n_rungs);
 /* A new order; the one in force already changes nothing. */
 struct door door_order(struct door d, int rung, struct mono now);
 struct door_out door_step(const struct door_conf *conf, struct door d,

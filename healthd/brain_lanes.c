@@ -185,17 +185,25 @@ judge_lane(const struct brain *b, const struct lane *lane)
 static void
 lane_born(struct brain *b, struct lane *lane, struct mono now)
 {
+	const struct door_view *view = driver_view(b->driver, lane->index);
 	int shown = driver_shown(b->driver, lane->index);
 	bool fresh = b->lease_fresh;
 
 	lane->born = true;
+	/* A BIRD that hangs just now is no reason to close what stands: the gate that is open alone, of
+	 * the rung that the predecessor ordered, is enough. */
+	if (!mono_is_set(view->bird_at) && lane->has_saved && shown < 0 &&
+	    door_gate_shown(view, b->settings.site.n_rungs) == lane->saved.rung)
+		shown = lane->saved.rung;
 	if (lane->has_saved)
 		lane->ladder =
 		    ladder_adopt(&b->settings.ladder, lane->saved, shown, fresh, now);
 	else
 		lane->ladder = ladder_init(&b->settings.ladder, now);
 	if (lane->ladder.phase == LADDER_ADOPT)
-		event_say(EVENT_NOTICE, "adopt", "%s: BIRD and the gates show %s", lane->name,
+		event_say(EVENT_NOTICE, "adopt", "%s: %s %s", lane->name,
+		    mono_is_set(view->bird_at) ? "BIRD and the gates show"
+					       : "BIRD does not answer, its gate shows",
 		    lane_rung_name(b, shown));
 	else if (shown > RUNG_SILENT)
 		event_say(EVENT_WARN, "adopt_refused",

@@ -389,6 +389,22 @@ the_rung_shown_is_what_locks_and_exports_agree_on(void **state)
 }
 
 static void
+a_gate_that_is_open_alone_shows_its_rung(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(door_gate_shown(&view, 4), 0);
+	stand_at(2);
+	assert_int_equal(door_gate_shown(&view, 4), 2);
+	view.protocol[2] = LOCK_UNKNOWN; /* whatever BIRD says or does not */
+	assert_int_equal(door_gate_shown(&view, 4), 2);
+	view.gate[3] = LOCK_OPEN; /* a change was under way */
+	assert_int_equal(door_gate_shown(&view, 4), -1);
+	view.gate[3] = LOCK_UNKNOWN;
+	assert_int_equal(door_gate_shown(&view, 4), -1);
+}
+
+static void
 only_news_is_news(void **state)
 {
 	struct door other;
@@ -427,6 +443,7 @@ main(void)
 	    cmocka_unit_test(retries_back_off_and_start_afresh),
 	    cmocka_unit_test(looks_come_soon_after_an_act_and_then_ever_later),
 	    cmocka_unit_test(the_rung_shown_is_what_locks_and_exports_agree_on),
+	    cmocka_unit_test(a_gate_that_is_open_alone_shows_its_rung),
 	    cmocka_unit_test(only_news_is_news),
 	};
 
