@@ -644,29 +644,32 @@ def tell(lab, name):
     title = ' '.join(module.__doc__.split())
     lab.out(f'\n== {name}: {title}')
     t0 = time.monotonic()
-    try:
-        lab.settle()
-    except (nodes.LabError, talk.TalkError) as e:
-        lab.dump()
-        return f'the lab did not settle: {e}'
+    failure = _attempt(lab.settle, module)
     settled = time.monotonic()
-    lab.timeline = Timeline(lab, lab.out)
-    lab.timeline.start()
-    failure = ''
-    try:
-        module.play(lab)
-    except (StoryFailed, nodes.LabError, talk.TalkError) as e:
-        failure = str(e)
-    except Exception as e:  # a story's own mistake must not end the evening
-        failure = f'{type(e).__name__}: {e} (line {_line(e, module)})'
-    finally:
+    if failure:
+        failure = f'the lab did not settle: {failure}'
+    else:
+        lab.timeline = Timeline(lab, lab.out)
+        lab.timeline.start()
+        failure = _attempt(lambda: module.play(lab), module)
         lab.timeline.stop()
     if failure:
         lab.out(f'   FAILED: {failure}')
-        lab.dump()
+        _attempt(lab.dump, module)
     else:
         lab.out(f'   as told ({time.monotonic() - settled:.1f} s, settled in {settled - t0:.1f} s)')
     return failure
+
+
+def _attempt(what, module):
+    """Calls it; '' or, in a sentence, what went wrong."""
+    try:
+        what()
+    except (StoryFailed, nodes.LabError, talk.TalkError) as e:
+        return str(e)
+    except Exception as e:  # a story's own mistake must not end the evening
+        return f'{type(e).__name__}: {e} (line {_line(e, module)})'
+    return ''
 
 
 def _line(e, module):
