@@ -1,7 +1,7 @@
 /*
- * birdapply: see the header. BIRD refuses a broken file as a whole and keeps running on the old one,
- * so the worst that an apply can do is nothing; the old file is put back so that BIRD's next start
- * does not find the broken one.
+ * birdapply: see the header. BIRD refuses a broken file as a whole and keeps running on the old
+ * one, so the worst that an apply can do is nothing; the old file is put back so that BIRD's next
+ * start does not find the broken one.
  */
 #include "bgpctl/birdapply.h"
 
@@ -93,8 +93,9 @@ command(struct apply *a, const char *what, struct err *err)
 	if (code < 1000)
 		return code;
 	if (code == 8007)
-		return err_set(err, "BIRD allows this connection only to look (8007); remove `restrict` "
-				    "or use the unrestricted socket");
+		return err_set(err,
+		    "BIRD allows this connection only to look (8007); remove `restrict` "
+		    "or use the unrestricted socket");
 	return err_set(err, "BIRD refuses `%s`: %04d %s", what, code, a->complaint);
 }
 

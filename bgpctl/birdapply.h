@@ -20,8 +20,8 @@ typedef void birdapply_say(void *arg, const char *sentence);
 /*
  * Installs the file and lets BIRD reload: `configure check` with the new file in place, and if BIRD
  * refuses it the old one is put back; `configure`; then waits until every protocol of ours is there
- * (at most 10 s). Gates decide what is announced throughout, so nothing is announced or withdrawn by
- * it. 0, or -1 and what is in force now.
+ * (at most 10 s). Gates decide what is announced throughout, so nothing is announced or withdrawn
+ * by it. 0, or -1 and what is in force now.
  */
 int birdapply(const struct site *site, birdapply_say *say, void *arg, struct err *err);
 

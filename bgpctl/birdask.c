@@ -26,13 +26,18 @@ static int
 say_connect(const char *path, struct err *err)
 {
 	if (errno == ENOENT)
-		return err_set(err, "BIRD's socket %s does not exist; start bird, or set bird.socket to "
-				    "its control socket", path);
+		return err_set(err,
+		    "BIRD's socket %s does not exist; start bird, or set bird.socket to "
+		    "its control socket",
+		    path);
 	if (errno == EACCES || errno == EPERM)
-		return err_set(err, "no permission for BIRD's socket %s; join the group that owns it "
-				    "(often \"bird\") or ask as root", path);
+		return err_set(err,
+		    "no permission for BIRD's socket %s; join the group that owns it "
+		    "(often \"bird\") or ask as root",
+		    path);
 	if (errno == ECONNREFUSED)
-		return err_set(err, "nobody listens at BIRD's socket %s; bird has died: start it", path);
+		return err_set(
+		    err, "nobody listens at BIRD's socket %s; bird has died: start it", path);
 	return err_errno(err, "cannot connect to BIRD's socket %s", path);
 }
 
@@ -43,7 +48,8 @@ connect_to(const char *path, struct err *err)
 	int fd;
 
 	if (strlen(path) >= sizeof(to.sun_path))
-		return err_set(err, "bird.socket is longer than %zu bytes", sizeof(to.sun_path) - 1);
+		return err_set(
+		    err, "bird.socket is longer than %zu bytes", sizeof(to.sun_path) - 1);
 	memcpy(to.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)

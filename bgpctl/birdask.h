@@ -1,6 +1,6 @@
 /*
- * birdask: one question to BIRD and its whole answer, blocking. For the command line (apply, doctor);
- * the driver has its own way. Shell.
+ * birdask: one question to BIRD and its whole answer, blocking. For the command line (apply,
+ * doctor); the driver has its own way. Shell.
  */
 #ifndef BGPCTL_BIRDASK_H
 #define BGPCTL_BIRDASK_H
@@ -11,8 +11,8 @@
 
 struct birdask; /* a connection, greeted */
 
-/* `hello` (may be NULL, else 64 bytes) receives the greeting, "BIRD 2.0.12 ready.". The error tells an absent
- * socket, a refused permission and a BIRD that does not answer apart. */
+/* `hello` (may be NULL, else 64 bytes) receives the greeting, "BIRD 2.0.12 ready.". The error tells
+ * an absent socket, a refused permission and a BIRD that does not answer apart. */
 struct birdask *birdask_open(const char *socket, int64_t timeout_ms, char *hello, struct err *err);
 
 /* Called with each line of the answer, the last included. */

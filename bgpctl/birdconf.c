@@ -1,6 +1,6 @@
 /*
- * birdconf: see the header. What the generated lines are for is said in them, since they are read by
- * the operator of the router long after whoever installed them has gone.
+ * birdconf: see the header. What the generated lines are for is said in them, since they are read
+ * by the operator of the router long after whoever installed them has gone.
  */
 #include "bgpctl/birdconf.h"
 
@@ -22,7 +22,8 @@ render_static(FILE *to, const struct site *site, int lane, int rung)
 	int n = lane_prefixes(site, lane, prefixes), d = digit(lane_family(lane));
 
 	fprintf(to, "protocol static %s {\n", lane_protocol(site, lane, rung, name));
-	fprintf(to, "\tipv%d { table anypop%d; preference %d; };\n", d, d, birdconf_preference(rung));
+	fprintf(
+	    to, "\tipv%d { table anypop%d; preference %d; };\n", d, d, birdconf_preference(rung));
 	for (int i = 0; i < n; i++) {
 		fprintf(to, "\troute %s via \"%s\" {\n", prefix_render(&prefixes[i], text),
 		    lane_gate(site, lane, rung, name));
@@ -37,9 +38,10 @@ render_static(FILE *to, const struct site *site, int lane, int rung)
 static void
 render_statics(FILE *to, const struct site *site)
 {
-	fprintf(to, "# One static per service, family and rung, each through a gate: a link that carries\n"
-		    "# nothing and is up only while the rung is announced. Without its gate a route is\n"
-		    "# inactive, so enabling a protocol by hand announces nothing.\n");
+	fprintf(to,
+	    "# One static per service, family and rung, each through a gate: a link that carries\n"
+	    "# nothing and is up only while the rung is announced. Without its gate a route is\n"
+	    "# inactive, so enabling a protocol by hand announces nothing.\n");
 	for (int lane = 0; lane < site->n_services * N_FAMILIES; lane++)
 		for (int k = site->n_rungs - 1; lane_exists(site, lane) && k > RUNG_SILENT; k--)
 			render_static(to, site, lane, k);
@@ -85,11 +87,14 @@ render_functions(FILE *to, const struct site *site, const char *origin)
 	fprintf(to,
 	    "# Is this one of our rungs? For iBGP, and to keep them out of the kernel:\n"
 	    "#     export where anypop_ours();             # towards an iBGP neighbour\n"
-	    "#     export where ! anypop_ours();           # protocol kernel: a gate leads nowhere\n"
-	    "function anypop_ours()\n{\n\treturn %sbgp_large_community ~ [(%lld, 1, 1..%d)];\n}\n\n",
+	    "#     export where ! anypop_ours();           # protocol kernel: a gate leads "
+	    "nowhere\n"
+	    "function anypop_ours()\n{\n\treturn %sbgp_large_community ~ [(%lld, 1, "
+	    "1..%d)];\n}\n\n",
 	    origin, asn, site->n_rungs - 1);
 	fprintf(to,
-	    "# Gives one of our rungs what it looks like in eBGP; false (and nothing done) for any other\n"
+	    "# Gives one of our rungs what it looks like in eBGP; false (and nothing done) for any "
+	    "other\n"
 	    "# route. Never in iBGP: our own AS in the path makes the neighbour drop the route.\n"
 	    "#     export where anypop_export();           # ours and nothing else\n"
 	    "#     export filter { if anypop_export() then accept; ...; reject; };\n"
@@ -105,10 +110,12 @@ render_tables(FILE *to, const struct site *site)
 	fprintf(to, "ipv4 table anypop4;\nipv6 table anypop6;\n\n");
 	if (!site->bird.pipe_master)
 		return;
-	fprintf(to, "# The sessions' channels are on master4 and master6: our routes go there too.\n");
+	fprintf(
+	    to, "# The sessions' channels are on master4 and master6: our routes go there too.\n");
 	for (int d = 4; d <= 6; d += 2)
 		fprintf(to,
-		    "protocol pipe anypop_pipe%d { table anypop%d; peer table master%d; import none; "
+		    "protocol pipe anypop_pipe%d { table anypop%d; peer table master%d; import "
+		    "none; "
 		    "export all; }\n",
 		    d, d, d);
 	fprintf(to, "\n");
@@ -117,8 +124,9 @@ render_tables(FILE *to, const struct site *site)
 void
 birdconf_render(FILE *to, const struct site *site)
 {
-	fprintf(to, "# Written by `bgpctl bird` from the configuration of %s. Do not edit: change that\n"
-		    "# configuration and run `bgpctl bird apply`.\n\n",
+	fprintf(to,
+	    "# Written by `bgpctl bird` from the configuration of %s. Do not edit: change that\n"
+	    "# configuration and run `bgpctl bird apply`.\n\n",
 	    site->node.name);
 	render_tables(to, site);
 	render_statics(to, site);
@@ -128,8 +136,10 @@ birdconf_render(FILE *to, const struct site *site)
 void
 birdconf_edge(FILE *to, const struct site *site)
 {
-	fprintf(to, "# Written by `bgpctl bird edge`, for a router of AS %lld that hears anypop's rungs by\n"
-		    "# iBGP. Strip (%lld, 1, *) from what other networks send you.\n\n",
+	fprintf(to,
+	    "# Written by `bgpctl bird edge`, for a router of AS %lld that hears anypop's rungs "
+	    "by\n"
+	    "# iBGP. Strip (%lld, 1, *) from what other networks send you.\n\n",
 	    (long long)site->bird.asn, (long long)site->bird.asn);
 	render_functions(to, site, "");
 }
@@ -142,7 +152,8 @@ example_channel(FILE *to, const struct site *site, enum family f)
 	fprintf(to, "\tipv%d {\n", d);
 	if (!site->bird.pipe_master)
 		fprintf(to, "\t\ttable anypop%d;\n", d);
-	fprintf(to, "\t\timport none;\n\t\texport where anypop_export();\n\t\tnext hop self;\n\t};\n");
+	fprintf(
+	    to, "\t\timport none;\n\t\texport where anypop_export();\n\t\tnext hop self;\n\t};\n");
 }
 
 static void
@@ -150,8 +161,8 @@ example_session(FILE *to, const struct site *site, int i)
 {
 	const struct session *s = &site->bird.sessions[i];
 
-	fprintf(to, "protocol bgp %s {\n\tlocal as %lld;\n\tneighbor 192.168.%d.1 as 64496;\n", s->name,
-	    (long long)site->bird.asn, i);
+	fprintf(to, "protocol bgp %s {\n\tlocal as %lld;\n\tneighbor 192.168.%d.1 as 64496;\n",
+	    s->name, (long long)site->bird.asn, i);
 	fprintf(to, "\tbfd on;\t\t\t# a stopped BIRD is cut off in milliseconds\n"
 		    "\thold time 30;\t\t# and without BFD after this, not after 240 s\n"
 		    "\tgraceful restart off;\t# a dead node must lose its traffic\n");
@@ -170,8 +181,9 @@ birdconf_example(FILE *to, const struct site *site)
 		    "include \"%s\";\n\n",
 	    site->bird.include);
 	if (site->bird.pipe_master)
-		fprintf(to, "protocol kernel { ipv4 { import none; export where ! anypop_ours(); }; }\n"
-			    "protocol kernel { ipv6 { import none; export where ! anypop_ours(); }; }\n\n");
+		fprintf(to,
+		    "protocol kernel { ipv4 { import none; export where ! anypop_ours(); }; }\n"
+		    "protocol kernel { ipv6 { import none; export where ! anypop_ours(); }; }\n\n");
 	for (int i = 0; i < site->bird.n_sessions; i++)
 		example_session(to, site, i);
 }

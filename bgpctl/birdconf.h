@@ -17,7 +17,8 @@ birdconf_preference(int rung)
 	return 300 + rung;
 }
 
-/* Tables, a static per service, family and rung, pipes where sessions are on master4/6, functions. */
+/* Tables, a static per service, family and rung, pipes where sessions are on master4/6, functions.
+ */
 void birdconf_render(FILE *to, const struct site *site);
 
 /* Only the functions, for an edge router that hears our rungs over iBGP and speaks eBGP for us. */

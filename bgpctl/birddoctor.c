@@ -1,7 +1,7 @@
 /*
- * birddoctor: see the header. Host things first (file, gates, addresses), then BIRD as a whole, then
- * each session, then each prefix at each session. What can only be judged while a rung is announced
- * is judged for the rung that is, and said not to be known for the others.
+ * birddoctor: see the header. Host things first (file, gates, addresses), then BIRD as a whole,
+ * then each session, then each prefix at each session. What can only be judged while a rung is
+ * announced is judged for the rung that is, and said not to be known for the others.
  */
 #include "bgpctl/birddoctor_parts.h"
 
@@ -75,11 +75,12 @@ look_at_include(struct doctor *d)
 	struct finding *f;
 
 	if (differs == 0) {
-		finding_text(finding_add(d, FINDING_OK, "include"), "%s is what would be generated now",
-		    site->bird.include);
+		finding_text(finding_add(d, FINDING_OK, "include"),
+		    "%s is what would be generated now", site->bird.include);
 	} else {
 		f = finding_add(d, FINDING_FAIL, "include");
-		finding_text(f, differs < 0 ? "%s cannot be read" : "%s is not what the configuration asks for",
+		finding_text(f,
+		    differs < 0 ? "%s cannot be read" : "%s is not what the configuration asks for",
 		    site->bird.include);
 		finding_mend(f, "look with `bgpctl bird diff`, then `bgpctl bird apply`");
 	}
@@ -87,7 +88,8 @@ look_at_include(struct doctor *d)
 		/* Another file may name it; whether it is in force, the protocols tell. */
 		f = finding_add(d, FINDING_NOTE, "include");
 		finding_text(f, "%s does not name %s", site->bird.config, site->bird.include);
-		finding_mend(f, "add `include \"%s\";` before the sessions, unless another file does",
+		finding_mend(f,
+		    "add `include \"%s\";` before the sessions, unless another file does",
 		    site->bird.include);
 	}
 	free(config);
@@ -116,7 +118,8 @@ look_at_gates(struct doctor *d)
 	f = finding_add(d, absent ? FINDING_NOTE : FINDING_OK, "gate");
 	finding_text(f, "%d of %d gates are there", there, there + absent);
 	if (absent)
-		finding_mend(f, "healthd makes them when it starts (mode drive); none is needed before");
+		finding_mend(
+		    f, "healthd makes them when it starts (mode drive); none is needed before");
 }
 
 static bool
@@ -126,11 +129,12 @@ is_bound(const struct ifaddrs *list, const struct addr *a)
 		const struct sockaddr *sa = list->ifa_addr;
 
 		if (sa && sa->sa_family == AF_INET && a->family == FAMILY_V4 &&
-		    memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, a->bytes, 4) == 0)
+		    memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, a->bytes,
+			4) == 0)
 			return true;
 		if (sa && sa->sa_family == AF_INET6 && a->family == FAMILY_V6 &&
-		    memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->bytes, 16) ==
-			0)
+		    memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->bytes,
+			16) == 0)
 			return true;
 	}
 	return false;
@@ -162,7 +166,8 @@ look_at_addresses(struct doctor *d)
 	}
 	freeifaddrs(list);
 	if (bound)
-		finding_text(finding_add(d, FINDING_OK, "address"), "%d service addresses are bound", bound);
+		finding_text(
+		    finding_add(d, FINDING_OK, "address"), "%d service addresses are bound", bound);
 }
 
 /* BIRD. */
@@ -209,14 +214,17 @@ look_at_configuration(struct doctor *d, struct err *err)
 	if (code == 8007) {
 		f = finding_add(d, FINDING_FAIL, "socket");
 		finding_text(f, "BIRD lets us only look through %s", d->site->bird.socket);
-		finding_mend(f, "remove `restrict` from this socket in bird's start options; until then the "
-			"gates alone decide");
+		finding_mend(f,
+		    "remove `restrict` from this socket in bird's start options; until then the "
+		    "gates alone decide");
 	} else if (code >= 8000) {
 		f = finding_add(d, FINDING_WARN, "configuration");
 		finding_text(f, "BIRD would refuse its own configuration now: %s", d->complaint);
-		finding_mend(f, "mend bird.conf; enabling and disabling still works, a restart of bird does not");
+		finding_mend(f, "mend bird.conf; enabling and disabling still works, a restart of "
+				"bird does not");
 	} else {
-		finding_text(finding_add(d, FINDING_OK, "configuration"), "bird.conf is accepted by BIRD");
+		finding_text(
+		    finding_add(d, FINDING_OK, "configuration"), "bird.conf is accepted by BIRD");
 	}
 	return 0;
 }
@@ -265,12 +273,14 @@ look_at_protocols(struct doctor *d, struct err *err)
 			if (d->seen[lane][k] || missing++ > 2)
 				continue;
 			f = finding_add(d, FINDING_FAIL, "protocol");
-			finding_text(f, "BIRD has no protocol %s", lane_protocol(d->site, lane, k, name));
+			finding_text(
+			    f, "BIRD has no protocol %s", lane_protocol(d->site, lane, k, name));
 			finding_mend(f, "the include file is not in force: `bgpctl bird apply`");
 		}
 	}
 	if (!missing)
-		finding_text(finding_add(d, FINDING_OK, "protocol"), "all %d statics of ours are in force", there);
+		finding_text(finding_add(d, FINDING_OK, "protocol"),
+		    "all %d statics of ours are in force", there);
 	return 0;
 }
 
@@ -302,7 +312,8 @@ birddoctor(const struct site *site, struct findings *out)
 	look_at_addresses(d);
 	d->bird = birdask_open(site->bird.socket, site->bird.timeout_ms, hello, &err);
 	if (d->bird)
-		finding_text(finding_add(d, FINDING_OK, "socket"), "%s answers at %s", hello, site->bird.socket);
+		finding_text(finding_add(d, FINDING_OK, "socket"), "%s answers at %s", hello,
+		    site->bird.socket);
 	if (!d->bird || look_at_bird(d, &err) < 0) {
 		f = finding_add(d, FINDING_FAIL, "socket");
 		finding_text(f, "%.299s", err.text);

@@ -1,7 +1,8 @@
 /*
  * birddoctor_routes: each prefix: what each session makes of it, who else announces it, and whether
  * the kernel is told to send its traffic into a gate. A filter's work can be seen only on a route
- * that stands, so it is judged for the rung that is announced and said to be unknown for the others.
+ * that stands, so it is judged for the rung that is announced and said to be unknown for the
+ * others.
  */
 #include "bgpctl/birddoctor_parts.h"
 
@@ -79,8 +80,9 @@ judge_export(struct doctor *d, const struct spot *at, int rung)
 		f = finding_add(d, FINDING_WARN, "covered");
 		finding_text(f, "%s sends %s from %s, which is not ours", session, at->prefix,
 		    route->protocol);
-		finding_mend(f, "unless it is a backup meant to cover for this node, keep it from the "
-				"session's export filter");
+		finding_mend(f,
+		    "unless it is a backup meant to cover for this node, keep it from the "
+		    "session's export filter");
 	} else if (rung > 0 && !route) {
 		f = finding_add(d, FINDING_FAIL, "filter");
 		finding_text(f, "%s does not let %s through at rung %s", session, at->prefix, name);
@@ -88,13 +90,14 @@ judge_export(struct doctor *d, const struct spot *at, int rung)
 		    external ? "anypop_export()" : "anypop_ours()");
 	} else if (rung > 0 && !birdlook_dressed(d->site, rung, external, route)) {
 		f = finding_add(d, FINDING_FAIL, "filter");
-		finding_text(f, "%s sends %s without what rung %s looks like", session, at->prefix, name);
+		finding_text(
+		    f, "%s sends %s without what rung %s looks like", session, at->prefix, name);
 		finding_mend(f, external ? "call anypop_export() in its export filter"
 					 : "towards an iBGP neighbour call anypop_ours(), never "
 					   "anypop_export(), and keep bgp_local_pref");
 	} else if (rung > 0) {
-		finding_text(finding_add(d, FINDING_OK, "filter"), "%s sends %s as rung %s asks", session,
-		    at->prefix, name);
+		finding_text(finding_add(d, FINDING_OK, "filter"), "%s sends %s as rung %s asks",
+		    session, at->prefix, name);
 	}
 }
 
@@ -107,7 +110,8 @@ look_at_sendings(struct doctor *d, struct spot *at, int rung, struct err *err)
 	for (int i = 0; (at->session = birdlook_session(d->site, at->lane, i)) >= 0; i++) {
 		if (strcmp(d->sessions[at->session].state, "up") != 0)
 			continue;
-		snprintf(tail, sizeof(tail), "export %s all", d->site->bird.sessions[at->session].name);
+		snprintf(
+		    tail, sizeof(tail), "export %s all", d->site->bird.sessions[at->session].name);
 		code = ask_routes(d, at, tail, err);
 		if (code < 0)
 			return -1;
@@ -130,7 +134,8 @@ look_at_kernels(struct doctor *d, struct spot *at, struct err *err)
 		if (d->routes.n == 0 || !is_ours(d, d->routes.routes[0].protocol))
 			continue;
 		f = finding_add(d, FINDING_FAIL, "kernel");
-		finding_text(f, "%s puts %s into the kernel's table, towards a gate that leads nowhere",
+		finding_text(f,
+		    "%s puts %s into the kernel's table, towards a gate that leads nowhere",
 		    d->kernels[i], at->prefix);
 		finding_mend(f, "`export where ! anypop_ours();` in it, or the filter's own "
 				"`if anypop_ours() then reject;`");
@@ -172,8 +177,10 @@ doctor_routes(struct doctor *d, struct err *err)
 	if (unseen == 0)
 		return 0;
 	f = finding_add(d, FINDING_NOTE, "filter");
-	finding_text(f, "%d prefixes are not announced now, so what the export filters make of them "
-			"cannot be seen", unseen);
+	finding_text(f,
+	    "%d prefixes are not announced now, so what the export filters make of them "
+	    "cannot be seen",
+	    unseen);
 	finding_mend(f, "look again while a rung is up");
 	return 0;
 }

@@ -25,16 +25,19 @@ look_at_channel(struct doctor *d, int s, enum family family)
 	char ours[16];
 	struct finding *f;
 
-	snprintf(ours, sizeof(ours), "%s%d", d->site->bird.pipe_master ? "master" : "anypop", digit);
+	snprintf(
+	    ours, sizeof(ours), "%s%d", d->site->bird.pipe_master ? "master" : "anypop", digit);
 	if (strcmp(table, ours) == 0)
 		return;
 	f = finding_add(d, FINDING_FAIL, "session");
 	if (table[0] == '\0') {
 		finding_text(f, "%s has no ipv%d channel", name, digit);
-		finding_mend(f, "add one to it in bird.conf, or take %s from its families", family_name(family));
+		finding_mend(f, "add one to it in bird.conf, or take %s from its families",
+		    family_name(family));
 		return;
 	}
-	finding_text(f, "%s takes its ipv%d routes from table %s, ours are in %s", name, digit, table, ours);
+	finding_text(
+	    f, "%s takes its ipv%d routes from table %s, ours are in %s", name, digit, table, ours);
 	finding_mend(f, d->site->bird.pipe_master
 		? "put its channel on %s, or set bird.pipe_master = false if it is on anypop%d"
 		: "put its channel on %s, or set bird.pipe_master = true if it is on master%d",
@@ -50,9 +53,13 @@ lint_session(struct doctor *d, int s)
 
 	if (!d->bfd_known[s]) {
 		f = finding_add(d, FINDING_WARN, "bfd");
-		finding_text(f, "%s has no BFD: a stopped BIRD or a dead link keeps drawing traffic until the hold "
-			"timer ends (%d s)", name, x->hold_s);
-		finding_mend(f, "`bfd on;` in it, and a `protocol bfd` with 50 ms x 3, at both ends");
+		finding_text(f,
+		    "%s has no BFD: a stopped BIRD or a dead link keeps drawing traffic until the "
+		    "hold "
+		    "timer ends (%d s)",
+		    name, x->hold_s);
+		finding_mend(
+		    f, "`bfd on;` in it, and a `protocol bfd` with 50 ms x 3, at both ends");
 	} else if (!d->bfd_up[s]) {
 		f = finding_add(d, FINDING_WARN, "bfd");
 		finding_text(f, "BFD of %s is not up", name);
@@ -60,13 +67,16 @@ lint_session(struct doctor *d, int s)
 	}
 	if (x->hold_s > HOLD_MAX_S) {
 		f = finding_add(d, FINDING_WARN, "hold");
-		finding_text(f, "%s holds routes for %d s after silence (BIRD's default is 240)", name, x->hold_s);
+		finding_text(f, "%s holds routes for %d s after silence (BIRD's default is 240)",
+		    name, x->hold_s);
 		finding_mend(f, "`hold time 30;` or less in it");
 	}
 	if (x->local_restarts) {
 		f = finding_add(d, FINDING_FAIL, "restart");
-		finding_text(f, "%s asks its neighbour to keep our routes while BIRD is away", name);
-		finding_mend(f, "`graceful restart off;` in it: a dead anycast node must lose its traffic");
+		finding_text(
+		    f, "%s asks its neighbour to keep our routes while BIRD is away", name);
+		finding_mend(
+		    f, "`graceful restart off;` in it: a dead anycast node must lose its traffic");
 	}
 }
 
@@ -81,7 +91,8 @@ look_at_session(struct doctor *d, int s, struct err *err)
 	if (d->sessions[s].name[0] == '\0') {
 		f = finding_add(d, FINDING_FAIL, "session");
 		finding_text(f, "BIRD has no protocol %s", session->name);
-		finding_mend(f, "correct its name in bird.sessions; `birdc show protocols` lists them");
+		finding_mend(
+		    f, "correct its name in bird.sessions; `birdc show protocols` lists them");
 		return 0;
 	}
 	snprintf(command, sizeof(command), "show protocols all %s", session->name);
@@ -91,8 +102,8 @@ look_at_session(struct doctor *d, int s, struct err *err)
 		if (session->families >> family & 1)
 			look_at_channel(d, s, (enum family)family);
 	if (strcmp(d->sessions[s].state, "up") == 0) {
-		finding_text(finding_add(d, FINDING_OK, "session"), "%s is up since %s", session->name,
-		    d->sessions[s].since);
+		finding_text(finding_add(d, FINDING_OK, "session"), "%s is up since %s",
+		    session->name, d->sessions[s].since);
 		return 0;
 	}
 	f = finding_add(d, FINDING_WARN, "session");

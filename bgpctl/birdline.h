@@ -1,10 +1,11 @@
 /*
  * birdline: lines of BIRD's control socket, framed by reply codes. Pure.
  *
- * A line is "NNNN-text" (more follows), "NNNN text" (the reply's last), " text" (as the line before,
- * same code) or "+text" (asynchronous, belongs to no reply). Bytes come in any pieces: a read() is
- * never taken for a line, nor a line for a reply. BIRD itself cuts lines at 512 bytes; longer ones
- * are kept to BIRDLINE_TEXT and marked, and a peer that sends no line end at all is broken.
+ * A line is "NNNN-text" (more follows), "NNNN text" (the reply's last), " text" (as the line
+ * before, same code) or "+text" (asynchronous, belongs to no reply). Bytes come in any pieces: a
+ * read() is never taken for a line, nor a line for a reply. BIRD itself cuts lines at 512 bytes;
+ * longer ones are kept to BIRDLINE_TEXT and marked, and a peer that sends no line end at all is
+ * broken.
  */
 #ifndef BGPCTL_BIRDLINE_H
 #define BGPCTL_BIRDLINE_H
@@ -28,7 +29,8 @@ struct birdline {
 	int code;	 /* of the line last returned; -1 for an asynchronous one */
 	bool cut;	 /* `text` is only the beginning */
 	const char *why; /* BROKEN: a static sentence; else NULL */
-	const char *text; /* without code and separator, NUL-terminated; valid until the next feed */
+	const char
+	    *text; /* without code and separator, NUL-terminated; valid until the next feed */
 	/* private */
 	int reply_code; /* of the reply in progress, what " text" repeats; -1 between replies */
 	bool complete;

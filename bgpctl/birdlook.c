@@ -90,7 +90,8 @@ birdlook_command(const struct birdlook *l, char out[static LOOK_COMMAND])
 	if (l->step == LOOK_DETAILS)
 		session = l->site->bird.sessions[l->session].name;
 	else if (l->step == LOOK_SENT || l->step == LOOK_EXPORT)
-		session = l->site->bird.sessions[birdlook_session(l->site, l->lane, l->session)].name;
+		session =
+		    l->site->bird.sessions[birdlook_session(l->site, l->lane, l->session)].name;
 	switch (l->step) {
 	case LOOK_STATUS:
 		return snprintf(out, LOOK_COMMAND, "show status");

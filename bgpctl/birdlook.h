@@ -45,12 +45,13 @@ struct birdlook {
 	struct bird_details details;
 };
 
-/* `views` has room for n_services * N_FAMILIES; their shape (n_prefixes, n_sessions) is set here. */
+/* `views` has room for n_services * N_FAMILIES; their shape (n_prefixes, n_sessions) is set here.
+ */
 void birdlook_init(struct birdlook *l, const struct site *site, struct door_view *views);
 /* Forgets what BIRD said: it went away. */
 void birdlook_lost(struct birdlook *l);
-/* `tables`: those of `lanes` whose routes in BIRD's table matter too, since a door is on the move; of
- * the others `in_table` stays as it was. `attributes`: all tables and filters are looked at. */
+/* `tables`: those of `lanes` whose routes in BIRD's table matter too, since a door is on the move;
+ * of the others `in_table` stays as it was. `attributes`: all tables and filters are looked at. */
 void birdlook_begin(struct birdlook *l, uint32_t lanes, uint32_t tables, bool attributes,
     struct mono now);
 

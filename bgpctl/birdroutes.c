@@ -1,6 +1,6 @@
 /*
- * birdroutes: the rows of `show route`. A reply is a run of tables ("Table NAME:"), in each a run of
- * networks (the first route of a network stands on the network's line, the others on lines that
+ * birdroutes: the rows of `show route`. A reply is a run of tables ("Table NAME:"), in each a run
+ * of networks (the first route of a network stands on the network's line, the others on lines that
  * begin with blanks), under each route its next hops and, with `all`, its attributes.
  */
 #include "bgpctl/birdrows.h"

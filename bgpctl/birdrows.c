@@ -102,7 +102,8 @@ details_capability(struct bird_details *d, const char *text)
 	else if (after(text, "Session:"))
 		d->capabilities = 0;
 	if (!after(text, "AF supported:"))
-		d->restart = after(text, "Graceful restart") || (d->restart && after(text, "Restart"));
+		d->restart =
+		    after(text, "Graceful restart") || (d->restart && after(text, "Restart"));
 	else if (d->restart && d->capabilities == 1)
 		d->local_restarts = true;
 }
@@ -130,7 +131,9 @@ birdrows_details(int code, const char *text, struct bird_details *d)
 	else if ((v = after(text, "Hold timer:")) && (v = strchr(v, '/')))
 		d->hold_s = (int)strtol(v + 1, NULL, 10);
 	else if ((v = after(text, "Channel ")))
-		d->channel = strcmp(v, "ipv4") == 0 ? FAMILY_V4 : strcmp(v, "ipv6") == 0 ? FAMILY_V6 : -1;
+		d->channel = strcmp(v, "ipv4") == 0   ? FAMILY_V4
+			     : strcmp(v, "ipv6") == 0 ? FAMILY_V6
+						      : -1;
 	else if ((v = after(text, "Table:")) && d->channel >= 0)
 		word(&v, d->table[d->channel], sizeof(d->table[0]));
 }
@@ -171,7 +174,8 @@ static int32_t
 day_ms(const char *text)
 {
 	static const char shape[] = "dddd-dd-dd dd:dd:dd.ddd";
-	static const int32_t worth[] = {36000000, 3600000, 0, 600000, 60000, 0, 10000, 1000, 0, 100, 10, 1};
+	static const int32_t worth[] = {
+	    36000000, 3600000, 0, 600000, 60000, 0, 10000, 1000, 0, 100, 10, 1};
 	int32_t sum = 0;
 
 	for (int i = 0; i < (int)sizeof(shape); i++) {

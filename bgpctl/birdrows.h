@@ -1,9 +1,9 @@
 /*
  * birdrows: rows of BIRD 2's replies as structs. Pure.
  *
- * Each parser takes one line's code and text as birdline gives them, and says whether it was a row of
- * its kind; other lines (headers, what a later BIRD adds) are passed over. Text longer than a field
- * is cut. Formats as shown by BIRD 2.0.12; transcripts in tests/unit/data/bird/.
+ * Each parser takes one line's code and text as birdline gives them, and says whether it was a row
+ * of its kind; other lines (headers, what a later BIRD adds) are passed over. Text longer than a
+ * field is cut. Formats as shown by BIRD 2.0.12; transcripts in tests/unit/data/bird/.
  */
 #ifndef BGPCTL_BIRDROWS_H
 #define BGPCTL_BIRDROWS_H
@@ -53,7 +53,8 @@ void birdrows_status(int code, const char *text, struct bird_status *out);
  * asked, so they waver by a millisecond. */
 bool birdrows_same_time(const char *a, const char *b);
 
-/* Routes of one `show route` (1007 ...; with `all` also 1008, 1012), in BIRD's order: best first. */
+/* Routes of one `show route` (1007 ...; with `all` also 1008, 1012), in BIRD's order: best first.
+ */
 #define BIRD_ROUTES 12
 #define BIRD_COMMUNITIES 24
 #define BIRD_PATH 16

@@ -102,7 +102,8 @@ cli_ask_on(struct control *c, const char *verb, json_t *args, int timeout_ms, in
 		*code = EXIT_NO;
 		data = NULL;
 	} else if (!json_is_object(data)) {
-		err_set(err, "healthd's answer to %s has no data: is it of the same version?", verb);
+		err_set(
+		    err, "healthd's answer to %s has no data: is it of the same version?", verb);
 		data = NULL;
 	}
 	json_incref(data);

@@ -1,6 +1,6 @@
 /*
- * cli: what the verbs of bgpctl share: the words of the command line, where things are, one question
- * to healthd and its answer.
+ * cli: what the verbs of bgpctl share: the words of the command line, where things are, one
+ * question to healthd and its answer.
  */
 #ifndef BGPCTL_CLI_H
 #define BGPCTL_CLI_H
@@ -41,7 +41,8 @@ struct cli {
 /* "bgpctl: sentence" on stderr; returns EXIT_TROUBLE. */
 int cli_trouble(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* What the configuration says about BGP and paths; NULL with cli->site_err when it cannot be read. */
+/* What the configuration says about BGP and paths; NULL with cli->site_err when it cannot be read.
+ */
 const struct site *cli_site(struct cli *cli);
 /* The control socket to use: -s, else the configuration's run_dir, else the default. */
 const char *cli_socket(struct cli *cli);
@@ -67,8 +68,8 @@ char *cli_text(cli_render *render, const json_t *data);
 int cli_ask_and_show(struct cli *cli, const char *verb, json_t *args, cli_render *render,
     json_t **data);
 
-/* Sends a limit's verb with what the command line says, shows the answer, waits if told to; `rung` is
- * the pin's, else NULL. */
+/* Sends a limit's verb with what the command line says, shows the answer, waits if told to; `rung`
+ * is the pin's, else NULL. */
 int cli_change(struct cli *cli, const char *verb, int first_word, const char *rung);
 
 typedef int verb_run(struct cli *cli);

@@ -40,8 +40,10 @@ explain_connect(const char *path, struct err *err)
 		return err_set(err, "healthd does not answer on %s: there is no such socket; is it "
 		    "running? `systemctl status healthd`, and -s or -c if it runs elsewhere", path);
 	case ECONNREFUSED:
-		return err_set(err, "healthd does not answer on %s: the socket is there, but nobody "
-		    "listens; `systemctl status healthd` and `journalctl -u healthd` say why", path);
+		return err_set(err,
+		    "healthd does not answer on %s: the socket is there, but nobody "
+		    "listens; `systemctl status healthd` and `journalctl -u healthd` say why",
+		    path);
 	case EAGAIN:
 		return err_set(err, "healthd does not accept on %s: it is hung or overrun; its "
 		    "keeper replaces a hung brain within a second or two, try again", path);
@@ -167,8 +169,9 @@ read_some(struct control *c, struct mono deadline, struct err *err)
 	to = frame_room(&c->frame, &room);
 	n = recv(c->fd, to, room, MSG_DONTWAIT);
 	if (n < 0)
-		return errno == EINTR || errno == EAGAIN ? 0
-							 : err_errno(err, "%s: cannot read", c->path);
+		return errno == EINTR || errno == EAGAIN
+			   ? 0
+			   : err_errno(err, "%s: cannot read", c->path);
 	if (n == 0) {
 		errno = EPIPE;
 		return err_set(err, frame_holds_part(&c->frame)

@@ -15,7 +15,8 @@
 struct proof {
 	bool fresh; /* the observation began after the order */
 	int up, proven;
-	bool ours, attributes; /* some session sends a rung of ours; all proven ones send it right */
+	bool ours,
+	    attributes; /* some session sends a rung of ours; all proven ones send it right */
 	char foreign[32];
 };
 
@@ -433,7 +434,8 @@ door_gate_shown(const struct door_view *view, int n_rungs)
 	int shown = RUNG_SILENT;
 
 	for (int k = RUNG_DRAIN; k < n_rungs; k++) {
-		if (view->gate[k] == LOCK_UNKNOWN || (view->gate[k] == LOCK_OPEN && shown != RUNG_SILENT))
+		if (view->gate[k] == LOCK_UNKNOWN ||
+		    (view->gate[k] == LOCK_OPEN && shown != RUNG_SILENT))
 			return -1;
 		if (view->gate[k] == LOCK_OPEN)
 			shown = k;

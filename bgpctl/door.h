@@ -2,8 +2,8 @@
  * door: the two locks of each rung of one lane, and the order in which they move. Pure.
  *
  * A rung's route reaches BIRD's table only when its protocol is enabled and its gate (an
- * address-less link) is up. door_step() compares what is wanted with what was observed and says what
- * to do next; it is called with every observation and at every deadline, so a lost command, a
+ * address-less link) is up. door_step() compares what is wanted with what was observed and says
+ * what to do next; it is called with every observation and at every deadline, so a lost command, a
  * restarted BIRD or a foreign `configure` is one more difference to settle, not a case of its own.
  * Design, section 4.
  */
@@ -90,11 +90,12 @@ struct door_conf {
 
 /*
  * What the order of moves promises:
- * - silent: every lock of every rung is closed at once, and whatever BIRD does, no gate is left open;
+ * - silent: every lock of every rung is closed at once, and whatever BIRD does, no gate is left
+ * open;
  * - from rung to rung the target is opened first. A better rung is closed when the target's route
  *   stands in the table (or make_ms have passed), a worse one when the target is proven;
- * - proven == order >= drain: at least one session sends all prefixes from the order's own protocol,
- *   its gate is up, and that was seen by an observation begun after the order;
+ * - proven == order >= drain: at least one session sends all prefixes from the order's own
+ * protocol, its gate is up, and that was seen by an observation begun after the order;
  * - proven == silent: no session sends any of our rungs and every rung is shut by at least one lock
  *   (by one alone is ALARM_ONE_LOCK). Somebody else's route for the prefix is ALARM_COVERED, and
  *   leaves the proof of our own part as it is;

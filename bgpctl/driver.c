@@ -1,14 +1,15 @@
 /*
  * driver: the hands of the doors.
  *
- * Each lane has a door (what is wanted and how far it is) and a view (what was seen). The timer runs
- * to the earliest of the doors' next looks and the regular poll; it reads the gates, steps the doors
- * that are due, and begins a round of questions to BIRD. A round fills views of its own (`scratch`)
- * which are taken over when it is complete, so a door never sees half an observation. When a door
- * acts during a round, the round is given up: what it was told is from before the act.
+ * Each lane has a door (what is wanted and how far it is) and a view (what was seen). The timer
+ * runs to the earliest of the doors' next looks and the regular poll; it reads the gates, steps the
+ * doors that are due, and begins a round of questions to BIRD. A round fills views of its own
+ * (`scratch`) which are taken over when it is complete, so a door never sees half an observation.
+ * When a door acts during a round, the round is given up: what it was told is from before the act.
  *
  * Gates are set by netlink at once and read back before every step. Commands to BIRD go between two
- * questions of a round. Whether they were obeyed is not taken from their reply but from the next look.
+ * questions of a round. Whether they were obeyed is not taken from their reply but from the next
+ * look.
  */
 #include "bgpctl/driver.h"
 
@@ -386,7 +387,8 @@ struct driver *
 driver_new(struct ev_loop *loop, const struct site *site, bool observe,
     const struct driver_events *events, struct err *err)
 {
-	struct birdwire_events wire = {.up = on_up, .row = on_row, .done = on_done, .down = on_down};
+	struct birdwire_events wire = {
+	    .up = on_up, .row = on_row, .done = on_done, .down = on_down};
 	struct driver *d;
 	struct gates *gates = gates_open(err);
 

@@ -24,7 +24,8 @@ struct driver_events {
 	void (*lane)(void *arg, int lane, const struct door *door, const struct door_view *view);
 	/* All sessions, after each observation in which any changed, and after the first. */
 	void (*sessions)(void *arg, const struct session_view *s, int n);
-	/* BIRD came or went: version text, boot time and last reconfiguration as BIRD writes them. */
+	/* BIRD came or went: version text, boot time and last reconfiguration as BIRD writes them.
+	 */
 	void (*bird)(void *arg, bool answers, const char *version, const char *boot,
 	    const char *reconfigured);
 	void *arg;

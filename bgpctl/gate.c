@@ -1,6 +1,6 @@
 /*
- * gate: links that carry nothing and exist for one bit, "is it up". BIRD's static route by a gate is
- * in force exactly while the gate is up.
+ * gate: links that carry nothing and exist for one bit, "is it up". BIRD's static route by a gate
+ * is in force exactly while the gate is up.
  *
  * A gate never has an address: BIRD needs none, and a link-local one would make the kernel send
  * multicast on a link that nobody listens to. Hence addrgenmode none, set while the link is still
@@ -104,7 +104,8 @@ add(struct gates *g, const char *name, const char *type)
 	return e;
 }
 
-/* Kernels take this only from a link that exists. One without IPv6 has no such mode, and no need. */
+/* Kernels take this only from a link that exists. One without IPv6 has no such mode, and no need.
+ */
 static void
 keep_addressless(struct gates *g, const char *name)
 {

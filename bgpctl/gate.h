@@ -1,6 +1,6 @@
 /*
- * gate: the kernel's half of each rung's two locks: address-less links, by netlink. Blocking calls of
- * microseconds; usable by keeper, brain and bgpctl, each without the others.
+ * gate: the kernel's half of each rung's two locks: address-less links, by netlink. Blocking calls
+ * of microseconds; usable by keeper, brain and bgpctl, each without the others.
  */
 #ifndef BGPCTL_GATE_H
 #define BGPCTL_GATE_H
@@ -13,7 +13,8 @@ struct gates; /* a netlink socket */
 struct gates *gates_open(struct err *err);
 void gates_close(struct gates *g);
 enum lock gate_state(struct gates *g, const char *name);
-/* Creates it down: dummy, or a bridge where the kernel has no dummy; addrgenmode none. 0 if there. */
+/* Creates it down: dummy, or a bridge where the kernel has no dummy; addrgenmode none. 0 if there.
+ */
 int gate_make(struct gates *g, const char *name, struct err *err);
 int gate_set(struct gates *g, const char *name, bool up, struct err *err);
 int gate_delete(struct gates *g, const char *name, struct err *err);

@@ -68,7 +68,8 @@ fill(const struct diff *d, uint16_t *common)
 
 	for (int i = d->n - 1; i >= 0; i--)
 		for (int j = d->m - 1; j >= 0; j--) {
-			uint16_t down = common[(i + 1) * width + j], right = common[i * width + j + 1];
+			uint16_t down = common[(i + 1) * width + j],
+				 right = common[i * width + j + 1];
 
 			common[i * width + j] = same(d->a[i], d->b[j])
 			    ? (uint16_t)(common[(i + 1) * width + j + 1] + 1)
@@ -109,7 +110,8 @@ linediff(FILE *to, const char *old, const char *new)
 	while (tail < a.n - head && tail < b.n - head &&
 	    same(a.at[a.n - 1 - tail], b.at[b.n - 1 - tail]))
 		tail++;
-	d = (struct diff){to, a.at + head, b.at + head, a.n - head - tail, b.n - head - tail, head + 1, 1};
+	d = (struct diff){
+	    to, a.at + head, b.at + head, a.n - head - tail, b.n - head - tail, head + 1, 1};
 	if (d.n <= LINEDIFF_LINES && d.m <= LINEDIFF_LINES)
 		common = calloc((size_t)(d.n + 1) * (size_t)(d.m + 1), sizeof(*common));
 	if (common)

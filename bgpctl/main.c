@@ -1,6 +1,6 @@
 /*
- * bgpctl: a table of verbs. Each says which options and how many words it takes; they are read here,
- * in any order, before or behind the words.
+ * bgpctl: a table of verbs. Each says which options and how many words it takes; they are read
+ * here, in any order, before or behind the words.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -96,8 +96,10 @@ help_all(FILE *to)
 	fputs("usage: bgpctl [-s SOCKET] [-c CONFIG] [--json] VERB ...\n\n", to);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].brief);
-	fputs("\n`bgpctl help VERB` says more. The socket is that of -s, of $ANYPOP_SOCKET, or in the\n"
-	      "run_dir of the configuration (" CLI_CONFIG ").\n", to);
+	fputs("\n`bgpctl help VERB` says more. The socket is that of -s, of $ANYPOP_SOCKET, or in "
+	      "the\n"
+	      "run_dir of the configuration (" CLI_CONFIG ").\n",
+	    to);
 	return EXIT_WELL;
 }
 
@@ -155,8 +157,8 @@ number_option(struct cli *cli, int letter)
 	if (letter == 't') {
 		if (duration_parse(optarg, &cli->for_ms) && cli->for_ms >= 1000)
 			return 0;
-		return cli_trouble("--for %s: a time is 90s, 30m, 2h or 1d, at least 1s, at most 365d",
-		    optarg);
+		return cli_trouble(
+		    "--for %s: a time is 90s, 30m, 2h or 1d, at least 1s, at most 365d", optarg);
 	}
 	cli->n = (int)strtol(optarg, &end, 10);
 	if (*optarg != '\0' && *end == '\0' && cli->n >= 0 && cli->n <= 10000)
@@ -178,7 +180,8 @@ read_options(struct cli *cli, const struct verb *v, int argc, char **argv)
 		if (common_option(cli, letter) == 0)
 			continue;
 		if (letter == '?' || strchr(v->options, letter) == NULL)
-			return cli_trouble("%s does not take that; `bgpctl help %s`", v->name, v->name);
+			return cli_trouble(
+			    "%s does not take that; `bgpctl help %s`", v->name, v->name);
 		if (flag_option(cli, letter) == 0)
 			continue;
 		if (number_option(cli, letter) != 0)
@@ -187,8 +190,8 @@ read_options(struct cli *cli, const struct verb *v, int argc, char **argv)
 	cli->argc = argc - optind;
 	cli->argv = argv + optind;
 	if (cli->argc > v->words_max)
-		return cli_trouble("%s: one word too many; `bgpctl help %s`", cli->argv[v->words_max],
-		    v->name);
+		return cli_trouble(
+		    "%s: one word too many; `bgpctl help %s`", cli->argv[v->words_max], v->name);
 	if (cli->json && strchr(v->options, 'j') == NULL)
 		return cli_trouble("%s has no --json", v->name);
 	return 0;

@@ -1,10 +1,10 @@
 /*
- * Two buffers: the daemon fills one, a thread writes the other; recorder_flush() swaps them when the
- * thread is idle. Only the thread touches the disk after recorder_open(), so a disk that hangs (and
- * not only one that is full) costs records, never the daemon's time, let alone its lease.
+ * Two buffers: the daemon fills one, a thread writes the other; recorder_flush() swaps them when
+ * the thread is idle. Only the thread touches the disk after recorder_open(), so a disk that hangs
+ * (and not only one that is full) costs records, never the daemon's time, let alone its lease.
  *
- * The thread owns `ring`, `header` and, while `busy`, `out`; everything else is the daemon's. `lock`
- * guards `busy`, `stop` and `result`.
+ * The thread owns `ring`, `header` and, while `busy`, `out`; everything else is the daemon's.
+ * `lock` guards `busy`, `stop` and `result`.
  */
 #include "bgpctl/recorder.h"
 
@@ -52,7 +52,8 @@ struct recorder {
 	int result; /* errno of the last write, 0 when it worked */
 };
 
-_Static_assert(sizeof(struct ring_record) <= RING_RECORD_BYTES, "a record is laid out in its place");
+_Static_assert(
+    sizeof(struct ring_record) <= RING_RECORD_BYTES, "a record is laid out in its place");
 _Static_assert(sizeof(struct record_sample) == 32, "the same in every file");
 
 static int64_t
@@ -91,8 +92,8 @@ write_header(int fd, struct ring_header *h)
 	return write_at(fd, copy, sizeof(copy), h->flush % 2 * RING_COPY_BYTES);
 }
 
-/* Gives the records in `out` their numbers and places, and writes them in as few pieces as it takes.
- * The header in memory moves on only when all is written. */
+/* Gives the records in `out` their numbers and places, and writes them in as few pieces as it
+ * takes. The header in memory moves on only when all is written. */
 static int
 write_out(struct recorder *r)
 {
@@ -111,7 +112,8 @@ write_out(struct recorder *r)
 		ring_record_encode(&record, h.salt, r->out.data + at);
 		size = ring_record_size(record.length);
 		if (h.head + (at - done) + size > room) {
-			rc = write_at(r->fd, r->out.data + done, at - done, RING_HEADER_BYTES + h.head);
+			rc = write_at(
+			    r->fd, r->out.data + done, at - done, RING_HEADER_BYTES + h.head);
 			h.head = 0;
 			done = at;
 		}
@@ -374,7 +376,8 @@ recorder_event(struct recorder *r, int level, const char *line)
 	char text[2048];
 	int n = snprintf(text, sizeof(text), "%d %s", level, line);
 
-	recorder_append(r, RECORD_EVENT, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	recorder_append(
+	    r, RECORD_EVENT, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
 }
 
 /* Called with the lock, the thread idle. */

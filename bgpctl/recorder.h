@@ -22,8 +22,8 @@ enum record_type {
 	RECORD_SAMPLE,	 /* binary: one or more struct record_sample, in order */
 	RECORD_EVENT,	 /* level as one digit, a blank, the event line */
 	RECORD_DECISION, /* JSON text: lane, inputs, outputs, reasons */
-	RECORD_INPUT,	 /* JSON text: as a decision, where nothing but its input is news: proof, limits,
-			  * preflight, shutdown */
+	RECORD_INPUT,	 /* JSON text: as a decision, where nothing but its input is news: proof,
+			  * limits,    preflight, shutdown */
 };
 
 struct record_sample {
@@ -41,8 +41,8 @@ struct record_sample {
  * renamed to PATH.aside. */
 struct recorder *recorder_open(const char *path, int64_t size_bytes, struct err *err);
 
-/* Copies to memory, never blocks; data beyond 64 KiB is cut off. Samples that follow each other share
- * a record. What finds no room (the disk stands still) is dropped and counted. */
+/* Copies to memory, never blocks; data beyond 64 KiB is cut off. Samples that follow each other
+ * share a record. What finds no room (the disk stands still) is dropped and counted. */
 void recorder_append(struct recorder *r, enum record_type type, const void *data, size_t length);
 /* An event in the form that RECORD_EVENT asks for. */
 void recorder_event(struct recorder *r, int level, const char *line);
@@ -55,8 +55,9 @@ uint64_t recorder_dropped(const struct recorder *r); /* records */
 /* Writes what is there, waiting at most 2 s. NULL is fine. */
 void recorder_close(struct recorder *r);
 
-/* Reads the ring from the oldest record on, also while it is being written; `wall_us` is wall-clock.
- * Stops when `each` returns non-zero. Damaged records are skipped and counted in *skipped. */
+/* Reads the ring from the oldest record on, also while it is being written; `wall_us` is
+ * wall-clock. Stops when `each` returns non-zero. Damaged records are skipped and counted in
+ * *skipped. */
 typedef int record_each(void *arg, enum record_type type, int64_t wall_us, int64_t mono_us,
     const void *data, size_t length);
 int recorder_read(const char *path, record_each *each, void *arg, uint64_t *skipped,

@@ -1,8 +1,8 @@
 /*
- * Reads a flight recorder as it lies on the disk, written to at this moment or left behind by a crash.
- * The order is that of the sequence numbers: behind the newest record stands the oldest. A remnant of
- * an earlier lap (where a record did not fit before the end) has a lower number than what stands
- * before it, and is passed over.
+ * Reads a flight recorder as it lies on the disk, written to at this moment or left behind by a
+ * crash. The order is that of the sequence numbers: behind the newest record stands the oldest. A
+ * remnant of an earlier lap (where a record did not fit before the end) has a lower number than
+ * what stands before it, and is passed over.
  */
 #include "bgpctl/recorder.h"
 
@@ -84,7 +84,8 @@ index_walk(const struct index *x, const uint8_t *ring, size_t n, uint64_t salt, 
 			continue;
 		first = false;
 		last = p->sequence;
-		if (each(arg, (enum record_type)r.type, r.wall_us, r.mono_us, r.data, r.length) != 0)
+		if (each(arg, (enum record_type)r.type, r.wall_us, r.mono_us, r.data, r.length) !=
+		    0)
 			return;
 	}
 }
@@ -103,7 +104,8 @@ read_whole(const char *path, size_t *length, struct err *err)
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES ||
 	    (data = malloc((size_t)st.st_size + 1)) == NULL) {
-		err_set(err, "%s: is not a flight recorder (or there is no memory to read it)", path);
+		err_set(
+		    err, "%s: is not a flight recorder (or there is no memory to read it)", path);
 		close(fd);
 		return NULL;
 	}

@@ -102,5 +102,8 @@ render_event(FILE *to, int64_t wall_us, const char *level, const char *name, con
 		line = blank != NULL ? blank + 1 : "";
 	}
 	fprintf(to, "%s.%03d %s%-12s %s\n", when, (int)(wall_us / 1000 % 1000),
-	    strcmp(level, "alarm") == 0 ? "! " : strcmp(level, "warn") == 0 ? "* " : "  ", name, line);
+	    strcmp(level, "alarm") == 0	 ? "! "
+	    : strcmp(level, "warn") == 0 ? "* "
+					 : "  ",
+	    name, line);
 }

@@ -1,6 +1,6 @@
 /*
- * render: the daemon's answers as text for people. docs/control.md is what comes in; every member may
- * be missing. What is written may hold any bytes that were in the answer: pass it through
+ * render: the daemon's answers as text for people. docs/control.md is what comes in; every member
+ * may be missing. What is written may hold any bytes that were in the answer: pass it through
  * text_clean() before it goes to a terminal.
  */
 #ifndef BGPCTL_RENDER_H

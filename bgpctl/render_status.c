@@ -1,6 +1,6 @@
 /*
- * `bgpctl status`: a table with a line for each lane, what bounds or alarms it below, and the rest of
- * the node in a few lines. Its exit code answers whether anybody has to get up.
+ * `bgpctl status`: a table with a line for each lane, what bounds or alarms it below, and the rest
+ * of the node in a few lines. Its exit code answers whether anybody has to get up.
  */
 #include "bgpctl/render.h"
 

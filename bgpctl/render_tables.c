@@ -53,8 +53,9 @@ print_check(FILE *to, const json_t *c)
 	    duration_render(pick_number(c, "since_s", 0), text));
 	if (strcmp(pick_text(c, "verdict", ""), "ok") != 0 && pick_text(c, "why", "")[0] != '\0')
 		fprintf(to, ": %s", pick_text(c, "why", ""));
-	fprintf(to, "\n    each %g s, at most %g s; fails after %.0f, well after %.0f, forgives after "
-		    "%.0f; %.0f of %zu targets needed\n",
+	fprintf(to,
+	    "\n    each %g s, at most %g s; fails after %.0f, well after %.0f, forgives after "
+	    "%.0f; %.0f of %zu targets needed\n",
 	    pick_number(c, "interval_s", 0), pick_number(c, "timeout_s", 0),
 	    pick_number(c, "fall", 0), pick_number(c, "rise", 0), pick_number(c, "forgive", 0),
 	    pick_number(c, "k", 0), json_array_size(pick_part(c, "targets")));
@@ -127,7 +128,8 @@ render_workers(FILE *to, const json_t *workers)
 	if (rolling != NULL)
 		fprintf(to, "; upgrading slot %.0f (%s)", pick_number(rolling, "slot", 0),
 		    pick_text(rolling, "stage", "?"));
-	fputs("\n\nSLOT   STATE        FOR              PID  STARTS  FAILED     ANSWER  NSID\n", to);
+	fputs(
+	    "\n\nSLOT   STATE        FOR              PID  STARTS  FAILED     ANSWER  NSID\n", to);
 	json_array_foreach (pick_part(workers, "workers"), i, w)
 		print_worker(to, w);
 }

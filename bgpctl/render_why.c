@@ -1,6 +1,6 @@
 /*
- * `bgpctl why`: one screen for each lane, in the order in which a paged operator asks: where are we,
- * why, what comes next, who holds it, what do the checks say, does the world see it.
+ * `bgpctl why`: one screen for each lane, in the order in which a paged operator asks: where are
+ * we, why, what comes next, who holds it, what do the checks say, does the world see it.
  */
 #include "bgpctl/render.h"
 
@@ -232,8 +232,10 @@ print_judgement(FILE *to, const json_t *j, const char *rung)
 	if (pick_bool(j, "vital_failed"))
 		fputs("  A vital check has failed: the score is 0 and no average counts.\n", to);
 	if (pick_bool(j, "proven"))
-		fputs("  The fault is here: something of our own fails, and every shared check has had "
-		      "a success since that began.\n", to);
+		fputs("  The fault is here: something of our own fails, and every shared check has "
+		      "had "
+		      "a success since that began.\n",
+		    to);
 	else if (pick_bool(j, "shared_bad") && !pick_bool(j, "vital_failed") &&
 		 strcmp(rung, "silent") != 0)
 		fputs("  A shared check fails or is unknown: the fault may be everybody's, so not "
@@ -323,7 +325,8 @@ print_locks(FILE *to, const json_t *lane)
 		    pick_text(rung, "protocol", "?"), pick_text(rung, "protocol_lock", "?"),
 		    pick_text(rung, "gate", "?"), pick_text(rung, "gate_lock", "?"));
 		if (pick_number(rung, "in_table", 0) > 0)
-			fprintf(to, ", %.0f of %zu in BIRD's table", pick_number(rung, "in_table", 0),
+			fprintf(to, ", %.0f of %zu in BIRD's table",
+			    pick_number(rung, "in_table", 0),
 			    json_array_size(pick_part(lane, "prefixes")));
 		fputc('\n', to);
 	}

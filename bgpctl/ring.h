@@ -17,7 +17,7 @@
 
 struct ring_header {
 	uint64_t size;	    /* of the file */
-	uint64_t salt;	    /* drawn when the file was made: data that looks like a record is none */
+	uint64_t salt; /* drawn when the file was made: data that looks like a record is none */
 	uint64_t flush;	    /* counts writes of the header: the copy with the higher is in force */
 	uint64_t head;	    /* offset in the ring where the next record goes */
 	uint64_t sequence;  /* of the next record */

@@ -1,7 +1,7 @@
 /*
  * The key tables of the sections about BGP. What the tables cannot check is in site_check.c, what
- * follows from a site without looking further in lane.c. A site and everything it points to lives in
- * the arena that it was read into, and does not change.
+ * follows from a site without looking further in lane.c. A site and everything it points to lives
+ * in the arena that it was read into, and does not change.
  */
 #include "bgpctl/site.h"
 

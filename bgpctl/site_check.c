@@ -20,7 +20,8 @@ check_path(const struct site *site, const void *base, const char *key, const cha
     struct err *err)
 {
 	if (path[0] != '/')
-		return SAY(site, base, key, -1, err, "\"%s\" is not absolute; start it with a /", path);
+		return SAY(
+		    site, base, key, -1, err, "\"%s\" is not absolute; start it with a /", path);
 	if (strlen(path) > max)
 		return SAY(site, base, key, -1, err, "is %zu characters long; a socket's path has "
 		    "room for %zu", strlen(path), max);
@@ -61,7 +62,8 @@ check_paths(const struct site *site, struct err *err)
 static int
 check_sessions(const struct site *site, struct err *err)
 {
-	static const char symbol[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	static const char symbol[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
 	int i;
 
 	for (i = 0; i < site->bird.n_sessions; i++) {
@@ -70,8 +72,10 @@ check_sessions(const struct site *site, struct err *err)
 
 		if (n == 0 || n > MAX_SESSION_NAME || name[n] != '\0' ||
 		    (name[0] >= '0' && name[0] <= '9'))
-			return SAY(site, &site->bird.sessions[i], "name", -1, err, "\"%s\" is not a "
-			    "protocol's name in BIRD; `birdc show protocols` lists them", name);
+			return SAY(site, &site->bird.sessions[i], "name", -1, err,
+			    "\"%s\" is not a "
+			    "protocol's name in BIRD; `birdc show protocols` lists them",
+			    name);
 	}
 	return 0;
 }
@@ -82,8 +86,18 @@ default_rungs(struct site *site, struct arena *arena)
 {
 	static const struct rung rungs[] = {
 	    {.name = "full", .enter = CONF_AUTO, .leave = CONF_AUTO, .local_pref = 200, .med = -1},
-	    {.name = "backup", .enter = 85, .leave = 95, .local_pref = 150, .prepend = 1, .med = -1},
-	    {.name = "drain", .enter = 50, .leave = 70, .local_pref = 50, .prepend = 3, .med = -1,
+	    {.name = "backup",
+		.enter = 85,
+		.leave = 95,
+		.local_pref = 150,
+		.prepend = 1,
+		.med = -1},
+	    {.name = "drain",
+		.enter = 50,
+		.leave = 70,
+		.local_pref = 50,
+		.prepend = 3,
+		.med = -1,
 		.graceful_shutdown = true},
 	    {.name = "silent", .enter = 20, .leave = 40, .local_pref = CONF_AUTO, .med = -1},
 	};
@@ -125,8 +139,10 @@ check_rung_bgp(const struct site *site, struct rung *r, struct err *err)
 		r->local_pref = 100;
 	for (i = 0; i < r->n_communities; i++) {
 		if (!is_community(r->communities[i]))
-			return SAY(site, r, "communities", i, err, "\"%s\" is not a community; write "
-			    "\"64500:1\", or \"64500:1:2\" for a large one", r->communities[i]);
+			return SAY(site, r, "communities", i, err,
+			    "\"%s\" is not a community; write "
+			    "\"64500:1\", or \"64500:1:2\" for a large one",
+			    r->communities[i]);
 	}
 	return 0;
 }
@@ -141,12 +157,14 @@ check_thresholds(const struct site *site, const struct rung *r, bool best, struc
 	if (best)
 		return 0;
 	if (r->enter == CONF_AUTO || r->leave == CONF_AUTO)
-		return SAY(site, r, r->enter == CONF_AUTO ? "enter" : "leave", -1, err, "is missing; "
+		return SAY(site, r, r->enter == CONF_AUTO ? "enter" : "leave", -1, err,
+		    "is missing; "
 		    "write a score of 0 to 100");
 	if (r->leave < r->enter)
-		return SAY(site, r, "leave", -1, err, "%lld is under enter = %lld; a rung is left at a "
-		    "score no lower than the one it is entered at", (long long)r->leave,
-		    (long long)r->enter);
+		return SAY(site, r, "leave", -1, err,
+		    "%lld is under enter = %lld; a rung is left at a "
+		    "score no lower than the one it is entered at",
+		    (long long)r->leave, (long long)r->enter);
 	return 0;
 }
 
@@ -158,21 +176,25 @@ check_order(const struct site *site, const struct rung *better, const struct run
 	bool silent = strcmp(r->name, "silent") == 0;
 
 	if (better->enter != CONF_AUTO && r->enter >= better->enter)
-		return SAY(site, r, "enter", -1, err, "%lld is not under the %lld of the better rung "
-		    "%s; thresholds fall from rung to rung", (long long)r->enter,
-		    (long long)better->enter, better->name);
+		return SAY(site, r, "enter", -1, err,
+		    "%lld is not under the %lld of the better rung "
+		    "%s; thresholds fall from rung to rung",
+		    (long long)r->enter, (long long)better->enter, better->name);
 	if (better->leave != CONF_AUTO && r->leave >= better->leave)
-		return SAY(site, r, "leave", -1, err, "%lld is not under the %lld of the better rung "
-		    "%s; thresholds fall from rung to rung", (long long)r->leave,
-		    (long long)better->leave, better->name);
+		return SAY(site, r, "leave", -1, err,
+		    "%lld is not under the %lld of the better rung "
+		    "%s; thresholds fall from rung to rung",
+		    (long long)r->leave, (long long)better->leave, better->name);
 	if (!silent && r->local_pref > better->local_pref)
-		return SAY(site, r, "local_pref", -1, err, "%lld is above the %lld of the better rung "
-		    "%s; a worse rung must not be preferred", (long long)r->local_pref,
-		    (long long)better->local_pref, better->name);
+		return SAY(site, r, "local_pref", -1, err,
+		    "%lld is above the %lld of the better rung "
+		    "%s; a worse rung must not be preferred",
+		    (long long)r->local_pref, (long long)better->local_pref, better->name);
 	if (!silent && r->prepend < better->prepend)
-		return SAY(site, r, "prepend", -1, err, "%lld is under the %lld of the better rung %s; "
-		    "a worse rung must not be preferred", (long long)r->prepend,
-		    (long long)better->prepend, better->name);
+		return SAY(site, r, "prepend", -1, err,
+		    "%lld is under the %lld of the better rung %s; "
+		    "a worse rung must not be preferred",
+		    (long long)r->prepend, (long long)better->prepend, better->name);
 	return 0;
 }
 
@@ -183,8 +205,8 @@ check_rung(const struct site *site, int i, struct err *err)
 	bool last = i == site->n_rungs - 1;
 
 	if (!conf_is_name(r->name, MAX_RUNG_NAME))
-		return SAY(site, r, "name", -1, err, "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _",
-		    r->name, MAX_RUNG_NAME);
+		return SAY(site, r, "name", -1, err,
+		    "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _", r->name, MAX_RUNG_NAME);
 	if (last != (strcmp(r->name, "silent") == 0))
 		return SAY(site, r, "name", -1, err, "the last rung, and only that, is \"silent\"; "
 		    "list the rungs from best to worst and end with it");
@@ -222,12 +244,14 @@ check_addresses(const struct site *site, const struct service *s, struct err *er
 				break;
 		}
 		if (j == s->n_prefixes)
-			return SAY(site, s, "addresses", i, err, "%s is outside every prefix of the "
-			    "service; add its prefix, or correct it", buf);
+			return SAY(site, s, "addresses", i, err,
+			    "%s is outside every prefix of the "
+			    "service; add its prefix, or correct it",
+			    buf);
 		for (j = 0; j < i; j++) {
 			if (addr_equal(&s->addresses[i], &s->addresses[j]))
-				return SAY(site, s, "addresses", i, err, "%s is there twice; take one out",
-				    buf);
+				return SAY(site, s, "addresses", i, err,
+				    "%s is there twice; take one out", buf);
 		}
 	}
 	return 0;
@@ -242,12 +266,14 @@ check_prefixes(const struct site *site, const struct service *s, struct err *err
 	for (i = 0; i < s->n_prefixes; i++) {
 		prefix_render(&s->prefixes[i], buf);
 		if (++n[s->prefixes[i].addr.family] > MAX_PREFIXES)
-			return SAY(site, s, "prefixes", i, err, "is one too many; a service has at most "
-			    "%d of a family, so make a second service", MAX_PREFIXES);
+			return SAY(site, s, "prefixes", i, err,
+			    "is one too many; a service has at most "
+			    "%d of a family, so make a second service",
+			    MAX_PREFIXES);
 		for (j = 0; j < i; j++) {
 			if (prefix_equal(&s->prefixes[i], &s->prefixes[j]))
-				return SAY(site, s, "prefixes", i, err, "%s is there twice; take one out",
-				    buf);
+				return SAY(site, s, "prefixes", i, err,
+				    "%s is there twice; take one out", buf);
 		}
 		for (j = 0; j < s->n_addresses; j++) {
 			if (prefix_holds(&s->prefixes[i], &s->addresses[j]))
@@ -271,16 +297,19 @@ check_apart(const struct site *site, const struct service *s, const struct servi
 	for (i = 0; i < s->n_addresses; i++) {
 		for (j = 0; j < other->n_addresses; j++) {
 			if (addr_equal(&s->addresses[i], &other->addresses[j]))
-				return SAY(site, s, "addresses", i, err, "%s is an address of service %s "
-				    "too; give it to one of them", addr_render(&s->addresses[i], a),
-				    other->name);
+				return SAY(site, s, "addresses", i, err,
+				    "%s is an address of service %s "
+				    "too; give it to one of them",
+				    addr_render(&s->addresses[i], a), other->name);
 		}
 	}
 	for (i = 0; i < s->n_prefixes; i++) {
 		for (j = 0; j < other->n_prefixes; j++) {
 			if (prefix_overlaps(&s->prefixes[i], &other->prefixes[j]))
-				return SAY(site, s, "prefixes", i, err, "%s overlaps %s of service %s; a "
-				    "prefix belongs to one service", prefix_render(&s->prefixes[i], a),
+				return SAY(site, s, "prefixes", i, err,
+				    "%s overlaps %s of service %s; a "
+				    "prefix belongs to one service",
+				    prefix_render(&s->prefixes[i], a),
 				    prefix_render(&other->prefixes[j], b), other->name);
 		}
 	}
@@ -294,12 +323,15 @@ check_service(const struct site *site, int i, struct err *err)
 	int j, n[N_FAMILIES] = {0};
 
 	if (!conf_is_name(s->name, MAX_SERVICE_NAME))
-		return SAY(site, s, "name", -1, err, "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _",
-		    s->name, MAX_SERVICE_NAME);
+		return SAY(site, s, "name", -1, err,
+		    "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _", s->name,
+		    MAX_SERVICE_NAME);
 	for (j = 0; j < s->n_addresses; j++) {
 		if (++n[s->addresses[j].family] > MAX_ADDRESSES)
-			return SAY(site, s, "addresses", j, err, "is one too many; a service has at most "
-			    "%d of a family, so make a second service", MAX_ADDRESSES);
+			return SAY(site, s, "addresses", j, err,
+			    "is one too many; a service has at most "
+			    "%d of a family, so make a second service",
+			    MAX_ADDRESSES);
 	}
 	if (check_addresses(site, s, err) < 0 || check_prefixes(site, s, err) < 0)
 		return -1;

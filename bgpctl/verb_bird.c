@@ -30,7 +30,8 @@ agreed(void)
 
 	fputs("Install it and let BIRD reload? [y/N] ", stdout);
 	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	return fgets(answer, sizeof(answer), stdin) != NULL &&
+	       (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 static int
@@ -120,8 +121,10 @@ look_directory(struct findings *f, const char *key, const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		found(f, FINDING_WARN, key, "systemd-tmpfiles --create anypop.conf, or mkdir it for "
-		    "the user of healthd.conf", "%s: %s", path, strerror(errno));
+		found(f, FINDING_WARN, key,
+		    "systemd-tmpfiles --create anypop.conf, or mkdir it for "
+		    "the user of healthd.conf",
+		    "%s: %s", path, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		found(f, FINDING_FAIL, key, "set it to a directory", "%s is not a directory", path);
 	else if (st.st_mode & S_IWOTH)
@@ -160,8 +163,9 @@ look_healthd(struct cli *cli, struct findings *f)
 		found(f, FINDING_FAIL, "healthd", "mend the file, then bgpctl reload",
 		    "runs on an older configuration: %s", note);
 	if (strcmp(pick_text(status, "version", ANYPOP_VERSION), ANYPOP_VERSION) != 0)
-		found(f, FINDING_WARN, "healthd", "bgpctl upgrade", "runs version %s, and this is %s",
-		    pick_text(status, "version", "?"), ANYPOP_VERSION);
+		found(f, FINDING_WARN, "healthd", "bgpctl upgrade",
+		    "runs version %s, and this is %s", pick_text(status, "version", "?"),
+		    ANYPOP_VERSION);
 	if (strcmp(pick_text(status, "mode", ""), "observe") == 0)
 		found(f, FINDING_NOTE, "healthd", "mode = \"drive\" when you trust what it decides",
 		    "only observes");
@@ -176,7 +180,8 @@ look_gates(struct findings *f)
 	struct gates *g = gates_open(&err);
 
 	if (g == NULL)
-		found(f, FINDING_FAIL, "gates", "a kernel with rtnetlink is needed", "%s", err.text);
+		found(
+		    f, FINDING_FAIL, "gates", "a kernel with rtnetlink is needed", "%s", err.text);
 	gates_close(g);
 }
 
@@ -188,8 +193,8 @@ print_finding(const struct finding *one)
 		printf("      %-10s -> %s\n", "", one->mend);
 }
 
-/* Adds them to `list`, which is printed with --json; without it they are printed at once. Returns the
- * worst level. */
+/* Adds them to `list`, which is printed with --json; without it they are printed at once. Returns
+ * the worst level. */
 static int
 tell_findings(const struct cli *cli, const struct findings *f, json_t *list)
 {
@@ -214,8 +219,8 @@ static void
 look_at_us(struct cli *cli, const struct site *site, struct findings *f)
 {
 	if (site == NULL) {
-		found(f, FINDING_FAIL, "config", "mend it; `healthd -t -c FILE` reads all of it", "%s",
-		    cli->site_err.text);
+		found(f, FINDING_FAIL, "config", "mend it; `healthd -t -c FILE` reads all of it",
+		    "%s", cli->site_err.text);
 	} else {
 		found(f, FINDING_OK, "config", "", "%s: node %s, %d services", cli->config,
 		    site->node.name, site->n_services);

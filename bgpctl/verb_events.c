@@ -1,6 +1,6 @@
 /*
- * events: from healthd as long as it answers and remembers far enough back; what is older, or all of
- * it when healthd is dead, from the flight recorder's file.
+ * events: from healthd as long as it answers and remembers far enough back; what is older, or all
+ * of it when healthd is dead, from the flight recorder's file.
  */
 #include <errno.h>
 #include <libconfig.h>
@@ -72,7 +72,8 @@ show_event(const struct cli *cli, const json_t *event)
 	json_decref(full);
 }
 
-/* recorder.path of the configuration; it is healthd's section, of which only this is needed here. */
+/* recorder.path of the configuration; it is healthd's section, of which only this is needed here.
+ */
 static int
 recorder_file(struct cli *cli, char *buf, size_t size, struct err *err)
 {
@@ -223,7 +224,8 @@ from_healthd(struct cli *cli, struct list *l, struct control *c, struct err *err
 	if (cli->since != NULL && oldest > l->since_us) {
 		l->before_us = oldest;
 		if (read_recorder(cli, l, &unread) < 0)
-			cli_trouble("healthd remembers no more than what follows, and %s", unread.text);
+			cli_trouble(
+			    "healthd remembers no more than what follows, and %s", unread.text);
 	}
 	json_array_extend(l->events, json_object_get(data, "events"));
 	json_decref(data);

@@ -17,7 +17,8 @@ cli_change(struct cli *cli, const char *verb, int first_word, const char *rung)
 		json_object_set_new(args, "rung", json_string(rung));
 	if (cli->for_ms > 0)
 		json_object_set_new(args, "for_s", json_real((double)cli->for_ms / 1000));
-	if (cli->reason != NULL && json_object_set_new(args, "reason", json_string(cli->reason)) < 0) {
+	if (cli->reason != NULL &&
+	    json_object_set_new(args, "reason", json_string(cli->reason)) < 0) {
 		json_decref(args);
 		return cli_trouble("--reason: write it in UTF-8");
 	}

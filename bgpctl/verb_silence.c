@@ -1,8 +1,9 @@
 /*
  * silence: announce nothing. healthd is asked when it answers. When it does not, or at once with
- * --now, this program closes every gate by itself and disables our protocols in BIRD, each as far as it
- * goes: neither needs the other, nor a configuration that can be read (the gates are then known by
- * their names). --post is for ExecStopPost: a service that ended cleanly is silent already.
+ * --now, this program closes every gate by itself and disables our protocols in BIRD, each as far
+ * as it goes: neither needs the other, nor a configuration that can be read (the gates are then
+ * known by their names). --post is for ExecStopPost: a service that ended cleanly is silent
+ * already.
  */
 #include <net/if.h>
 #include <stdlib.h>
@@ -119,7 +120,8 @@ ended_cleanly(struct cli *cli)
 		return false;
 	if (status != NULL && strcmp(status, "0") != 0)
 		return false;
-	snprintf(path, sizeof(path), "%s/clean", site != NULL ? site->paths.run_dir : "/run/anypop");
+	snprintf(
+	    path, sizeof(path), "%s/clean", site != NULL ? site->paths.run_dir : "/run/anypop");
 	return access(path, F_OK) == 0;
 }
 
@@ -149,7 +151,8 @@ verb_silence(struct cli *cli)
 		return silence_ourselves(cli);
 	}
 	if (partly && cli->now)
-		return cli_trouble("--now silences the whole node; leave the service and family out");
+		return cli_trouble(
+		    "--now silences the whole node; leave the service and family out");
 	if (cli->now)
 		own = silence_ourselves(cli);
 	if (answers(cli)) {
@@ -158,7 +161,8 @@ verb_silence(struct cli *cli)
 		return code != EXIT_WELL ? code : own;
 	}
 	if (partly)
-		return cli_trouble("one service or family alone cannot be silenced without healthd; "
+		return cli_trouble(
+		    "one service or family alone cannot be silenced without healthd; "
 		    "`bgpctl silence` closes all");
 	return cli->now ? own : silence_ourselves(cli);
 }

@@ -1,6 +1,7 @@
 /*
  * upgrade and reload. The order of an upgrade is kept here: keeper and brain first, so that the new
- * code replaces the workers; if this program is interrupted in between, `upgrade --workers` goes on.
+ * code replaces the workers; if this program is interrupted in between, `upgrade --workers` goes
+ * on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,8 @@ replace(struct cli *cli, const char *verb, json_t *args)
 	return code;
 }
 
-/* One event of the rolling restart: prints it, 1 when it was the last, -1 when that is a failure. */
+/* One event of the rolling restart: prints it, 1 when it was the last, -1 when that is a failure.
+ */
 static int
 upgrade_event(const struct cli *cli, const json_t *event)
 {

@@ -1,7 +1,8 @@
 /*
- * watch: the status above, the last events below, on the terminal's alternate screen. One connection
- * follows the events, another asks for the status: once a second, and right after each event. When
- * healthd goes away the last picture stays with a line that says so, and it tries again each second.
+ * watch: the status above, the last events below, on the terminal's alternate screen. One
+ * connection follows the events, another asks for the status: once a second, and right after each
+ * event. When healthd goes away the last picture stays with a line that says so, and it tries again
+ * each second.
  *
  * Signals are only taken while ppoll() waits, so the terminal is given back in one place.
  */

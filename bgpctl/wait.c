@@ -44,8 +44,9 @@ first_missing(const json_t *status, const json_t *changed)
 		const json_t *limit = json_array_get(pick_part(want, "limits"), 0);
 		const char *rung = pick_text(lane, "rung", "");
 
-		if (!pick_bool(lane, "proven") || (strcmp(rung, pick_text(limit, "rung", "")) != 0 &&
-		    strcmp(rung, "silent") != 0))
+		if (!pick_bool(lane, "proven") ||
+		    (strcmp(rung, pick_text(limit, "rung", "")) != 0 &&
+			strcmp(rung, "silent") != 0))
 			return want;
 	}
 	return NULL;
@@ -69,7 +70,8 @@ wait_proven(struct cli *cli, const json_t *changed, int timeout_ms)
 			if (status == NULL)
 				cli_trouble("%s", err.text);
 			else
-				cli_trouble("%s %s is not proven there after %d s: `bgpctl why %s %s`",
+				cli_trouble(
+				    "%s %s is not proven there after %d s: `bgpctl why %s %s`",
 				    pick_text(missing, "service", "?"),
 				    pick_text(missing, "family", "?"), timeout_ms / 1000,
 				    pick_text(missing, "service", "?"),

@@ -98,8 +98,8 @@ all_silent(const struct brain *b)
 	return true;
 }
 
-/* SIGTERM: drain, give traffic its time to move, go silent, and tell the keeper that it may stop the
- * workers. */
+/* SIGTERM: drain, give traffic its time to move, go silent, and tell the keeper that it may stop
+ * the workers. */
 static void
 follow_shutdown(struct brain *b)
 {
@@ -182,8 +182,8 @@ open_faces(struct brain *b)
 	struct err err;
 
 	if (asprintf(&path, "%s/%s", site->paths.run_dir, CONTROL_SOCKET) >= 0)
-		b->console = console_new(b->loop, path, site->paths.control_group, control_handle, b,
-		    &err);
+		b->console =
+		    console_new(b->loop, path, site->paths.control_group, control_handle, b, &err);
 	if (b->console == NULL)
 		event_say(EVENT_ALARM, "console", "%s; bgpctl cannot reach this node", err.text);
 	free(path);
@@ -234,8 +234,8 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	b->counters.brain_starts++;
 	open_recorder(b);
 	events = lanes_driver_events(b);
-	b->driver = driver_new(b->loop, &b->settings.site, b->settings.mode == MODE_OBSERVE, &events,
-	    err);
+	b->driver =
+	    driver_new(b->loop, &b->settings.site, b->settings.mode == MODE_OBSERVE, &events, err);
 	if (b->driver == NULL || links_init(b, err) < 0)
 		return -1;
 	open_faces(b);

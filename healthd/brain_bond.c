@@ -1,6 +1,6 @@
 /*
- * brain_bond: the brain's end of the bond: its lease, the keeper's messages, the adoption of workers
- * that run.
+ * brain_bond: the brain's end of the bond: its lease, the keeper's messages, the adoption of
+ * workers that run.
  */
 #include "healthd/brain.h"
 

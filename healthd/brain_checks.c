@@ -1,6 +1,6 @@
 /*
- * brain_checks: samples become windows, windows a fact; a changed fact marks the lanes that it counts
- * for. What instances there are, and their probes, is brain_instances.c.
+ * brain_checks: samples become windows, windows a fact; a changed fact marks the lanes that it
+ * counts for. What instances there are, and their probes, is brain_instances.c.
  */
 #include "healthd/brain.h"
 

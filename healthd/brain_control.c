@@ -1,6 +1,6 @@
 /*
- * brain_control: what operators ask of the brain, as docs/control.md says. Whatever changes something
- * is checked whole before anything changes, and then audited as an event.
+ * brain_control: what operators ask of the brain, as docs/control.md says. Whatever changes
+ * something is checked whole before anything changes, and then audited as an event.
  */
 #include "healthd/brain.h"
 
@@ -36,8 +36,8 @@ args_known(const struct request *r, const char *known, struct err *err)
 
 		snprintf(word, sizeof(word), " %.30s ", key);
 		if (strstr(known, word) == NULL)
-			return err_set(err, "%s takes no argument \"%.30s\" (it takes:%s)", r->verb, key,
-			    *known != '\0' ? known : " none");
+			return err_set(err, "%s takes no argument \"%.30s\" (it takes:%s)", r->verb,
+			    key, *known != '\0' ? known : " none");
 	}
 	return 0;
 }
@@ -93,7 +93,8 @@ arg_lanes(const struct request *r, uint32_t *mask, struct err *err)
 	}
 	service_names(b, names, sizeof(names));
 	if (!known)
-		return err_set(err, "no service of that name: %.30s (there are: %s)", service, names);
+		return err_set(
+		    err, "no service of that name: %.30s (there are: %s)", service, names);
 	if (*mask == 0)
 		return err_set(err, "%s%.30s has no prefix of family %s",
 		    service != NULL ? "service " : "this node", service != NULL ? service : "",
@@ -134,8 +135,9 @@ arg_rung(const struct request *r, int8_t *rung, struct err *err)
 		    site->rungs[i].name);
 	if (found >= 0)
 		return 0;
-	return name == NULL ? err_set(err, "pin needs a rung (there are: %s)", names)
-			    : err_set(err, "no rung of that name: %.30s (there are: %s)", name, names);
+	return name == NULL
+		   ? err_set(err, "pin needs a rung (there are: %s)", names)
+		   : err_set(err, "no rung of that name: %.30s (there are: %s)", name, names);
 }
 
 static void

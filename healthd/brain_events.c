@@ -24,7 +24,8 @@ on_event(void *arg, enum event_level level, const char *name, const char *line)
 	if (b->recorder != NULL)
 		recorder_event(b->recorder, level, line);
 	if (b->console != NULL) {
-		json_t *told = json_pack("{so}", "event", history_event(wall_us, level, name, line));
+		json_t *told =
+		    json_pack("{so}", "event", history_event(wall_us, level, name, line));
 
 		console_tell(b->console, told);
 		json_decref(told);

@@ -95,7 +95,8 @@ source_for(struct brain *b, const struct addr *server)
 	struct addr a;
 
 	for (int i = 0; i < b->settings.n_outgoing_addresses; i++)
-		if (addr_parse(b->settings.outgoing_addresses[i], &a) && a.family == server->family) {
+		if (addr_parse(b->settings.outgoing_addresses[i], &a) &&
+		    a.family == server->family) {
 			struct addr *kept = arena_get(b->arena, sizeof(*kept));
 
 			*kept = a;
@@ -187,8 +188,8 @@ add_dns_anycast(struct brain *b, const struct check_conf *c, struct err *err)
 	return 0;
 }
 
-/* A worker's own targets are asked only while it is meant to answer; else there is nothing to judge:
- * `workers` counts it. */
+/* A worker's own targets are asked only while it is meant to answer; else there is nothing to
+ * judge: `workers` counts it. */
 static bool
 slot_judged(const struct brain *b, int slot)
 {
@@ -302,11 +303,12 @@ add_single_probe(struct brain *b, const struct check_conf *c, struct err *err)
 	t = &i->targets[0];
 	if (c->kind == KIND_EXEC) {
 		snprintf(t->label, sizeof(t->label), "%s", c->command[0]);
-		t->probe = probe_exec(b->loop, &timing, c->command, c->n_command, checks_on_probe, t, err);
+		t->probe =
+		    probe_exec(b->loop, &timing, c->command, c->n_command, checks_on_probe, t, err);
 	} else {
 		snprintf(t->label, sizeof(t->label), "%s", c->path != NULL ? c->path : "system");
-		t->probe = probe_resource(b->loop, &timing, (enum resource_source)c->source, c->path,
-		    c->warn, c->crit, checks_on_probe, t, err);
+		t->probe = probe_resource(b->loop, &timing, (enum resource_source)c->source,
+		    c->path, c->warn, c->crit, checks_on_probe, t, err);
 	}
 	if (t->probe == NULL)
 		return err_wrap(err, "%s:%d: checks.%s", b->config_path, c->line, c->name);
@@ -334,7 +336,8 @@ add_carrier(struct brain *b, const struct check_conf *c, struct err *err)
 {
 	struct instance *i;
 
-	i = instance_add(b, c, c->addresses ? "carrier" : "", conf_lanes(b, c), c->n_interfaces, err);
+	i = instance_add(
+	    b, c, c->addresses ? "carrier" : "", conf_lanes(b, c), c->n_interfaces, err);
 	if (i == NULL)
 		return -1;
 	i->carrier = true;
@@ -401,7 +404,8 @@ add_bgp(struct brain *b, const struct check_conf *c, struct err *err)
 	return 0;
 }
 
-/* Fed by the scoreboard of our own workers; other resolvers have none, so there is nothing to judge. */
+/* Fed by the scoreboard of our own workers; other resolvers have none, so there is nothing to
+ * judge. */
 static int
 add_scoreboard(struct brain *b, const struct check_conf *c, struct err *err)
 {

@@ -136,7 +136,8 @@ proven_rung(const struct brain *b, const struct lane *lane)
 {
 	const struct door *door = driver_door(b->driver, lane->index);
 
-	/* Nothing is written when observing, so nothing can be shown either: decisions run as if. */
+	/* Nothing is written when observing, so nothing can be shown either: decisions run as if.
+	 */
 	if (b->settings.mode == MODE_OBSERVE)
 		return lane->ladder.rung;
 	if (lane->ladder.phase == LADDER_ADOPT)
@@ -144,8 +145,8 @@ proven_rung(const struct brain *b, const struct lane *lane)
 	return door->order == lane->ladder.rung ? door->proven : -1;
 }
 
-/* A predecessor's windows are kept, so that one odd answer after a restart moves nothing; but a round
- * is a round of this brain's own. */
+/* A predecessor's windows are kept, so that one odd answer after a restart moves nothing; but a
+ * round is a round of this brain's own. */
 static bool
 seen_by_us(const struct instance *i)
 {
@@ -190,8 +191,8 @@ lane_born(struct brain *b, struct lane *lane, struct mono now)
 	bool fresh = b->lease_fresh;
 
 	lane->born = true;
-	/* A BIRD that hangs just now is no reason to close what stands: the gate that is open alone, of
-	 * the rung that the predecessor ordered, is enough. */
+	/* A BIRD that hangs just now is no reason to close what stands: the gate that is open
+	 * alone, of the rung that the predecessor ordered, is enough. */
 	if (!mono_is_set(view->bird_at) && lane->has_saved && shown < 0 &&
 	    door_gate_shown(view, b->settings.site.n_rungs) == lane->saved.rung)
 		shown = lane->saved.rung;
@@ -237,8 +238,8 @@ input_changed(struct lane *lane, const struct ladder_in *in)
 	return !same;
 }
 
-/* Decisions that change something to be told, and those with other input: with the samples, all that
- * it takes to decide again. */
+/* Decisions that change something to be told, and those with other input: with the samples, all
+ * that it takes to decide again. */
 static void
 record_decision(struct brain *b, struct lane *lane, const struct ladder *before,
     const struct ladder_in *in, bool news)
@@ -334,8 +335,8 @@ lanes_decide(struct brain *b)
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct lane *lane = &b->lanes[l];
 
-		/* An order may report back at once and dirty its lane again: settle within the turn,
-		 * bounded in case two rules ever disagree. */
+		/* An order may report back at once and dirty its lane again: settle within the
+		 * turn, bounded in case two rules ever disagree. */
 		for (int turns = 0; lane->exists && lane->dirty && turns < 4; turns++) {
 			lane->dirty = false;
 			lane_decide(b, lane, mono_now());

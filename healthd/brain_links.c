@@ -1,6 +1,7 @@
 /*
  * brain_links: facts that come as events rather than as answers: carrier and addresses from the
- * kernel, BGP sessions from BIRD. They are re-sampled each second, so that their windows stay fresh.
+ * kernel, BGP sessions from BIRD. They are re-sampled each second, so that their windows stay
+ * fresh.
  */
 #include "healthd/brain.h"
 
@@ -83,8 +84,8 @@ restore_interface(const struct brain *b, const struct addr *address)
 	return NULL;
 }
 
-/* Puts a missing address back: at once the first time, then after waits that double, so that neither
- * an interface that is gone nor a hand that takes it away again makes us busy or loud. */
+/* Puts a missing address back: at once the first time, then after waits that double, so that
+ * neither an interface that is gone nor a hand that takes it away again makes us busy or loud. */
 static void
 restore(struct brain *b, struct own_address *a)
 {

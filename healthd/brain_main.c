@@ -1,6 +1,6 @@
 /*
- * healthd-brain: started by healthd (the keeper), which gives it its end of the bond, its user and its
- * one capability. Not meant to be started by hand.
+ * healthd-brain: started by healthd (the keeper), which gives it its end of the bond, its user and
+ * its one capability. Not meant to be started by hand.
  */
 #include "healthd/brain.h"
 
@@ -52,8 +52,8 @@ main(int argc, char **argv)
 	if (config == NULL || optind != argc)
 		return usage();
 	if (!has_bond()) {
-		fprintf(stderr, "healthd-brain: no keeper on descriptor %d; start healthd instead\n",
-		    BOND_FD);
+		fprintf(stderr,
+		    "healthd-brain: no keeper on descriptor %d; start healthd instead\n", BOND_FD);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

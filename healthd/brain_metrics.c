@@ -1,6 +1,6 @@
 /*
- * brain_metrics: /metrics in Prometheus' text format, base units, prefix anypop_; /status.json and a
- * plain page at /.
+ * brain_metrics: /metrics in Prometheus' text format, base units, prefix anypop_; /status.json and
+ * a plain page at /.
  */
 #include "healthd/brain.h"
 
@@ -127,7 +127,8 @@ render_lanes(FILE *f, const struct brain *b)
 			const char *name;
 			struct mono since;
 
-			if (lane_alarm(b, &b->lanes[l], n, &name, &since, text, sizeof(text)) != NULL)
+			if (lane_alarm(b, &b->lanes[l], n, &name, &since, text, sizeof(text)) !=
+			    NULL)
 				fprintf(f,
 				    "anypop_alarm{service=\"%s\",family=\"%s\",alarm=\"%s\"} 1\n",
 				    site->services[lane_service(l)].name,
@@ -155,9 +156,8 @@ render_checks(FILE *f, const struct brain *b)
 
 			for (int t = 0; t < i->n_targets; t++)
 				sum += i->targets[t].ended[o];
-			fprintf(f,
-			    "anypop_probe_results_total{check=\"%s\",outcome=\"%s\"} %llu\n", i->name,
-			    outcome_name((enum outcome)o), (unsigned long long)sum);
+			fprintf(f, "anypop_probe_results_total{check=\"%s\",outcome=\"%s\"} %llu\n",
+			    i->name, outcome_name((enum outcome)o), (unsigned long long)sum);
 		}
 	head(f, "probe_rtt_seconds", "gauge", "Round-trip time of the last answered probe.");
 	for (int n = 0; n < b->n_instances; n++)

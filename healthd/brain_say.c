@@ -90,7 +90,8 @@ alarm_text(const struct brain *b, const struct lane *lane, uint32_t bit, char *t
 	case ALARM_UNPROVEN:
 		return "ordered, and no session exports it";
 	case ALARM_COVERED:
-		snprintf(text, size, "a route of ours is silent, yet exported by %s", d->covered_by);
+		snprintf(
+		    text, size, "a route of ours is silent, yet exported by %s", d->covered_by);
 		return text;
 	case ALARM_ATTRIBUTES:
 		return "exported without the attributes of its rung: does the export filter call "

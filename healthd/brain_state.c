@@ -1,13 +1,12 @@
 /*
  * brain_state: what one brain leaves to the next. Two files of JSON:
  *
- *   run_dir/brain.state    ladders, windows, counters, worker back-off: each second and at each move,
- *                          on tmpfs. Its age and boot id are the saved lease: only a state of this
- *                          boot, under 60 s old, lets a successor adopt what BIRD shows.
- *   state_dir/limits.json  operators' limits, at each change, synced; kept over reboots. Expiry is
- *                          kept as time left and as wall-clock time: in the same boot the monotonic
- *                          clock decides, after a reboot the wall clock, and one that has jumped back
- *                          ends nothing early and prolongs nothing.
+ *   run_dir/brain.state    ladders, windows, counters, worker back-off: each second and at each
+ * move, on tmpfs. Its age and boot id are the saved lease: only a state of this boot, under 60 s
+ * old, lets a successor adopt what BIRD shows. state_dir/limits.json  operators' limits, at each
+ * change, synced; kept over reboots. Expiry is kept as time left and as wall-clock time: in the
+ * same boot the monotonic clock decides, after a reboot the wall clock, and one that has jumped
+ * back ends nothing early and prolongs nothing.
  *
  * Both are read as hostile: a field of the wrong type is as good as absent, a ladder goes through
  * ladder_adopt(), which mends what cannot be.
@@ -30,7 +29,15 @@
 #define LEASE_FRESH_MS 60000
 #define FAR_US (INT64_C(10) * 365 * 86400 * 1000000) /* later than any limit ends */
 
-enum field_type { FIELD_I8, FIELD_U16, FIELD_I64, FIELD_MONO, FIELD_BOOL, FIELD_VERDICT, FIELD_DOUBLE };
+enum field_type {
+	FIELD_I8,
+	FIELD_U16,
+	FIELD_I64,
+	FIELD_MONO,
+	FIELD_BOOL,
+	FIELD_VERDICT,
+	FIELD_DOUBLE
+};
 struct field {
 	const char *name;
 	enum field_type type;
@@ -288,8 +295,8 @@ limits_save(struct brain *b)
 				    limit_save(b, &b->lanes[l].limits[i], now));
 		json_object_set_new(lanes, b->lanes[l].name, list);
 	}
-	all = json_pack("{sisssIso}", "version", STATE_VERSION, "boot_id", b->boot_id, "saved_wall_us",
-	    (json_int_t)wall_now_us(), "lanes", lanes);
+	all = json_pack("{sisssIso}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_wall_us", (json_int_t)wall_now_us(), "lanes", lanes);
 	if (asprintf(&path, "%s/limits.json", b->settings.site.paths.state_dir) >= 0 &&
 	    write_json(path, all, true, &err) < 0)
 		event_say(EVENT_ALARM, "state",
@@ -318,7 +325,8 @@ read_json(const char *dir, const char *name)
 			event_say(EVENT_WARN, "state", "%s is damaged and not used: %s", path,
 			    why.text);
 		else if (json_integer_value(json_object_get(j, "version")) != STATE_VERSION) {
-			event_say(EVENT_WARN, "state", "%s is of another version and not used", path);
+			event_say(
+			    EVENT_WARN, "state", "%s is of another version and not used", path);
 			json_decref(j);
 			j = NULL;
 		}
@@ -373,8 +381,8 @@ slots_load(struct brain *b, const json_t *all)
 	}
 }
 
-/* A limit means a rung by its name, which another configuration may have given another number. Silent
- * and drain are what they are under any name. -1: there is no such rung any more. */
+/* A limit means a rung by its name, which another configuration may have given another number.
+ * Silent and drain are what they are under any name. -1: there is no such rung any more. */
 static int
 limit_rung(const struct site *site, const json_t *o)
 {
@@ -386,8 +394,8 @@ limit_rung(const struct site *site, const json_t *o)
 	if (rung <= RUNG_DRAIN)
 		return (int)rung;
 	if (rung_find(site, name) < 0)
-		event_say(EVENT_WARN, "state", "a limit at rung %.20s ends: there is no such rung any more",
-		    name);
+		event_say(EVENT_WARN, "state",
+		    "a limit at rung %.20s ends: there is no such rung any more", name);
 	return rung_find(site, name);
 }
 
@@ -434,9 +442,9 @@ limits_load(struct brain *b)
 		if (!b->lanes[l].exists)
 			continue;
 		list = json_object_get(json_object_get(all, "lanes"), b->lanes[l].name);
-		json_array_foreach(list, i, o) if (limit_load(o, same_boot, elapsed < 0 ? 0 : elapsed,
-						       &b->settings.site, &limit))
-		    limits_put(b->lanes[l].limits, MAX_LIMITS, &limit);
+		json_array_foreach(list, i,
+		    o) if (limit_load(o, same_boot, elapsed < 0 ? 0 : elapsed, &b->settings.site,
+			       &limit)) limits_put(b->lanes[l].limits, MAX_LIMITS, &limit);
 	}
 	json_decref(all);
 }
@@ -461,7 +469,8 @@ state_load(struct brain *b)
 	boot_id_read(b);
 	limits_load(b);
 	all = read_json(b->settings.site.paths.run_dir, "brain.state");
-	if (all == NULL || *b->boot_id == '\0' || strcmp(text_of(all, "boot_id"), b->boot_id) != 0) {
+	if (all == NULL || *b->boot_id == '\0' ||
+	    strcmp(text_of(all, "boot_id"), b->boot_id) != 0) {
 		json_decref(all);
 		return;
 	}

@@ -84,7 +84,8 @@ slot_probe_start(struct brain *b, struct slot *s)
 	    (uint16_t)(b->settings.workers.probe_port + s->index), TRANSPORT_UDP, NULL,
 	    on_worker_probe, s, &err);
 	if (s->probe == NULL)
-		event_say(EVENT_ALARM, "worker", "worker %d cannot be probed: %s", s->index, err.text);
+		event_say(
+		    EVENT_ALARM, "worker", "worker %d cannot be probed: %s", s->index, err.text);
 }
 
 void
@@ -133,7 +134,10 @@ say_worker(const struct slot *s, enum worker_state from)
 	bool bad = again || w->state == WORKER_UNREADY || w->state == WORKER_WAITING ||
 		   w->state == WORKER_QUARANTINED;
 
-	event_begin(&e, w->state == WORKER_QUARANTINED ? EVENT_ALARM : bad ? EVENT_WARN : EVENT_NOTICE,
+	event_begin(&e,
+	    w->state == WORKER_QUARANTINED ? EVENT_ALARM
+	    : bad			   ? EVENT_WARN
+					   : EVENT_NOTICE,
 	    "worker");
 	event_int(&e, "slot", s->index);
 	event_str(&e, "from", worker_state_name(from));
@@ -165,7 +169,8 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 		say_worker(s, before);
 		checks_slot_changed(b, s->index);
 	}
-	/* Stable again is no change of state, but the roster must forget by it what had added up. */
+	/* Stable again is no change of state, but the roster must forget by it what had added up.
+	 */
 	if (out.changed || ev->type == WORKER_EV_EXITED || s->worker.stable != stable)
 		workers_settle(b);
 	if ((before == WORKER_READY) != (s->worker.state == WORKER_READY))
@@ -263,8 +268,8 @@ rolling_apply(struct brain *b, struct rolling_out out)
 	worker_event(b, &b->slots[out.slot], &ev);
 }
 
-/* A spare that no upgrade is using (its brain died, or a slot could not be replaced) goes when every
- * slot has its worker again. */
+/* A spare that no upgrade is using (its brain died, or a slot could not be replaced) goes when
+ * every slot has its worker again. */
 static void
 spare_retire(struct brain *b)
 {
@@ -286,7 +291,8 @@ rolling_follow(struct brain *b)
 	struct worker all[MAX_WORKERS];
 	struct rolling_out out;
 
-	/* Each action changes a slot and so comes here again by workers_settle(); bounded by stages. */
+	/* Each action changes a slot and so comes here again by workers_settle(); bounded by
+	 * stages. */
 	if (!rolling_active(&b->rolling)) {
 		spare_retire(b);
 		return;

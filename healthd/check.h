@@ -44,7 +44,7 @@ enum verdict { VERDICT_IDLE, VERDICT_UNKNOWN, VERDICT_FAIL, VERDICT_OK };
 
 struct sample {
 	enum outcome outcome;
-	int8_t value;	  /* 0..100: 100 for OK, 0 for WRONG and SILENT, between for graded readings */
+	int8_t value; /* 0..100: 100 for OK, 0 for WRONG and SILENT, between for graded readings */
 	int32_t rtt_us;	  /* -1: none */
 	struct mono sent; /* when the probe was sent: order of cause is judged by this */
 	struct mono at;	  /* when it ended */

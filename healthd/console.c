@@ -130,12 +130,14 @@ console_give(const char *path, const char *group)
 	if (group == NULL || group[0] == '\0')
 		return;
 	if (group_find(group, &gid) < 0)
-		event_say(EVENT_WARN, "console", "paths.control_group: no group %s in /etc/group, so "
-		    "only root and our own user may use %s; `addgroup --system %s`", group, path,
-		    group);
+		event_say(EVENT_WARN, "console",
+		    "paths.control_group: no group %s in /etc/group, so "
+		    "only root and our own user may use %s; `addgroup --system %s`",
+		    group, path, group);
 	else if (lchown(path, (uid_t)-1, gid) < 0)
-		event_say(EVENT_WARN, "console", "cannot give %s to group %s: %s; add our user to it",
-		    path, group, strerror(errno));
+		event_say(EVENT_WARN, "console",
+		    "cannot give %s to group %s: %s; add our user to it", path, group,
+		    strerror(errno));
 }
 
 /* The file appears under its name only when it is listening and has its rights. */

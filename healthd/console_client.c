@@ -1,6 +1,7 @@
 /*
- * Nothing here ever waits for a client: one that does not read what it asked for is cut off, by size
- * when it follows and by time always; one that only sits there gives its place back after a while.
+ * Nothing here ever waits for a client: one that does not read what it asked for is cut off, by
+ * size when it follows and by time always; one that only sits there gives its place back after a
+ * while.
  *
  * A client's next request is taken only when little output waits for it, so that many requests in
  * one packet cannot make the buffer grow: what is unread stays in the kernel and stops the sender.
@@ -160,7 +161,8 @@ client_request(struct console_client *cl, const char *line, size_t length)
 		json_t *none = json_object();
 		bool follow = false;
 
-		data = cl->handle(cl->arg, &cl->peer, verb, args != NULL ? args : none, &follow, &err);
+		data =
+		    cl->handle(cl->arg, &cl->peer, verb, args != NULL ? args : none, &follow, &err);
 		if (data == NULL && err.text[0] != '\0') {
 			client_refuse(cl, err.text);
 		} else {
@@ -233,8 +235,9 @@ client_ready(struct ev_loop *loop, struct ev_io *io, int revents)
 	cl->done(cl->owner);
 }
 
-/* /etc/passwd and nothing else: the name service switch may ask a directory server over the network,
- * and a brain that waits for one lets its lease lapse. Who is not in it is shown by number. */
+/* /etc/passwd and nothing else: the name service switch may ask a directory server over the
+ * network, and a brain that waits for one lets its lease lapse. Who is not in it is shown by
+ * number. */
 static void
 peer_name(struct console_peer *peer)
 {

@@ -163,8 +163,10 @@ read_args(const json_t *args, struct asked *a, bool *follow, struct err *err)
 		} else if (strcmp(key, "follow") == 0 && json_is_boolean(value)) {
 			*follow = json_is_true(value);
 		} else {
-			return err_set(err, "events: %s is no argument, or of the wrong type; there "
-			    "are n, since_us, level, follow", key);
+			return err_set(err,
+			    "events: %s is no argument, or of the wrong type; there "
+			    "are n, since_us, level, follow",
+			    key);
 		}
 	}
 	if (!has_n)

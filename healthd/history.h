@@ -20,7 +20,8 @@ void history_free(struct history *h);
 /* Overwrites the oldest; what is longer than a quarter of the ring is cut off. No allocation. */
 void history_add(struct history *h, int64_t wall_us, int level, const char *name, const char *line);
 
-/* The `data` of an answer to `events`, by its arguments; NULL with `err` set when they are wrong. */
+/* The `data` of an answer to `events`, by its arguments; NULL with `err` set when they are wrong.
+ */
 json_t *history_answer(const struct history *h, const json_t *args, bool *follow, struct err *err);
 
 /* One EVENT of the protocol, new reference. Bytes that are not UTF-8 become '?'. */

@@ -1,7 +1,7 @@
 /*
  * jsontext: any text as a JSON string. jansson takes nothing but UTF-8, and json_pack("s") of
- * anything else makes the whole object NULL; what others wrote (a script's words, a reason cut in the
- * middle of a character) goes through here.
+ * anything else makes the whole object NULL; what others wrote (a script's words, a reason cut in
+ * the middle of a character) goes through here.
  */
 #ifndef HEALTHD_JSONTEXT_H
 #define HEALTHD_JSONTEXT_H

@@ -14,21 +14,23 @@
 struct fact {
 	enum check_class class;
 	bool vital;
-	bool evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
+	bool
+	    evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
-	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing to
-			    weigh now: idle before it became unknown */
+	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing
+			    to weigh now: idle before it became unknown */
 	enum verdict verdict;
-	int8_t value;		  /* 0..100; unknown keeps the last verdict's, 100 if there was none:
-				     what was never seen must not pull the score down */
+	int8_t value; /* 0..100; unknown keeps the last verdict's, 100 if there was none:
+			 what was never seen must not pull the score down */
 	bool judged;		  /* has ever been known or idle */
-	struct mono onset;	  /* of a failure that stands: the latest beginning among the targets
-				     that make it fail (conservative); never otherwise */
+	struct mono onset; /* of a failure that stands: the latest beginning among the targets
+			      that make it fail (conservative); never otherwise */
 	struct mono last_ok_sent; /* the time since which k targets have had a success */
 };
 
 struct tally_conf {
-	uint16_t k; /* well when at least k targets are (clipped to the targets that are not idle) */
+	uint16_t
+	    k; /* well when at least k targets are (clipped to the targets that are not idle) */
 	enum check_class class;
 	bool vital, evidence, overload;
 	uint16_t weight;
@@ -47,7 +49,8 @@ struct judgement {
 	int mean;	  /* the weighted mean before that rule */
 	bool round;	  /* every check has been judged (or is idle) */
 	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
-	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or unknown */
+	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or
+			     unknown */
 	bool empty;	  /* all idle, or none: the score says nothing (100, and unknown) */
 	bool unknown;	  /* some check is unknown, or there is nothing to judge: blocks climbing */
 	bool vital_failed;

@@ -1,9 +1,9 @@
 /*
- * ladder: which rung one lane should stand on. Pure: (state, event, now) -> (state', what to do, when
- * to call again), with its reasons. Design, section 3, is the specification.
+ * ladder: which rung one lane should stand on. Pure: (state, event, now) -> (state', what to do,
+ * when to call again), with its reasons. Design, section 3, is the specification.
  *
- * Words: `rung` is what has been ordered, `proven` what BIRD has shown for it; `wish` is where score
- * and vital checks alone would go. A rung is claimed only when proven == rung.
+ * Words: `rung` is what has been ordered, `proven` what BIRD has shown for it; `wish` is where
+ * score and vital checks alone would go. A rung is claimed only when proven == rung.
  */
 #ifndef HEALTHD_LADDER_H
 #define HEALTHD_LADDER_H
@@ -73,7 +73,7 @@ enum preflight { /* bits: what is missing before an announcement or a climb */
 struct ladder_in {
 	struct judgement judgement;
 	uint32_t preflight; /* missing */
-	int proven;	    /* rung that BIRD and the gates show proven for the present order, or -1 */
+	int proven; /* rung that BIRD and the gates show proven for the present order, or -1 */
 	const struct limit *limits; /* borrowed; from outside, expired ones already dropped */
 	int n_limits;		    /* at most MAX_LIMITS */
 	bool shutdown; /* SIGTERM: go to drain, and then to silent on `shutdown_silent` */
@@ -82,20 +82,20 @@ struct ladder_in {
 
 /* Why the ladder moved or stays. Each value names one rule; docs/ladder.md lists them. */
 enum ladder_rule {
-	RULE_STAY,	   /* the wish is where we are */
-	RULE_START,	   /* waiting for the first round */
-	RULE_ADOPT,	   /* predecessor's rung stands until the self round is in, then is taken over */
+	RULE_STAY,  /* the wish is where we are */
+	RULE_START, /* waiting for the first round */
+	RULE_ADOPT, /* predecessor's rung stands until the self round is in, then is taken over */
 	RULE_ADOPT_FAILED, /* the self round did not pass in time */
 	RULE_SCORE_FALL,
 	RULE_VITAL_FALL,
 	RULE_PROVEN_FALL, /* below drain by rule (b) */
 	RULE_LIMIT_FALL,  /* a cap */
 	RULE_CLIMB,
-	RULE_FIRST,	  /* first announcement, at drain */
+	RULE_FIRST, /* first announcement, at drain */
 	RULE_EMERGENCY,
 	RULE_PIN,
 	RULE_SHUTDOWN,
-	RULE_WAIT,	  /* it would climb or fall further, and limits hold it */
+	RULE_WAIT, /* it would climb or fall further, and limits hold it */
 };
 const char *ladder_rule_name(enum ladder_rule r);
 
@@ -113,8 +113,8 @@ struct ladder_out {
 				   time alone changes nothing */
 	int next_rung;		/* the rung it would order at `next_move`, -1 unknown */
 	struct mono next_move;	/* never: waits for an event, not for time */
-	char because[160];	/* one sentence: "score 41 < 50; check %c counts most", where "%c" (at
-				   most once) stands for the name of check judgement.because */
+	char because[160]; /* one sentence: "score 41 < 50; check %c counts most", where "%c" (at
+			      most once) stands for the name of check judgement.because */
 };
 
 /* Starts silent with nothing remembered. */
@@ -123,9 +123,9 @@ struct ladder ladder_init(const struct ladder_conf *conf, struct mono now);
  * holds, waits and penalties within range, times not in the future, NaN gone. What is clamped is
  * clamped towards caution. The phase is kept if it is one. */
 struct ladder ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now);
-/* A predecessor's saved state (any values, see ladder_sane), to be adopted if `shown` (what gates and
- * BIRD show now, -1 unknown) is an announcing rung and the lease was fresh; otherwise starts silent,
- * with holds, budget, brake and waits kept. The caller orders `rung` of the result. */
+/* A predecessor's saved state (any values, see ladder_sane), to be adopted if `shown` (what gates
+ * and BIRD show now, -1 unknown) is an announcing rung and the lease was fresh; otherwise starts
+ * silent, with holds, budget, brake and waits kept. The caller orders `rung` of the result. */
 struct ladder ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown,
     bool lease_fresh, struct mono now);
 struct ladder_out ladder_step(const struct ladder_conf *conf, struct ladder state,

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * The child borrows our memory, not a copy of it, and we stand still until it has let go: no page is
- * copied, however large we are, and no lock that another thread holds is met.
+ * The child borrows our memory, not a copy of it, and we stand still until it has let go: no page
+ * is copied, however large we are, and no lock that another thread holds is met.
  */
 
 #define STACK_BYTES 65536

@@ -1,8 +1,8 @@
 /*
- * launch: starts an operator's program (an exec check, the hook) from a process with threads, without
- * copying its memory. It gets a process group of its own and nothing of ours: no descriptors but
- * 0, 1 and 2, default signal dispositions, no mask, no capabilities, "/" as directory. It is killed
- * when we go.
+ * launch: starts an operator's program (an exec check, the hook) from a process with threads,
+ * without copying its memory. It gets a process group of its own and nothing of ours: no
+ * descriptors but 0, 1 and 2, default signal dispositions, no mask, no capabilities, "/" as
+ * directory. It is killed when we go.
  */
 #ifndef HEALTHD_LAUNCH_H
 #define HEALTHD_LAUNCH_H

@@ -29,7 +29,11 @@ enum limit_owner {
 };
 #define N_LIMIT_OWNERS 14
 
-enum limit_sort { LIMIT_CAP /* at most this rung */, LIMIT_FLOOR /* at least */, LIMIT_PIN /* exactly */ };
+enum limit_sort {
+	LIMIT_CAP /* at most this rung */,
+	LIMIT_FLOOR /* at least */,
+	LIMIT_PIN /* exactly */
+};
 
 struct limit {
 	bool set;
@@ -52,8 +56,8 @@ struct mono limits_tick(struct limit *l, int n, struct mono now);
 bool limits_put(struct limit *l, int n, const struct limit *limit);
 /* Removes all of an owner; returns whether there were any. */
 bool limits_drop(struct limit *l, int n, enum limit_owner owner);
-/* The lowest cap (best rung when none), the highest floor (0 when none), or a pin (-1 when none; the
- * lowest wins). Caps and floors come back within 0..best. */
+/* The lowest cap (best rung when none), the highest floor (0 when none), or a pin (-1 when none;
+ * the lowest wins). Caps and floors come back within 0..best. */
 int limits_cap(const struct limit *l, int n, int best);
 int limits_floor(const struct limit *l, int n, int best);
 int limits_pin(const struct limit *l, int n);

@@ -1,7 +1,8 @@
 /*
- * libmicrohttpd without a thread: its epoll descriptor is one more watcher of our loop, and its next
- * timeout one timer. Everything is bounded: connections, memory of each, time without progress. The
- * body is rendered when a request is whole, in the loop, so it shows one consistent moment.
+ * libmicrohttpd without a thread: its epoll descriptor is one more watcher of our loop, and its
+ * next timeout one timer. Everything is bounded: connections, memory of each, time without
+ * progress. The body is rendered when a request is whole, in the loop, so it shows one consistent
+ * moment.
  */
 #include "healthd/metrics.h"
 
@@ -56,7 +57,8 @@ static enum MHD_Result
 request(void *arg, struct MHD_Connection *from, const char *path, const char *method,
     const char *version, const char *upload, size_t *upload_size, void **state)
 {
-	static char no_method[] = "only GET and HEAD\n", no_page[] = "try /metrics, /status.json or /\n";
+	static char no_method[] = "only GET and HEAD\n",
+		    no_page[] = "try /metrics, /status.json or /\n";
 	static int seen;
 	struct metrics *m = arg;
 	const char *type = "text/plain; charset=utf-8";
@@ -96,8 +98,8 @@ metrics_run(struct metrics *m)
 	MHD_UNSIGNED_LONG_LONG ms;
 	unsigned before;
 
-	/* At its limit the library takes the listening socket out of the epoll set, and puts it back
-	 * only in the run after the one that closed a connection. */
+	/* At its limit the library takes the listening socket out of the epoll set, and puts it
+	 * back only in the run after the one that closed a connection. */
 	do {
 		before = connections(m);
 		MHD_run(m->daemon);

@@ -1,6 +1,6 @@
 /*
- * metrics: /metrics (Prometheus text), /status.json and / by libmicrohttpd, polled from the loop; no
- * thread of its own.
+ * metrics: /metrics (Prometheus text), /status.json and / by libmicrohttpd, polled from the loop;
+ * no thread of its own.
  */
 #ifndef HEALTHD_METRICS_H
 #define HEALTHD_METRICS_H

@@ -1,7 +1,7 @@
 /*
  * healthd's configuration from file to struct and back. Read by key table (settings_keys.c), filled
- * (settings_fill.c), checked (site_derive(), settings_check.c); all of it lives in the arena that the
- * caller gave, so that a reload reads into a new one and drops the old as a whole.
+ * (settings_fill.c), checked (site_derive(), settings_check.c); all of it lives in the arena that
+ * the caller gave, so that a reload reads into a new one and drops the old as a whole.
  */
 #include "healthd/settings.h"
 
@@ -54,7 +54,8 @@ check_conf_class(const struct check_conf *c)
 	case KIND_RESOURCE:
 	case KIND_ERROR_RATE:
 	case KIND_CACHE:
-	case KIND_BGP: /* a session down says nothing about serving, and the route is gone with it */
+	case KIND_BGP: /* a session down says nothing about serving, and the route is gone with it
+			*/
 		return CLASS_DERIVED;
 	}
 	return CLASS_DERIVED;

@@ -1,6 +1,6 @@
 /*
- * settings: healthd's whole configuration. etc/healthd.conf shows every key; `healthd -n` prints what
- * would run, in the same language.
+ * settings: healthd's whole configuration. etc/healthd.conf shows every key; `healthd -n` prints
+ * what would run, in the same language.
  */
 #ifndef HEALTHD_SETTINGS_H
 #define HEALTHD_SETTINGS_H
@@ -84,11 +84,12 @@ struct settings {
 		const char *user;      /* "" = root */
 		int64_t spare;	       /* 0 or 1: a further slot used only by rolling upgrades */
 		int64_t min_ready;     /* never fewer in upgrades; preflight's "enough" */
-		const char *probe_address; /* private probe listener: address, and port + slot number */
+		const char
+		    *probe_address; /* private probe listener: address, and port + slot number */
 		int64_t probe_port;
 		const char *probe_qname, *probe_qtype, *probe_qclass;
 		int64_t probe_interval_ms, probe_timeout_ms;
-		int64_t hang_probes;   /* silent so many probes in a row while alive: hung, killed */
+		int64_t hang_probes; /* silent so many probes in a row while alive: hung, killed */
 		int64_t start_timeout_ms; /* not ready so long after start: a failed start */
 		int64_t backoff_min_ms, backoff_max_ms;
 		int64_t none_ready_ms; /* `workers` fails when none was ready so long ... */
@@ -117,7 +118,8 @@ struct settings {
 		int64_t drain_ms; /* SIGTERM: at drain so long before silent */
 	} stop;
 	int log_level; /* enum event_level */
-	const char **outgoing_addresses; /* of probes to the outside; an anycast address is an error */
+	const char *
+	    *outgoing_addresses; /* of probes to the outside; an anycast address is an error */
 	int n_outgoing_addresses;
 };
 

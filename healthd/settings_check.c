@@ -28,11 +28,14 @@ check_bird(const struct settings *s, struct err *err)
 	if (s->mode != MODE_DRIVE)
 		return 0;
 	if (s->site.bird.asn == 0)
-		return SAY(s, &s->site.bird, "asn", -1, err, "is missing in mode \"drive\"; write your AS "
+		return SAY(s, &s->site.bird, "asn", -1, err,
+		    "is missing in mode \"drive\"; write your AS "
 		    "number, or mode = \"observe\"");
 	if (s->site.bird.n_sessions == 0)
-		return SAY(s, &s->site.bird, "sessions", -1, err, "is empty in mode \"drive\"; name the "
-		    "BGP sessions (`birdc show protocols` lists them), or write mode = \"observe\"");
+		return SAY(s, &s->site.bird, "sessions", -1, err,
+		    "is empty in mode \"drive\"; name the "
+		    "BGP sessions (`birdc show protocols` lists them), or write mode = "
+		    "\"observe\"");
 	return 0;
 }
 
@@ -54,17 +57,21 @@ check_worker_ports(const struct settings *s, struct err *err)
 	struct addr a;
 
 	if (!addr_parse(s->workers.probe_address, &a))
-		return SAY(s, &s->workers, "probe_address", -1, err, "\"%s\" is not an address; write "
-		    "the workers' private one, such as \"127.0.0.1\"", s->workers.probe_address);
+		return SAY(s, &s->workers, "probe_address", -1, err,
+		    "\"%s\" is not an address; write "
+		    "the workers' private one, such as \"127.0.0.1\"",
+		    s->workers.probe_address);
 	service = service_of(s, &a);
 	if (service != NULL)
-		return SAY(s, &s->workers, "probe_address", -1, err, "%s is an anycast address (service "
+		return SAY(s, &s->workers, "probe_address", -1, err,
+		    "%s is an anycast address (service "
 		    "%s); give the workers a private one, such as \"127.0.0.1\"",
 		    s->workers.probe_address, service->name);
 	if (s->workers.probe_port + slots - 1 > 65535)
-		return SAY(s, &s->workers, "probe_port", -1, err, "%lld leaves no room for %lld slots; "
-		    "write at most %lld", (long long)s->workers.probe_port, (long long)slots,
-		    (long long)(65536 - slots));
+		return SAY(s, &s->workers, "probe_port", -1, err,
+		    "%lld leaves no room for %lld slots; "
+		    "write at most %lld",
+		    (long long)s->workers.probe_port, (long long)slots, (long long)(65536 - slots));
 	return 0;
 }
 
@@ -77,9 +84,10 @@ check_worker_times(const struct settings *s, struct err *err)
 		    (long long)s->workers.probe_timeout_ms,
 		    (long long)s->workers.probe_interval_ms);
 	if (s->workers.backoff_min_ms > s->workers.backoff_max_ms)
-		return SAY(s, &s->workers, "backoff_max_ms", -1, err, "%lld is under backoff_min_ms = "
-		    "%lld; raise it", (long long)s->workers.backoff_max_ms,
-		    (long long)s->workers.backoff_min_ms);
+		return SAY(s, &s->workers, "backoff_max_ms", -1, err,
+		    "%lld is under backoff_min_ms = "
+		    "%lld; raise it",
+		    (long long)s->workers.backoff_max_ms, (long long)s->workers.backoff_min_ms);
 	return 0;
 }
 
@@ -87,13 +95,16 @@ static int
 check_workers(const struct settings *s, struct err *err)
 {
 	if (s->workers.count > 0 && s->workers.n_command == 0)
-		return SAY(s, &s->workers, "command", -1, err, "is missing; write the program and its "
+		return SAY(s, &s->workers, "command", -1, err,
+		    "is missing; write the program and its "
 		    "arguments, or count = 0 to supervise none");
 	if (check_command(s, &s->workers, s->workers.command, s->workers.n_command, err) < 0)
 		return -1;
 	if (s->workers.min_ready > s->workers.count)
-		return SAY(s, &s->workers, "min_ready", -1, err, "%lld is above count = %lld; so many are "
-		    "never there", (long long)s->workers.min_ready, (long long)s->workers.count);
+		return SAY(s, &s->workers, "min_ready", -1, err,
+		    "%lld is above count = %lld; so many are "
+		    "never there",
+		    (long long)s->workers.min_ready, (long long)s->workers.count);
 	if (check_worker_times(s, err) < 0 || settings_check_worker_question(s, err) < 0)
 		return -1;
 	return check_worker_ports(s, err);
@@ -108,11 +119,15 @@ check_ladder(const struct settings *s, struct err *err)
 		return SAY(s, l, "hold_cap_ms", -1, err, "%lld is under hold_ms = %lld; raise it",
 		    (long long)l->hold_cap_ms, (long long)l->hold_ms);
 	if (l->emergency_max_ms < l->emergency_min_ms)
-		return SAY(s, l, "emergency_max_ms", -1, err, "%lld is under emergency_min_ms = %lld; "
-		    "raise it", (long long)l->emergency_max_ms, (long long)l->emergency_min_ms);
+		return SAY(s, l, "emergency_max_ms", -1, err,
+		    "%lld is under emergency_min_ms = %lld; "
+		    "raise it",
+		    (long long)l->emergency_max_ms, (long long)l->emergency_min_ms);
 	if (l->flap.limit < l->flap.withdraw_cost || l->flap.limit < l->flap.change_cost)
-		return SAY(s, &l->flap, "limit", -1, err, "%lld is under the cost of a single move; no "
-		    "move would ever be allowed, so raise it", (long long)l->flap.limit);
+		return SAY(s, &l->flap, "limit", -1, err,
+		    "%lld is under the cost of a single move; no "
+		    "move would ever be allowed, so raise it",
+		    (long long)l->flap.limit);
 	return 0;
 }
 
@@ -127,12 +142,16 @@ check_outgoing(const struct settings *s, struct err *err)
 		const char *text = s->outgoing_addresses[i];
 
 		if (!addr_parse(text, &a))
-			return SAY(s, s, "outgoing_addresses", i, err, "\"%s\" is not an address; write "
-			    "one of this host's own", text);
+			return SAY(s, s, "outgoing_addresses", i, err,
+			    "\"%s\" is not an address; write "
+			    "one of this host's own",
+			    text);
 		service = service_of(s, &a);
 		if (service != NULL)
-			return SAY(s, s, "outgoing_addresses", i, err, "%s is an anycast address (service "
-			    "%s), so answers would land at another PoP; write one of this host's own",
+			return SAY(s, s, "outgoing_addresses", i, err,
+			    "%s is an anycast address (service "
+			    "%s), so answers would land at another PoP; write one of this host's "
+			    "own",
 			    text, service->name);
 	}
 	return 0;
@@ -144,11 +163,15 @@ check_rest(const struct settings *s, struct err *err)
 	struct addr a;
 
 	if (s->metrics.address[0] != '\0' && !addr_parse(s->metrics.address, &a))
-		return SAY(s, &s->metrics, "address", -1, err, "\"%s\" is not an address; write one such "
-		    "as \"127.0.0.1\", or \"\" for none", s->metrics.address);
+		return SAY(s, &s->metrics, "address", -1, err,
+		    "\"%s\" is not an address; write one such "
+		    "as \"127.0.0.1\", or \"\" for none",
+		    s->metrics.address);
 	if (s->recorder.path[0] != '\0' && s->recorder.path[0] != '/')
-		return SAY(s, &s->recorder, "path", -1, err, "\"%s\" is not absolute; start it with a /, "
-		    "or write \"\" for none", s->recorder.path);
+		return SAY(s, &s->recorder, "path", -1, err,
+		    "\"%s\" is not absolute; start it with a /, "
+		    "or write \"\" for none",
+		    s->recorder.path);
 	return check_command(s, &s->hook, s->hook.command, s->hook.n_command, err);
 }
 
@@ -167,7 +190,8 @@ check_lanes(const struct settings *s, struct err *err)
 				break;
 		}
 		if (i == s->n_checks)
-			return SAY(s, s, "checks", -1, err, "has no self check for service %s in %s; add "
+			return SAY(s, s, "checks", -1, err,
+			    "has no self check for service %s in %s; add "
 			    "one of kind \"dns\" with target \"anycast\"",
 			    s->site.services[lane_service(lane)].name,
 			    family_name(lane_family(lane)));
@@ -185,9 +209,12 @@ check_checks(const struct settings *s, struct err *err)
 			return -1;
 		instances += check_conf_instances(s, &s->checks[i]);
 		if (instances > MAX_CHECKS)
-			return SAY(s, &s->checks[i], NULL, -1, err, "is one too many: checks that look at "
-			    "each service and family on its own count once for each, and there is room "
-			    "for %d; narrow some by services or families", MAX_CHECKS);
+			return SAY(s, &s->checks[i], NULL, -1, err,
+			    "is one too many: checks that look at "
+			    "each service and family on its own count once for each, and there is "
+			    "room "
+			    "for %d; narrow some by services or families",
+			    MAX_CHECKS);
 	}
 	return check_lanes(s, err);
 }

@@ -89,8 +89,8 @@ describe_check(FILE *to, const struct settings *s, const struct check_conf *c)
 	if (!c->vital)
 		snprintf(weight, sizeof(weight), "weight %lld", (long long)c->weight);
 	fprintf(to, "  %-16s %-10s %-8s %-12s each %lld ms", c->name,
-	    check_kind_name((enum check_kind)c->kind), check_class_name(check_conf_class(c)), weight,
-	    (long long)c->interval_ms);
+	    check_kind_name((enum check_kind)c->kind), check_class_name(check_conf_class(c)),
+	    weight, (long long)c->interval_ms);
 	if (c->kind == KIND_DNS)
 		fprintf(to, ", %s %s %s", c->qname, c->qclass, c->qtype);
 	describe_scope(to, s, c);
@@ -125,8 +125,10 @@ describe_doubts(FILE *to, const struct settings *s)
 	if (s->mode == MODE_OBSERVE)
 		fputs("note: mode observe: nothing is written to BIRD or links\n", to);
 	if (s->metrics.address[0] != '\0' && !is_loopback(s->metrics.address))
-		fprintf(to, "note: metrics.address %s is not loopback: whoever reaches it sees this "
-		    "node's state\n", s->metrics.address);
+		fprintf(to,
+		    "note: metrics.address %s is not loopback: whoever reaches it sees this "
+		    "node's state\n",
+		    s->metrics.address);
 	if (!has_class(s, CLASS_SHARED))
 		fputs("note: there is no upstream check, so a low score is never proven to be this "
 		      "node's own fault: it stays at drain\n", to);

@@ -26,8 +26,10 @@ check_name(const struct settings *s, const void *base, const char *key, int inde
 	else
 		snprintf(whole, sizeof(whole), "%.*s", DNS_NAME_TEXT, text);
 	if (dns_name_parse(whole, &name, &why) < 0)
-		return SAY(s, base, key, index, err, "\"%s\" is not a domain name (%s); write one like "
-		    "\"www.example.com\"", text, why.text);
+		return SAY(s, base, key, index, err,
+		    "\"%s\" is not a domain name (%s); write one like "
+		    "\"www.example.com\"",
+		    text, why.text);
 	return 0;
 }
 
@@ -36,8 +38,10 @@ check_type(const struct settings *s, const void *base, const char *key, const ch
     struct err *err)
 {
 	if (text != NULL && dns_type_parse(text) < 0)
-		return SAY(s, base, key, -1, err, "\"%s\" is not a type; write one like \"A\", \"TXT\" or "
-		    "\"TYPE65280\"", text);
+		return SAY(s, base, key, -1, err,
+		    "\"%s\" is not a type; write one like \"A\", \"TXT\" or "
+		    "\"TYPE65280\"",
+		    text);
 	return 0;
 }
 
@@ -46,7 +50,8 @@ check_class(const struct settings *s, const void *base, const char *key, const c
     struct err *err)
 {
 	if (text != NULL && dns_class_parse(text) < 0)
-		return SAY(s, base, key, -1, err, "\"%s\" is not a class; write \"IN\" or \"CH\"", text);
+		return SAY(
+		    s, base, key, -1, err, "\"%s\" is not a class; write \"IN\" or \"CH\"", text);
 	return 0;
 }
 
@@ -59,10 +64,13 @@ check_rcodes(const struct settings *s, const struct check_conf *c, struct err *e
 	for (;;) {
 		size_t n = strcspn(at, "|");
 
-		snprintf(word, sizeof(word), "%.*s", n < sizeof(word) ? (int)n : (int)sizeof(word) - 1, at);
+		snprintf(word, sizeof(word), "%.*s",
+		    n < sizeof(word) ? (int)n : (int)sizeof(word) - 1, at);
 		if (n >= sizeof(word) || dns_rcode_parse(word) < 0)
-			return SAY(s, c, "expect_rcode", -1, err, "\"%s\" is not an rcode; write one like "
-			    "\"NOERROR\", or several as \"NOERROR|NXDOMAIN\"", word);
+			return SAY(s, c, "expect_rcode", -1, err,
+			    "\"%s\" is not an rcode; write one like "
+			    "\"NOERROR\", or several as \"NOERROR|NXDOMAIN\"",
+			    word);
 		if (at[n] == '\0')
 			return 0;
 		at += n + 1;

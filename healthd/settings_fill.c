@@ -214,8 +214,9 @@ add_derived(struct settings *s)
 }
 
 /*
- * Weights are chosen for the default rungs: recursion failing alone brings the score under 20 (it may
- * go silent, once the fault is proven to be here), and everything that pressure can say stays above
+ * Weights are chosen for the default rungs: recursion failing alone brings the score under 20 (it
+ * may go silent, once the fault is proven to be here), and everything that pressure can say stays
+ * above
  * 80. Vital checks need no weight.
  */
 void

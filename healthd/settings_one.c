@@ -94,12 +94,16 @@ check_targets(const struct settings *s, const struct check_conf *c, struct err *
 			continue;
 		n = check_conf_targets(s, c, lane);
 		if (n > MAX_TARGETS)
-			return SAY(s, c, NULL, -1, err, "has %d targets; a check has at most %d, so split "
-			    "it", n, MAX_TARGETS);
+			return SAY(s, c, NULL, -1, err,
+			    "has %d targets; a check has at most %d, so split "
+			    "it",
+			    n, MAX_TARGETS);
 		/* A family without a session has nothing to judge. */
 		if (c->k > n && !(c->kind == KIND_BGP && n == 0))
-			return SAY(s, c, "k", -1, err, "%lld is above the %d targets that there are; "
-			    "write at most that, or 0 for all", (long long)c->k, n);
+			return SAY(s, c, "k", -1, err,
+			    "%lld is above the %d targets that there are; "
+			    "write at most that, or 0 for all",
+			    (long long)c->k, n);
 	}
 	return 0;
 }
@@ -115,11 +119,14 @@ check_scope(const struct settings *s, const struct check_conf *c, struct err *er
 				break;
 		}
 		if (j == s->site.n_services)
-			return SAY(s, c, "services", i, err, "\"%s\" is not one of the services; take it "
-			    "out, or correct it", c->services[i]);
+			return SAY(s, c, "services", i, err,
+			    "\"%s\" is not one of the services; take it "
+			    "out, or correct it",
+			    c->services[i]);
 	}
 	if (lanes_of(s, c) == 0)
-		return SAY(s, c, c->n_services > 0 ? "services" : "families", -1, err, "leaves nothing: "
+		return SAY(s, c, c->n_services > 0 ? "services" : "families", -1, err,
+		    "leaves nothing: "
 		    "no service has prefixes in these families; widen it, or take the check out");
 	return 0;
 }
@@ -131,7 +138,8 @@ check_vital(const struct settings *s, const struct check_conf *c, struct err *er
 
 	if (!c->vital || class == CLASS_SELF)
 		return 0;
-	return SAY(s, c, "vital", -1, err, "a %s check cannot be vital, since a fault elsewhere can fail "
+	return SAY(s, c, "vital", -1, err,
+	    "a %s check cannot be vital, since a fault elsewhere can fail "
 	    "it at every site at once; take `vital` out and give it weight",
 	    check_class_name(class));
 }
@@ -154,9 +162,10 @@ check_servers(const struct settings *s, const struct check_conf *c, struct err *
 
 			for (k = 0; k < service->n_addresses; k++) {
 				if (addr_equal(&service->addresses[k], &a))
-					return SAY(s, c, "servers", i, err, "%s is our own service %s; "
-					    "an upstream check asks others", c->servers[i],
-					    service->name);
+					return SAY(s, c, "servers", i, err,
+					    "%s is our own service %s; "
+					    "an upstream check asks others",
+					    c->servers[i], service->name);
 			}
 		}
 	}
@@ -167,7 +176,8 @@ static int
 check_dns(const struct settings *s, const struct check_conf *c, struct err *err)
 {
 	if (c->target == DNS_WORKERS && s->workers.count == 0)
-		return SAY(s, c, "target", -1, err, "\"workers\" needs workers, and workers.count is 0; "
+		return SAY(s, c, "target", -1, err,
+		    "\"workers\" needs workers, and workers.count is 0; "
 		    "use \"anycast\", or let healthd run the workers");
 	if (c->qname == NULL)
 		return SAY(s, c, "qname", -1, err, "is missing; write the name to ask for");
@@ -183,17 +193,23 @@ check_resource(const struct settings *s, const struct check_conf *c, struct err 
 	if (!conf_given(s->site.places, c, "source") && conf_given(s->site.places, c, "kind"))
 		return SAY(s, c, "source", -1, err, "is missing; say what is to be read");
 	if (percent && (c->warn > 100 || c->crit > 100))
-		return SAY(s, c, c->warn > 100 ? "warn" : "crit", -1, err, "%lld is above 100; this "
-		    "source is in percent", (long long)(c->warn > 100 ? c->warn : c->crit));
+		return SAY(s, c, c->warn > 100 ? "warn" : "crit", -1, err,
+		    "%lld is above 100; this "
+		    "source is in percent",
+		    (long long)(c->warn > 100 ? c->warn : c->crit));
 	if (falling ? c->crit >= c->warn : c->crit <= c->warn)
-		return SAY(s, c, "crit", -1, err, "%lld is on the wrong side of warn = %lld; this source "
-		    "gets worse as it %s, so crit is the %s of the two", (long long)c->crit,
-		    (long long)c->warn, falling ? "falls" : "rises", falling ? "lower" : "higher");
+		return SAY(s, c, "crit", -1, err,
+		    "%lld is on the wrong side of warn = %lld; this source "
+		    "gets worse as it %s, so crit is the %s of the two",
+		    (long long)c->crit, (long long)c->warn, falling ? "falls" : "rises",
+		    falling ? "lower" : "higher");
 	if (c->source == RESOURCE_NIC_DROPS && c->path == NULL)
-		return SAY(s, c, "path", -1, err, "is missing; write the interface's counter, such as "
+		return SAY(s, c, "path", -1, err,
+		    "is missing; write the interface's counter, such as "
 		    "\"/sys/class/net/eth0/statistics/rx_dropped\"");
 	if (c->path != NULL && c->path[0] != '/')
-		return SAY(s, c, "path", -1, err, "\"%s\" is not absolute; start it with a /", c->path);
+		return SAY(
+		    s, c, "path", -1, err, "\"%s\" is not absolute; start it with a /", c->path);
 	return 0;
 }
 
@@ -209,25 +225,29 @@ check_kind(const struct settings *s, const struct check_conf *c, struct err *err
 		return check_resource(s, c, err);
 	case KIND_WORKERS:
 		if (s->workers.count == 0)
-			return SAY(s, c, "kind", -1, err, "\"workers\" needs workers, and workers.count "
+			return SAY(s, c, "kind", -1, err,
+			    "\"workers\" needs workers, and workers.count "
 			    "is 0; take the check out, or let healthd run the workers");
 		return 0;
 	case KIND_LINK:
 		if (c->n_interfaces == 0 && !c->addresses)
-			return SAY(s, c, NULL, -1, err, "looks at nothing; name interfaces, or write "
+			return SAY(s, c, NULL, -1, err,
+			    "looks at nothing; name interfaces, or write "
 			    "addresses = true");
 		return 0;
 	case KIND_BGP:
 		if (s->site.bird.n_sessions == 0)
-			return SAY(s, c, "kind", -1, err, "\"bgp\" needs bird.sessions; `birdc show "
+			return SAY(s, c, "kind", -1, err,
+			    "\"bgp\" needs bird.sessions; `birdc show "
 			    "protocols` lists them");
 		return 0;
 	case KIND_EXEC:
 		if (c->n_command == 0)
-			return SAY(s, c, "command", -1, err, "is missing; write the program to run");
+			return SAY(
+			    s, c, "command", -1, err, "is missing; write the program to run");
 		if (c->command[0][0] != '/')
-			return SAY(s, c, "command", 0, err, "\"%s\" is not absolute; start it with a /",
-			    c->command[0]);
+			return SAY(s, c, "command", 0, err,
+			    "\"%s\" is not absolute; start it with a /", c->command[0]);
 		return 0;
 	case KIND_ERROR_RATE:
 	case KIND_CACHE:
@@ -240,12 +260,14 @@ int
 settings_check_one(const struct settings *s, const struct check_conf *c, struct err *err)
 {
 	if (!conf_is_name(c->name, MAX_CHECK_NAME))
-		return SAY(s, c, "name", -1, err, "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _",
-		    c->name, MAX_CHECK_NAME);
+		return SAY(s, c, "name", -1, err,
+		    "\"%s\" is no name; write 1 to %d of a-z, 0-9 and _", c->name, MAX_CHECK_NAME);
 	if (check_scope(s, c, err) < 0 || check_vital(s, c, err) < 0 || check_kind(s, c, err) < 0)
 		return -1;
 	if (c->timeout_ms > c->interval_ms)
-		return SAY(s, c, "timeout_ms", -1, err, "%lld is above interval_ms = %lld; a probe ends "
-		    "before the next begins", (long long)c->timeout_ms, (long long)c->interval_ms);
+		return SAY(s, c, "timeout_ms", -1, err,
+		    "%lld is above interval_ms = %lld; a probe ends "
+		    "before the next begins",
+		    (long long)c->timeout_ms, (long long)c->interval_ms);
 	return check_targets(s, c, err);
 }

@@ -85,8 +85,8 @@ view_lane_alarms(const struct brain *b, const struct lane *lane, struct mono now
 	return all;
 }
 
-/* What keeps it from the next move, in a phrase: of the limits that point the other way the one that
- * ends with it, else the one that ends last; one without an end is what must end first. */
+/* What keeps it from the next move, in a phrase: of the limits that point the other way the one
+ * that ends with it, else the one that ends last; one without an end is what must end first. */
 static const struct limit *
 waits_for(const struct lane *lane)
 {
@@ -101,8 +101,9 @@ waits_for(const struct lane *lane)
 			continue;
 		if (mono_is_set(out->next_move) && l->until.us == out->next_move.us)
 			return l;
-		if (last == NULL || (mono_is_set(last->until) &&
-					(!mono_is_set(l->until) || mono_before(last->until, l->until))))
+		if (last == NULL ||
+		    (mono_is_set(last->until) &&
+			(!mono_is_set(l->until) || mono_before(last->until, l->until))))
 			last = l;
 	}
 	return last;
@@ -160,8 +161,8 @@ view_lane(const struct brain *b, const struct lane *lane, struct mono now)
 	lane_because(b, lane, because, sizeof(because));
 	o = json_pack("{sssssosssosb}", "service",
 	    b->settings.site.services[lane_service(lane->index)].name, "family",
-	    family_name(lane_family(lane->index)), "prefixes", view_prefixes(b, lane->index), "phase",
-	    phase_name(l->phase), "rung", rung_or_null(b, l->rung), "proven", (int)proven);
+	    family_name(lane_family(lane->index)), "prefixes", view_prefixes(b, lane->index),
+	    "phase", phase_name(l->phase), "rung", rung_or_null(b, l->rung), "proven", (int)proven);
 	json_object_set_new(o, "shown", rung_or_null(b, driver_shown(b->driver, lane->index)));
 	json_object_set_new(o, "best", rung_or_null(b, b->settings.site.n_rungs - 1));
 	json_object_set_new(o, "wish",
@@ -191,10 +192,11 @@ view_sessions(const struct brain *b)
 			if (site->bird.sessions[s].families >> f & 1)
 				json_array_append_new(families,
 				    json_string(family_name((enum family)f)));
-		json_array_append_new(all,
-		    json_pack("{sssosssoso}", "name", site->bird.sessions[s].name, "families",
-			families, "state", session_state_name(v->state), "text", jsontext(v->text), "bfd",
-			v->bfd_known ? json_string(v->bfd_up ? "up" : "down") : json_null()));
+		json_array_append_new(
+		    all, json_pack("{sssosssoso}", "name", site->bird.sessions[s].name, "families",
+			     families, "state", session_state_name(v->state), "text",
+			     jsontext(v->text), "bfd",
+			     v->bfd_known ? json_string(v->bfd_up ? "up" : "down") : json_null()));
 	}
 	return all;
 }
@@ -294,8 +296,8 @@ view_node_alarms(const struct brain *b)
 	if (b->state_failed)
 		node_alarm(all, "state", "the state cannot be saved; a restart would begin silent");
 	if (b->n_slots > 0 && ready < b->settings.workers.min_ready) {
-		snprintf(text, sizeof(text), "%d of %d workers ready, fewer than min_ready %d", ready,
-		    (int)b->settings.workers.count, (int)b->settings.workers.min_ready);
+		snprintf(text, sizeof(text), "%d of %d workers ready, fewer than min_ready %d",
+		    ready, (int)b->settings.workers.count, (int)b->settings.workers.min_ready);
 		node_alarm(all, "workers", text);
 	}
 	for (int s = 0; s < b->n_slots; s++) {
@@ -332,8 +334,8 @@ view_node(const struct brain *b, struct mono now)
 	json_object_set_new(o, "mode",
 	    json_string(b->settings.mode == MODE_OBSERVE ? "observe" : "drive"));
 	json_object_set_new(o, "config",
-	    json_pack("{sososo}", "path", jsontext(b->config_path), "read_at", view_wall(&b->read_at), "note",
-		text_or_null(b->note)));
+	    json_pack("{sososo}", "path", jsontext(b->config_path), "read_at",
+		view_wall(&b->read_at), "note", text_or_null(b->note)));
 	view_processes(b, o, now);
 	json_object_set_new(o, "bird",
 	    json_pack("{sbsosososI}", "answers", (int)b->bird.answers, "version",

@@ -37,8 +37,8 @@ why_checks(const struct brain *b, const struct lane *lane, struct mono now)
 			check_class_name(i->fact.class), "vital", (int)i->fact.vital, "weight",
 			(int)i->conf->weight, "verdict", verdict_name(i->fact.verdict), "value",
 			(int)i->fact.value, "counts", (int)(i->fact.verdict != VERDICT_IDLE),
-			"since_s", view_since(view_instance_since(i), now), "why", jsontext(why), "targets_ok",
-			ok, "targets", judged, "k", k));
+			"since_s", view_since(view_instance_since(i), now), "why", jsontext(why),
+			"targets_ok", ok, "targets", judged, "k", k));
 	}
 	return all;
 }
@@ -113,10 +113,12 @@ why_proof(const struct brain *b, const struct lane *lane)
 			x = &v->sending[p][column++];
 			ours = x->sent == SENT_OURS;
 			json_array_append_new(all,
-			    json_pack("{sssssssssososo}", "prefix", prefix_render(&prefixes[p], text),
-				"session", site->bird.sessions[s].name, "state",
-				session_state_name(b->sessions[s].state), "sent", sent_names[x->sent],
-				"rung", ours ? json_string(lane_rung_name(b, x->rung)) : json_null(),
+			    json_pack("{sssssssssososo}", "prefix",
+				prefix_render(&prefixes[p], text), "session",
+				site->bird.sessions[s].name, "state",
+				session_state_name(b->sessions[s].state), "sent",
+				sent_names[x->sent], "rung",
+				ours ? json_string(lane_rung_name(b, x->rung)) : json_null(),
 				"protocol",
 				*x->protocol != '\0' ? jsontext(x->protocol) : json_null(),
 				"attributes", ours ? json_boolean(x->attributes) : json_null()));
@@ -268,8 +270,8 @@ view_worker(const struct brain *b, const struct slot *s, struct mono now)
 	o = json_pack("{sisbsosssosisisi}", "slot", s->index, "spare",
 	    (int)(s->index >= b->settings.workers.count), "pid",
 	    w->pid != 0 ? json_integer(w->pid) : json_null(), "state", worker_state_name(w->state),
-	    "since_s", view_since(w->since, now), "starts", (int)(s->past_starts + w->starts), "failed_starts",
-	    (int)w->failed_starts, "silent_probes", (int)w->silent_probes);
+	    "since_s", view_since(w->since, now), "starts", (int)(s->past_starts + w->starts),
+	    "failed_starts", (int)w->failed_starts, "silent_probes", (int)w->silent_probes);
 	json_object_set_new(o, "up_s",
 	    w->pid != 0 ? view_since(w->started_at, now) : json_null());
 	json_object_set_new(o, "due_s", view_left(w->due, now));
@@ -340,12 +342,12 @@ view_decision(const struct brain *b, const struct lane *lane, const struct ladde
 		json_array_append_new(limits, view_limit(b, &lane->out.limits[i], now));
 	lane_because(b, lane, because, sizeof(because));
 	return json_pack("{sssIsosososssosososisbsbsssssosiso}", "lane", lane->name, "now_us",
-	    (json_int_t)now.us, "before", state_ladder(before), "after", state_ladder(&lane->ladder),
-	    "facts", view_facts(b, lane), "mode",
+	    (json_int_t)now.us, "before", state_ladder(before), "after",
+	    state_ladder(&lane->ladder), "facts", view_facts(b, lane), "mode",
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive", "judgement",
 	    view_judgement(b, &in->judgement), "preflight", view_preflight(in->preflight), "held",
 	    held, "proven", in->proven, "shutdown", (int)in->shutdown, "shutdown_silent",
 	    (int)in->shutdown_silent, "rule", ladder_rule_name(lane->out.rule), "wish",
-	    lane_rung_name(b, lane->out.wish), "because", jsontext(because), "score", in->judgement.score,
-	    "limits", limits);
+	    lane_rung_name(b, lane->out.wish), "because", jsontext(because), "score",
+	    in->judgement.score, "limits", limits);
 }

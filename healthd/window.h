@@ -5,8 +5,9 @@
  * forget them; `rise` successes in a row make a failed target well. Silence is given `patience_ms`
  * (a supervisor may be restarting the worker) where a wrong answer is not. The first success ever
  * decides at once, first failures count like later ones: a new brain adopts a rung, and one answer
- * lost with a worker must not move it. A target without an observation for `stale_ms` is unknown; one success makes it
- * ok again if it was ok before, one failure makes it failed again if it was failed.
+ * lost with a worker must not move it. A target without an observation for `stale_ms` is unknown;
+ * one success makes it ok again if it was ok before, one failure makes it failed again if it was
+ * failed.
  */
 #ifndef HEALTHD_WINDOW_H
 #define HEALTHD_WINDOW_H
@@ -22,13 +23,13 @@ struct window_conf {
 struct window {
 	enum verdict verdict;
 	bool judged;		/* has ever been ok, fail or idle: `solid` below is valid */
-	enum verdict solid;	/* last of ok / fail / idle, what unknown falls back on in the mean */
+	enum verdict solid; /* last of ok / fail / idle, what unknown falls back on in the mean */
 	int8_t value;		/* 0..100, what it weighs in the mean now; 100 until judged */
 	uint16_t fails, wrongs; /* not yet forgiven; wrongs <= fails */
 	uint16_t oks;		/* in a row */
 	struct mono onset;	/* `sent` of the first failure not yet forgiven; never if none */
-	struct mono broke;	/* `sent` of the failure that began the run which made it fail (or may
-				   yet): what proof that the fault is here is measured against */
+	struct mono broke; /* `sent` of the failure that began the run which made it fail (or may
+			      yet): what proof that the fault is here is measured against */
 	struct mono last_ok_sent;
 	struct mono last_at;
 	struct mono since;	/* of the present verdict */
@@ -42,7 +43,8 @@ struct window window_sane(struct window w, struct mono now);
 struct window window_step(const struct window_conf *conf, struct window w, const struct sample *s);
 /* Only time passed: may turn unknown. */
 struct window window_tick(const struct window_conf *conf, struct window w, struct mono now);
-/* When window_tick() should be called next at the latest; FOREVER when time alone changes nothing. */
+/* When window_tick() should be called next at the latest; FOREVER when time alone changes nothing.
+ */
 struct mono window_deadline(const struct window_conf *conf, const struct window *w);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * One configuration file, from text to struct: parsed by libconfig into a tree of its own that lives
- * only as long as the call (conf_tree.c walks it), with every included file searched for numbers
- * that libconfig would silently cut (conf_scan.c). Everything kept is in the caller's arena.
+ * One configuration file, from text to struct: parsed by libconfig into a tree of its own that
+ * lives only as long as the call (conf_tree.c walks it), with every included file searched for
+ * numbers that libconfig would silently cut (conf_scan.c). Everything kept is in the caller's
+ * arena.
  */
 #include "lib/conf.h"
 
@@ -27,8 +28,8 @@ parse_failed(const struct conf_source *src, const config_t *config)
 		text = "cannot be parsed";
 	file = conf_source_name(src, config_error_file(config));
 	if (strstr(text, "include") != NULL)
-		return err_set(src->err, "%s:%d: @include: %s; files are named relative to %s", file,
-		    config_error_line(config), text, src->dir);
+		return err_set(src->err, "%s:%d: @include: %s; files are named relative to %s",
+		    file, config_error_line(config), text, src->dir);
 	if (strstr(text, "duplicate") != NULL)
 		mend = "keep one of the two";
 	if (strstr(text, "mismatched") != NULL)
@@ -95,7 +96,8 @@ conf_read_text_placed(const char *text, const char *path, const struct conf_key 
 	int rc;
 
 	if (slash != NULL)
-		src.dir = arena_printf(arena, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+		src.dir =
+		    arena_printf(arena, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	rc = read_config(&src, &config, text, keys, out);
 	config_destroy(&config);
 	*places = found;

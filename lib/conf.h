@@ -20,18 +20,19 @@
 #include "lib/err.h"
 
 enum conf_type {
-	CONF_STR,      /* const char * (in the arena); `text` is the default or NULL */
-	CONF_INT,      /* int64_t, min..max, default `number` */
-	CONF_BOOL,     /* bool, default `number` */
-	CONF_ENUM,     /* int, `min` + index into NULL-terminated `names`, default `number` */
-	CONF_SET,      /* uint32_t bit mask of `names`, written as an array of strings; default `number` */
-	CONF_ADDR,     /* struct addr */
-	CONF_STRS,     /* const char ** + int count: array of strings */
+	CONF_STR,  /* const char * (in the arena); `text` is the default or NULL */
+	CONF_INT,  /* int64_t, min..max, default `number` */
+	CONF_BOOL, /* bool, default `number` */
+	CONF_ENUM, /* int, `min` + index into NULL-terminated `names`, default `number` */
+	CONF_SET,  /* uint32_t bit mask of `names`, written as an array of strings; default `number`
+		    */
+	CONF_ADDR, /* struct addr */
+	CONF_STRS, /* const char ** + int count: array of strings */
 	CONF_ADDRS,    /* struct addr * + int count */
 	CONF_PREFIXES, /* struct prefix * + int count */
 	CONF_GROUP,    /* nested struct by `sub` */
-	CONF_LIST,     /* array of structs of `sub_size` by `sub`, + int count; at most `max` of them */
-	CONF_SKIP,     /* known, but somebody else reads it: accepted unread, not rendered */
+	CONF_LIST, /* array of structs of `sub_size` by `sub`, + int count; at most `max` of them */
+	CONF_SKIP, /* known, but somebody else reads it: accepted unread, not rendered */
 };
 
 struct conf_key {
@@ -56,7 +57,8 @@ struct conf_key {
 	const char *help; /* one phrase; the unit is in the key's name */
 };
 
-/* A group that is its struct's first member has its address, so the two may not share a key's name. */
+/* A group that is its struct's first member has its address, so the two may not share a key's name.
+ */
 #define CONF_NO_LINE ((size_t)-1)
 
 /* Default of a CONF_INT whose owner computes it from other keys: an absent key leaves CONF_AUTO in

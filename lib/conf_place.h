@@ -6,8 +6,8 @@
 
 #include "lib/conf.h"
 
-/* A struct that was read: its key path ("services.dns", "" at the top), and where it starts (line 0:
- * not in any file). */
+/* A struct that was read: its key path ("services.dns", "" at the top), and where it starts (line
+ * 0: not in any file). */
 struct conf_spot {
 	const void *base;
 	const struct conf_key *keys;

@@ -250,8 +250,8 @@ reference_keys(FILE *to, const struct conf_key *keys, const char *path)
 	char here[160];
 
 	for (; keys->name != NULL; keys++) {
-		snprintf(here, sizeof(here), "%s%s%s%s", path, path[0] == '\0' ? "" : ".", keys->name,
-		    keys->type == CONF_LIST ? "[]" : "");
+		snprintf(here, sizeof(here), "%s%s%s%s", path, path[0] == '\0' ? "" : ".",
+		    keys->name, keys->type == CONF_LIST ? "[]" : "");
 		fprintf(to, "%s\t%s", here, type_name(keys->type));
 		put_range(to, keys);
 		if (keys->type != CONF_GROUP)

@@ -1,7 +1,7 @@
 /*
- * One recursive walk (read_group) follows key table and libconfig's tree side by side, so that a key
- * cannot be known in one place and checked in another. The tree is borrowed; all that is kept is
- * copied into the caller's struct and arena.
+ * One recursive walk (read_group) follows key table and libconfig's tree side by side, so that a
+ * key cannot be known in one place and checked in another. The tree is borrowed; all that is kept
+ * is copied into the caller's struct and arena.
  */
 #include "lib/conf_tree.h"
 
@@ -17,7 +17,8 @@ struct target {
 	const char *path;
 };
 
-static int read_group(const struct conf_source *r, const config_setting_t *group, const struct target *to);
+static int
+read_group(const struct conf_source *r, const config_setting_t *group, const struct target *to);
 
 static void *
 at(const struct target *to, size_t offset)
@@ -99,10 +100,11 @@ name_index(const char *const *names, const char *word)
 }
 
 static int
-bad_word(const struct conf_source *r, const struct target *to, const struct conf_key *key, int index,
-    const char *word)
+bad_word(const struct conf_source *r, const struct target *to, const struct conf_key *key,
+    int index, const char *word)
 {
-	return WRONG(r, to, key, index, "\"%s\" is unknown; write %s", word, conf_words(r->arena, key->names));
+	return WRONG(r, to, key, index, "\"%s\" is unknown; write %s", word,
+	    conf_words(r->arena, key->names));
 }
 
 static int
@@ -137,8 +139,10 @@ read_addr(const struct conf_source *r, const struct conf_key *key, const char *t
 {
 	if (addr_parse(text, out))
 		return 0;
-	return WRONG(r, to, key, index, "\"%s\" is not an address; write one like \"192.0.2.53\" or "
-	    "\"2001:db8::53\", without a name, scope or port", text);
+	return WRONG(r, to, key, index,
+	    "\"%s\" is not an address; write one like \"192.0.2.53\" or "
+	    "\"2001:db8::53\", without a name, scope or port",
+	    text);
 }
 
 static int
@@ -147,8 +151,10 @@ read_prefix(const struct conf_source *r, const struct conf_key *key, const char 
 {
 	if (prefix_parse(text, out))
 		return 0;
-	return WRONG(r, to, key, index, "\"%s\" is not a prefix; write one like \"192.0.2.0/24\" or "
-	    "\"2001:db8::/48\", with no bits set after its length", text);
+	return WRONG(r, to, key, index,
+	    "\"%s\" is not a prefix; write one like \"192.0.2.0/24\" or "
+	    "\"2001:db8::/48\", with no bits set after its length",
+	    text);
 }
 
 static size_t
@@ -170,10 +176,11 @@ static int
 check_count(const struct conf_source *r, const struct conf_key *key, int n, const struct target *to)
 {
 	if (n < key->min)
-		return WRONG(r, to, key, -1, "holds %d; write at least %lld, or leave the key out", n,
-		    (long long)key->min);
+		return WRONG(r, to, key, -1, "holds %d; write at least %lld, or leave the key out",
+		    n, (long long)key->min);
 	if (key->max > 0 && n > key->max)
-		return WRONG(r, to, key, -1, "holds %d; write at most %lld", n, (long long)key->max);
+		return WRONG(
+		    r, to, key, -1, "holds %d; write at most %lld", n, (long long)key->max);
 	return 0;
 }
 
@@ -190,8 +197,8 @@ read_set_word(const struct conf_source *r, const struct conf_key *key, const cha
 }
 
 static int
-read_element(const struct conf_source *r, const struct conf_key *key, const config_setting_t *e, int index,
-    const struct target *to, void *array)
+read_element(const struct conf_source *r, const struct conf_key *key, const config_setting_t *e,
+    int index, const struct target *to, void *array)
 {
 	const char *text;
 
@@ -268,7 +275,8 @@ element_path(const struct conf_source *r, const struct target *to, const struct 
 
 /* `name` tells the elements of a list apart, for people and for other keys that refer to them. */
 static int
-check_duplicate(const struct conf_source *r, const struct conf_key *key, const char *array, int index)
+check_duplicate(
+    const struct conf_source *r, const struct conf_key *key, const char *array, int index)
 {
 	const struct conf_key *k = key->sub;
 	const char *name, *other;
@@ -282,8 +290,8 @@ check_duplicate(const struct conf_source *r, const struct conf_key *key, const c
 	for (i = 0; i < index && name != NULL; i++) {
 		other = *(char *const *)(array + (size_t)i * key->sub_size + k->offset);
 		if (other != NULL && strcmp(name, other) == 0)
-			return conf_wrong(r->places, array + (size_t)index * key->sub_size, "name", -1,
-			    r->err, "\"%s\" is there twice in %s; give each its own name", name,
+			return conf_wrong(r->places, array + (size_t)index * key->sub_size, "name",
+			    -1, r->err, "\"%s\" is there twice in %s; give each its own name", name,
 			    key->name);
 	}
 	return 0;
@@ -305,9 +313,11 @@ read_list(const struct conf_source *r, const struct conf_key *key, const config_
 		    element_path(r, to, key, e, i)};
 
 		conf_places_key(r->places, to->base, key->name, i,
-		    conf_source_name(r, config_setting_source_file(e)), (int)config_setting_source_line(e));
+		    conf_source_name(r, config_setting_source_file(e)),
+		    (int)config_setting_source_line(e));
 		if (!config_setting_is_group(e))
-			return WRONG(r, to, key, i, "has the wrong type; write %s", type_wanted(key));
+			return WRONG(
+			    r, to, key, i, "has the wrong type; write %s", type_wanted(key));
 		set_line(key, sub.base, e);
 		if (read_group(r, e, &sub) < 0 || check_duplicate(r, key, array, i) < 0)
 			return -1;
@@ -408,8 +418,8 @@ unknown_key(const struct conf_source *r, const config_setting_t *s, const struct
 	for (n = 0; to->keys[n].name != NULL; n++)
 		names[n] = to->keys[n].name;
 	near = conf_nearest(word, names);
-	conf_places_key(r->places, to->base, word, -1, conf_source_name(r, config_setting_source_file(s)),
-	    (int)config_setting_source_line(s));
+	conf_places_key(r->places, to->base, word, -1,
+	    conf_source_name(r, config_setting_source_file(s)), (int)config_setting_source_line(s));
 	if (near != NULL)
 		return conf_wrong(r->places, to->base, word, -1, r->err,
 		    "is unknown; did you mean \"%s\"?", near);

@@ -11,7 +11,8 @@ struct err {
 	char text[400];
 };
 
-/* Sets the sentence (truncated to fit) and returns -1, so that `return err_set(e, ...)` reads well. */
+/* Sets the sentence (truncated to fit) and returns -1, so that `return err_set(e, ...)` reads well.
+ */
 int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* As err_set(), with ": " and strerror(errno) appended. */

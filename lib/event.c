@@ -265,8 +265,8 @@ add_text(struct datagram *d, const char *text)
 		add(d, *text);
 }
 
-/* Adds the line's next "key=value" as "ANYPOP_KEY=value\n"; returns the rest of the line. Our values
- * hold no newline, so that the protocol's binary form is never needed. */
+/* Adds the line's next "key=value" as "ANYPOP_KEY=value\n"; returns the rest of the line. Our
+ * values hold no newline, so that the protocol's binary form is never needed. */
 static const char *
 add_field(struct datagram *d, const char *at)
 {

@@ -12,7 +12,13 @@
 #include <stdint.h>
 #include <stddef.h>
 
-enum event_level { EVENT_ALARM = 3, EVENT_WARN = 4, EVENT_NOTICE = 5, EVENT_INFO = 6, EVENT_DEBUG = 7 };
+enum event_level {
+	EVENT_ALARM = 3,
+	EVENT_WARN = 4,
+	EVENT_NOTICE = 5,
+	EVENT_INFO = 6,
+	EVENT_DEBUG = 7
+};
 
 struct event {
 	enum event_level level;
@@ -21,7 +27,8 @@ struct event {
 	char line[1600]; /* "event=NAME key=value key=\"quoted value\"" without newline */
 };
 
-/* Called with each event sent, after stderr; `line` is NUL-terminated and valid for the call only. */
+/* Called with each event sent, after stderr; `line` is NUL-terminated and valid for the call only.
+ */
 typedef void event_sink(void *arg, enum event_level level, const char *name, const char *line);
 
 /* `ident` names the process in the journal; events above `threshold` are not written, only sunk.

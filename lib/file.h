@@ -13,7 +13,8 @@
  * an error. `*length` may be NULL. NULL on error; errno tells ENOENT apart. */
 char *file_read(const char *path, size_t max, size_t *length, struct err *err);
 
-/* Writes a temporary file beside `path` with `mode`, syncs, renames over it, syncs the directory. */
+/* Writes a temporary file beside `path` with `mode`, syncs, renames over it, syncs the directory.
+ */
 int file_replace(const char *path, const void *data, size_t length, mode_t mode, struct err *err);
 
 /* As file_replace() without the syncs, for state on tmpfs that is written each second. */

@@ -1,8 +1,8 @@
 /*
- * decide_bench FILE: what one event costs from sample to decision, with the checks of a configuration:
- * window_step() of its target, tally() of its check, judge() and ladder_step() of each lane that the
- * check counts for. The very functions that the brain runs, in its order. One line of JSON,
- * nanoseconds; the clock's own time is taken off.
+ * decide_bench FILE: what one event costs from sample to decision, with the checks of a
+ * configuration: window_step() of its target, tally() of its check, judge() and ladder_step() of
+ * each lane that the check counts for. The very functions that the brain runs, in its order. One
+ * line of JSON, nanoseconds; the clock's own time is taken off.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +199,8 @@ main(int argc, char **argv)
 	struct err err;
 
 	if (argc != 2 || settings_read(argv[1], &settings, arena, &err) < 0) {
-		fprintf(stderr, "decide_bench: %s\n", argc == 2 ? err.text : "usage: decide_bench FILE");
+		fprintf(stderr, "decide_bench: %s\n",
+		    argc == 2 ? err.text : "usage: decide_bench FILE");
 		return 1;
 	}
 	for (int l = 0; l < MAX_LANES; l++)

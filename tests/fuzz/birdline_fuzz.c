@@ -1,6 +1,6 @@
 /*
- * birdline_fuzz: any bytes, cut by the first one, through frame and dialogue. Beyond not crashing: the
- * frame must not depend on the pieces, and never keep more than its bound.
+ * birdline_fuzz: any bytes, cut by the first one, through frame and dialogue. Beyond not crashing:
+ * the frame must not depend on the pieces, and never keep more than its bound.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -44,7 +44,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	row(0, "");
 	birdline_init(&l);
 	for (size_t at = 0; at < size; at += used) {
-		enum birdline_got got = birdline_feed(&l, (const char *)data + at, size - at, &used);
+		enum birdline_got got =
+		    birdline_feed(&l, (const char *)data + at, size - at, &used);
 
 		if (got == BIRDLINE_BROKEN)
 			return 0;

@@ -1,6 +1,7 @@
 /*
- * Any text as a configuration: read or refused with a sentence, never worse; what is read prints to a
- * text that reads to the same print. Files are out of reach: a text that includes some is not tried.
+ * Any text as a configuration: read or refused with a sentence, never worse; what is read prints to
+ * a text that reads to the same print. Files are out of reach: a text that includes some is not
+ * tried.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * The control socket's framing: whatever the bytes and however they are cut into reads, the lines are
- * those that a plain search for LF finds, and nothing is touched outside the buffer. The first byte is
- * the buffer's size, the second the pieces'.
+ * The control socket's framing: whatever the bytes and however they are cut into reads, the lines
+ * are those that a plain search for LF finds, and nothing is touched outside the buffer. The first
+ * byte is the buffer's size, the second the pieces'.
  */
 #include <stdint.h>
 #include <stdlib.h>

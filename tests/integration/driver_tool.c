@@ -25,13 +25,15 @@ static void
 on_lane(void *arg, int lane, const struct door *door, const struct door_view *view)
 {
 	(void)arg;
-	printf("lane %d order=%d proven=%d alarms=0x%x hand=%d corrections=%u covered_by=%s shown=%d "
-	       "bird=%d locks=",
+	printf(
+	    "lane %d order=%d proven=%d alarms=0x%x hand=%d corrections=%u covered_by=%s shown=%d "
+	    "bird=%d locks=",
 	    lane, door->order, door->proven, door->alarms, door->hand, door->corrections,
 	    door->covered_by[0] ? door->covered_by : "-", door_shown(view, the_site->n_rungs),
 	    view->bird_answers);
 	for (int k = RUNG_DRAIN; k < the_site->n_rungs; k++)
-		printf("%d%d%s", view->protocol[k], view->gate[k], k + 1 < the_site->n_rungs ? "," : "");
+		printf("%d%d%s", view->protocol[k], view->gate[k],
+		    k + 1 < the_site->n_rungs ? "," : "");
 	for (int i = 0; i < view->n_sessions; i++)
 		printf(" s%d=%d/%d/%d", i, view->sending[0][i].sent, view->sending[0][i].rung,
 		    view->sending[0][i].attributes);
@@ -175,7 +177,8 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	the_site = &site;
 	if (argc < 2 || site_read(argv[1], &site, arena, &err) < 0) {
-		fprintf(stderr, "%s\n", argc < 2 ? "usage: driver_tool SITE-FILE [WHAT]" : err.text);
+		fprintf(
+		    stderr, "%s\n", argc < 2 ? "usage: driver_tool SITE-FILE [WHAT]" : err.text);
 		return 2;
 	}
 	if (argc > 2 && strcmp(argv[2], "observe") != 0)

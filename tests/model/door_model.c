@@ -3,9 +3,9 @@
  * faults: BIRD (alive, hung, dead; it may lose a command, or carry it out after waking up), two
  * announcing rungs, one prefix, one session, an operator's hand, foreign configures.
  *
- * The promises are judged on the world as it is at every single instant, with what the checker itself
- * has recorded of orders and observations; nothing is read from the door but its claims. The checker
- * is checked by mutants of the step function: each must break a promise.
+ * The promises are judged on the world as it is at every single instant, with what the checker
+ * itself has recorded of orders and observations; nothing is read from the door but its claims. The
+ * checker is checked by mutants of the step function: each must break a promise.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,8 @@ struct world {
 	int8_t view_rung;
 	int64_t view_at;
 	/* what the checker knows */
-	int8_t order, before; /* ordered now, and the announcing order that stood proven before it */
+	int8_t order,
+	    before; /* ordered now, and the announcing order that stood proven before it */
 	int64_t ordered_at;
 	int8_t saw; /* rung exported at the last observation; 0 nothing, -1 could not look */
 	int64_t saw_at;
@@ -108,7 +109,8 @@ do_action(struct world *w, struct door_action a)
 		break;
 	case DOOR_ENABLE:
 	case DOOR_DISABLE:
-		promise(!(a.what == DOOR_ENABLE && w->hand == a.rung), "a hand downward is respected");
+		promise(
+		    !(a.what == DOOR_ENABLE && w->hand == a.rung), "a hand downward is respected");
 		if (w->bird == BIRD_HUNG && w->n_pending < PENDING)
 			w->pending[w->n_pending++] =
 			    (uint8_t)(a.rung * 2 + (a.what == DOOR_ENABLE));
@@ -233,8 +235,18 @@ boot(struct world *w)
 /* Events. */
 
 enum event_kind {
-	EV_TICK, EV_ORDER, EV_HANG = EV_ORDER + RUNGS, EV_WAKE, EV_DIE, EV_BOOT, EV_CONFIGURE,
-	EV_LOSE, EV_SESSION, EV_DISABLE, EV_ENABLE = EV_DISABLE + RUNGS, EV_GATE = EV_ENABLE + RUNGS,
+	EV_TICK,
+	EV_ORDER,
+	EV_HANG = EV_ORDER + RUNGS,
+	EV_WAKE,
+	EV_DIE,
+	EV_BOOT,
+	EV_CONFIGURE,
+	EV_LOSE,
+	EV_SESSION,
+	EV_DISABLE,
+	EV_ENABLE = EV_DISABLE + RUNGS,
+	EV_GATE = EV_ENABLE + RUNGS,
 	EV_N = EV_GATE + RUNGS,
 };
 
@@ -353,7 +365,8 @@ judge_convergence(struct world w)
 	w.faults = FAULTS; /* continuity is judged without faults, elsewhere */
 	while (w.now - start < 6000)
 		tick(&w);
-	promise(w.door.proven == w.order && exported(&w) == w.order, "a world that behaves converges");
+	promise(
+	    w.door.proven == w.order && exported(&w) == w.order, "a world that behaves converges");
 	for (int k = 1; k < RUNGS; k++) {
 		bool open = k == w.order;
 
@@ -417,7 +430,8 @@ static struct origin {
 static void
 tell_event(int kind)
 {
-	static const char *const names[] = {"hang", "wake", "die", "boot", "configure", "lose", "session"};
+	static const char *const names[] = {
+	    "hang", "wake", "die", "boot", "configure", "lose", "session"};
 
 	if (kind == EV_TICK)
 		print_message(" tick");

@@ -1,8 +1,8 @@
 /*
  * Model check of the ladder: every reachable state of the small configurations in ladder_setups.h,
- * every event in each, breadth first, against the promises in ladder_promises.h; then the same search
- * over the wrong ladders of ladder_mutants.h, each of which must break a promise. A broken promise
- * prints the shortest way to it.
+ * every event in each, breadth first, against the promises in ladder_promises.h; then the same
+ * search over the wrong ladders of ladder_mutants.h, each of which must break a promise. A broken
+ * promise prints the shortest way to it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -318,8 +318,9 @@ happenings(const struct setup *u, const struct world *w, struct happening *list)
 static void
 print_step(const struct node *n)
 {
-	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok", "again ok",
-	    "proof", "proof lost", "limit", "preflight", "stop", "new brain, adopts", "new brain"};
+	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok",
+	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "new brain, adopts",
+	    "new brain"};
 
 	print_message("  %-18s %d %-8s rung %d phase %d hold %d latch %d penalty %d\n",
 	    names[n->by.kind], n->by.a,
@@ -374,7 +375,8 @@ make_well(const struct setup *u, struct world *w)
 }
 
 /* Whether full is reached from node `i` by time alone. Worlds on ways that were walked before are
- * kept beyond the search's own and need not be walked again; one met twice on one way never ends. */
+ * kept beyond the search's own and need not be walked again; one met twice on one way never ends.
+ */
 static bool
 full_comes(const struct setup *u, const struct mutant *m, uint32_t i)
 {

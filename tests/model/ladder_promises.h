@@ -1,7 +1,7 @@
 /*
- * ladder_promises: design section 3, one promise at a time, judged on what went in and what came out
- * over time. Nothing here looks into the ladder; the watcher keeps its own clocks. A move is held
- * against the reason that it gives: it must be one of ours, and true.
+ * ladder_promises: design section 3, one promise at a time, judged on what went in and what came
+ * out over time. Nothing here looks into the ladder; the watcher keeps its own clocks. A move is
+ * held against the reason that it gives: it must be one of ours, and true.
  */
 #ifndef TESTS_MODEL_LADDER_PROMISES_H
 #define TESTS_MODEL_LADDER_PROMISES_H
@@ -11,7 +11,8 @@
 /* What a person who sees only the checks knows of this moment. */
 struct sight {
 	int score; /* by the watcher's own arithmetic */
-	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here, overload;
+	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here,
+	    overload;
 	int cap, floor, pin, stop; /* stop: best rung unless the service is stopping */
 	bool may_rise;
 };

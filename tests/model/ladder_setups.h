@@ -1,7 +1,7 @@
 /*
- * ladder_setups: the small configurations. Each turns one part of the rules loose on everything that
- * may happen to it and keeps the rest still, so that every state of it can be visited. Together they
- * let every event happen. Constants are a few seconds, in order like the real ones.
+ * ladder_setups: the small configurations. Each turns one part of the rules loose on everything
+ * that may happen to it and keeps the rest still, so that every state of it can be visited.
+ * Together they let every event happen. Constants are a few seconds, in order like the real ones.
  */
 #ifndef TESTS_MODEL_LADDER_SETUPS_H
 #define TESTS_MODEL_LADDER_SETUPS_H

@@ -1,6 +1,6 @@
 /*
- * ladder_watch: the watcher's clocks. Brought up to date before a step by what is true, and after it
- * by what was done; they run on through restarts, as the operators' memory does.
+ * ladder_watch: the watcher's clocks. Brought up to date before a step by what is true, and after
+ * it by what was done; they run on through restarts, as the operators' memory does.
  */
 #ifndef TESTS_MODEL_LADDER_WATCH_H
 #define TESTS_MODEL_LADDER_WATCH_H

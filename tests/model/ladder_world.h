@@ -2,10 +2,10 @@
  * ladder_world: the small world in which every state of the ladder is visited.
  *
  * Time goes in ticks of a second. A `struct world` is one state: what the ladder remembers, what is
- * true around it, and what the watcher (ladder_promises.h) remembers of the past; all of it in bytes,
- * times as ages that stop counting where no constant reaches, so that equal states are equal bytes.
- * The ladder itself runs on its own struct, made from a world and taken back into it: the object
- * files that ship, judge() and ladder_step() together.
+ * true around it, and what the watcher (ladder_promises.h) remembers of the past; all of it in
+ * bytes, times as ages that stop counting where no constant reaches, so that equal states are equal
+ * bytes. The ladder itself runs on its own struct, made from a world and taken back into it: the
+ * object files that ship, judge() and ladder_step() together.
  */
 #ifndef TESTS_MODEL_LADDER_WORLD_H
 #define TESTS_MODEL_LADDER_WORLD_H
@@ -48,7 +48,8 @@ struct watch {
 	uint8_t adopt_age;
 	uint8_t announced; /* since the start */
 	uint8_t moved_age; /* since the last change */
-	uint8_t good_age;  /* since when everything but time has allowed a climb; NONE: it does not */
+	uint8_t
+	    good_age; /* since when everything but time has allowed a climb; NONE: it does not */
 	uint8_t low_age;   /* since when at proven drain with silent called for; NONE */
 	uint8_t calm_age;  /* since shared checks became well; NONE: they are not */
 	uint8_t hold;	   /* ticks to wait between climbs, as relapses and healing make it */
@@ -204,8 +205,8 @@ stands(const struct setup *u, const struct world *w, int i)
 	return u->checks[i].class != CLASS_SHARED && w->verdict[i] == VERDICT_FAIL;
 }
 
-/* Times that say what `since` says: the more shared checks have had a success after a failure began,
- * the earlier it began; a success came just after the latest failure that it followed. */
+/* Times that say what `since` says: the more shared checks have had a success after a failure
+ * began, the earlier it began; a success came just after the latest failure that it followed. */
 static int64_t
 began(const struct setup *u, const struct world *w, int failing)
 {

@@ -1,6 +1,6 @@
 /*
- * bgpctl as a program: what it asks, what it prints, and its exit status, against a healthd played by
- * a process that knows its lines. The program is the one built beside this test.
+ * bgpctl as a program: what it asks, what it prints, and its exit status, against a healthd played
+ * by a process that knows its lines. The program is the one built beside this test.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -76,7 +76,8 @@ run(const char *words)
 	FILE *p;
 	int status;
 
-	snprintf(command, sizeof(command), "TZ=UTC timeout 20 %s %s 2>&1 </dev/null", bgpctl, words);
+	snprintf(
+	    command, sizeof(command), "TZ=UTC timeout 20 %s %s 2>&1 </dev/null", bgpctl, words);
 	p = popen(command, "r");
 	n = fread(output, 1, sizeof(output) - 1, p);
 	output[n] = '\0';
@@ -168,10 +169,10 @@ help_and_version_need_no_healthd(void **state)
 static void
 words_that_make_no_sense_are_refused_before_anything_is_asked(void **state)
 {
-	static const char *const rows[] = {"nothing", "status now", "drain --for 10", "drain --for 1ms",
-	    "pin", "drain v4 v6", "drain dns other", "drain --family v5", "events --since tomorrow",
-	    "events --level loud", "events -n x", "why --now", "workers --for 5m", "bird nonsense",
-	    "silence --now dns", "status --nosuch"};
+	static const char *const rows[] = {"nothing", "status now", "drain --for 10",
+	    "drain --for 1ms", "pin", "drain v4 v6", "drain dns other", "drain --family v5",
+	    "events --since tomorrow", "events --level loud", "events -n x", "why --now",
+	    "workers --for 5m", "bird nonsense", "silence --now dns", "status --nosuch"};
 
 	(void)state;
 	play("{\"ok\":true,\"data\":{}}\n");
@@ -202,16 +203,17 @@ requests_carry_what_was_said(void **state)
 	static const struct {
 		const char *words, *asked;
 	} rows[] = {
-		{"why", "{\"verb\":\"why\",\"args\":{}}\n"},
-		{"why v6", "{\"verb\":\"why\",\"args\":{\"family\":\"v6\"}}\n"},
-		{"drain dns v4 --for 30m --reason 'a b'", "{\"verb\":\"drain\",\"args\":{\"service\":\"dns\","
-		    "\"family\":\"v4\",\"for_s\":1800.0,\"reason\":\"a b\"}}\n"},
-		{"pin backup", "{\"verb\":\"pin\",\"args\":{\"rung\":\"backup\"}}\n"},
-		{"unpin --service dns", "{\"verb\":\"unpin\",\"args\":{\"service\":\"dns\"}}\n"},
-		{"undrain", "{\"verb\":\"undrain\",\"args\":{}}\n"},
-		{"events -n 3 --level warn",
-		    "{\"verb\":\"events\",\"args\":{\"n\":3,\"level\":\"warn\",\"follow\":false}}\n"},
-		{"check local", "{\"verb\":\"checks\",\"args\":{\"name\":\"local\"}}\n"},
+	    {"why", "{\"verb\":\"why\",\"args\":{}}\n"},
+	    {"why v6", "{\"verb\":\"why\",\"args\":{\"family\":\"v6\"}}\n"},
+	    {"drain dns v4 --for 30m --reason 'a b'",
+		"{\"verb\":\"drain\",\"args\":{\"service\":\"dns\","
+		"\"family\":\"v4\",\"for_s\":1800.0,\"reason\":\"a b\"}}\n"},
+	    {"pin backup", "{\"verb\":\"pin\",\"args\":{\"rung\":\"backup\"}}\n"},
+	    {"unpin --service dns", "{\"verb\":\"unpin\",\"args\":{\"service\":\"dns\"}}\n"},
+	    {"undrain", "{\"verb\":\"undrain\",\"args\":{}}\n"},
+	    {"events -n 3 --level warn",
+		"{\"verb\":\"events\",\"args\":{\"n\":3,\"level\":\"warn\",\"follow\":false}}\n"},
+	    {"check local", "{\"verb\":\"checks\",\"args\":{\"name\":\"local\"}}\n"},
 	};
 
 	(void)state;

@@ -57,7 +57,8 @@ static const struct {
     {"empty texts are texts", "1007-\n \n0000 \n", "more 1007 \nmore 1007 \nlast 0 \n"},
     {"text that looks like a code stays text", "1007-a\n 0000 \n0000 \n",
 	"more 1007 a\nmore 1007 0000 \nlast 0 \n"},
-    {"a line without a code breaks the frame", "hello\n0000 \n", "broken a line without a reply code\n"},
+    {"a line without a code breaks the frame", "hello\n0000 \n",
+	"broken a line without a reply code\n"},
     {"three digits are no code", "001 x\n", "broken a line without a reply code\n"},
     {"a code and nothing is no line", "0000\n", "broken a line without a reply code\n"},
     {"an empty line breaks the frame", "\n", "broken a line without a reply code\n"},
@@ -86,8 +87,8 @@ lines_come_out_the_same_in_any_pieces(void **state)
 static void
 a_real_transcript_comes_out_the_same_in_any_pieces(void **state)
 {
-	static const char *const files[] = {"protocols", "table_three_all", "exported_both", "received_all",
-	    "protocol_all", "no_protocol", "configured"};
+	static const char *const files[] = {"protocols", "table_three_all", "exported_both",
+	    "received_all", "protocol_all", "no_protocol", "configured"};
 	struct err err;
 	char path[100];
 

@@ -106,7 +106,8 @@ a_first_round_asks_everything_once(void **state)
 	    "show route 198.51.100.0/24 exported up1\nshow route 198.51.100.0/24 export up1 all\n"
 	    "show route 198.51.100.0/24 exported up2\nshow route 198.51.100.0/24 export up2 all\n"
 	    "show route 2001:db8:53::/48 table anypop6\n"
-	    "show route 2001:db8:53::/48 exported up1\nshow route 2001:db8:53::/48 export up1 all\n");
+	    "show route 2001:db8:53::/48 exported up1\nshow route 2001:db8:53::/48 export up1 "
+	    "all\n");
 	assert_int_equal(views[0].n_prefixes, 2);
 	assert_int_equal(views[0].n_sessions, 2);
 	assert_int_equal(views[1].n_sessions, 1);

@@ -277,8 +277,8 @@ no_route_is_no_route_with_its_code(void **state)
 static void
 crooked_rows_are_passed_over(void **state)
 {
-	static const char *const rows[] = {"", " ", "192.0.2.0/24", "192.0.2.0/24 unicast [", "Table ",
-	    "Table :", "x [y", "]", "[]", "\t", "a b c", "9 "};
+	static const char *const rows[] = {"", " ", "192.0.2.0/24", "192.0.2.0/24 unicast [",
+	    "Table ", "Table :", "x [y", "]", "[]", "\t", "a b c", "9 "};
 	struct bird_protocol p;
 	struct bird_bfd b;
 

@@ -90,7 +90,8 @@ two_replies_in_one_read_are_two(void **state)
 	assert_int_equal(birdtalk_feed(&t, both, strlen(both), &used, ms(2)), TALK_DONE);
 	assert_int_equal(used, 6);
 	/* Nothing is out any more, so the second one is nobody's. */
-	assert_int_equal(birdtalk_feed(&t, both + used, strlen(both) - used, &used, ms(2)), TALK_FAILED);
+	assert_int_equal(
+	    birdtalk_feed(&t, both + used, strlen(both) - used, &used, ms(2)), TALK_FAILED);
 	assert_string_equal(t.why, "a reply nobody asked for");
 }
 

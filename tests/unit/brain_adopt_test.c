@@ -1,8 +1,9 @@
-/* What a new brain takes over when BIRD does not answer: what stands, and nothing that it would have to
- * believe. */
+/* What a new brain takes over when BIRD does not answer: what stands, and nothing that it would
+ * have to believe. */
 #include "tests/unit/brain_rig.h"
 
-/* A lane's gates as in `open` ("..#." is rung 2), what the predecessor ordered, and how fresh it is. */
+/* A lane's gates as in `open` ("..#." is rung 2), what the predecessor ordered, and how fresh it
+ * is. */
 static struct brain *
 brain_after(const char *open, int saved, bool fresh)
 {

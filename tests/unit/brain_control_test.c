@@ -145,7 +145,8 @@ drain_and_pin_are_held_answered_and_taken_away(void **state)
 	audits = 0;
 	event_set_sink(count_audits, NULL);
 	json_decref(asked(b, "pin", "{\"family\": \"v4\", \"rung\": \"backup\"}"));
-	answer = asked(b, "drain", "{\"family\": \"v4\", \"for_s\": 1800.5, \"reason\": \"kernel\"}");
+	answer =
+	    asked(b, "drain", "{\"family\": \"v4\", \"for_s\": 1800.5, \"reason\": \"kernel\"}");
 	limits = json_object_get(only_lane(answer), "limits");
 	assert_int_equal(json_array_size(limits), 2);
 	json_decref(answer);
@@ -245,7 +246,8 @@ upgrade_daemon_and_reload_tell_the_keeper(void **state)
 		json_t *answer = asked(b, rows[i][0], rows[i][1]);
 		struct bond_message m;
 
-		assert_int_equal(json_integer_value(json_object_get(answer, "brain_pid")), getpid());
+		assert_int_equal(
+		    json_integer_value(json_object_get(answer, "brain_pid")), getpid());
 		json_decref(answer);
 		assert_int_equal(bond_receive(rig_bond[1], &m), 1);
 		assert_int_equal(m.type, BOND_UPGRADE);

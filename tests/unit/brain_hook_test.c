@@ -142,7 +142,8 @@ they_run_in_order_one_at_a_time(void **state)
 	change(b, 0, 2);
 	until(b, 6, 0);
 	text = file_read(out, 1000, NULL, &err);
-	assert_string_equal(text, "from full\nto drain\nfrom drain\nto silent\nfrom silent\nto backup\n");
+	assert_string_equal(
+	    text, "from full\nto drain\nfrom drain\nto silent\nfrom silent\nto backup\n");
 	free(text);
 	drop(b);
 }

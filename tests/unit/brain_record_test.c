@@ -38,8 +38,8 @@ static void
 decisions_are_recorded_with_what_they_rest_on(void **state)
 {
 	static const char *const keys[] = {"lane", "now_us", "before", "after", "facts", "mode",
-	    "judgement", "preflight", "held", "proven", "shutdown", "shutdown_silent", "rule", "wish",
-	    "because", "score", "limits"};
+	    "judgement", "preflight", "held", "proven", "shutdown", "shutdown_silent", "rule",
+	    "wish", "because", "score", "limits"};
 	struct brain *b = rig_brain();
 	struct limit pin = {.set = true, .owner = OWNER_OPERATOR, .sort = LIMIT_PIN, .rung = 1,
 	    .who = "alice", .reason = "\xc3\xbc"};
@@ -85,8 +85,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(decisions_are_recorded_with_what_they_rest_on, rig_setup,
-		rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		decisions_are_recorded_with_what_they_rest_on, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

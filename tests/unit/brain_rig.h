@@ -1,6 +1,6 @@
 /*
- * A brain as brain_init() makes it, without what touches the world: it observes, its BIRD is a socket
- * that is not there, and its loop runs only when a test runs it.
+ * A brain as brain_init() makes it, without what touches the world: it observes, its BIRD is a
+ * socket that is not there, and its loop runs only when a test runs it.
  */
 #ifndef TESTS_BRAIN_RIG_H
 #define TESTS_BRAIN_RIG_H
@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,16 +100,23 @@ rig_setup(void **state)
 static inline int
 rig_teardown(void **state)
 {
-	static const char *const names[] = {"conf", "brain.state", "limits.json"};
-	char path[100];
+	struct dirent *entry;
+	char path[400];
+	DIR *d;
 
 	(void)state;
 	close(rig_bond[0]);
 	close(rig_bond[1]);
-	for (int i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", rig_dir, names[i]);
+	d = opendir(rig_dir);
+	if (d == NULL)
+		return -1;
+	while ((entry = readdir(d)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", rig_dir, entry->d_name);
 		unlink(path);
 	}
+	closedir(d);
 	return rmdir(rig_dir);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What one brain leaves to the next: it comes back as it was, and a damaged file is never worse than
- * none.
+ * What one brain leaves to the next: it comes back as it was, and a damaged file is never worse
+ * than none.
  */
 #include "tests/unit/brain_rig.h"
 
@@ -275,19 +275,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_successor_finds_what_was_left, rig_setup,
-		rig_teardown),
-	    cmocka_unit_test_setup_teardown(state_of_another_boot_is_not_adopted, rig_setup,
-		rig_teardown),
-	    cmocka_unit_test_setup_teardown(limits_outlive_a_reboot_with_their_time_left, rig_setup,
-		rig_teardown),
-	    cmocka_unit_test_setup_teardown(a_pin_means_a_rung_by_its_name, rig_setup, rig_teardown),
-	    cmocka_unit_test_setup_teardown(expired_limits_do_not_come_back, rig_setup,
-		rig_teardown),
-	    cmocka_unit_test_setup_teardown(a_state_that_cannot_be_written_is_said_once, rig_setup,
-		rig_teardown),
-	    cmocka_unit_test_setup_teardown(damaged_files_give_a_sane_start_or_none, rig_setup,
-		rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_successor_finds_what_was_left, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		state_of_another_boot_is_not_adopted, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		limits_outlive_a_reboot_with_their_time_left, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_pin_means_a_rung_by_its_name, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		expired_limits_do_not_come_back, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_state_that_cannot_be_written_is_said_once, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		damaged_files_give_a_sane_start_or_none, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,8 @@ rendered(const struct config *c)
 static void
 what_is_rendered_reads_to_the_same(void **state)
 {
-	static const char *const rows[] = {"", everything, "words = [ \"\\\"\\\\\\n\\x01 \xc3\xa9\" ];",
+	static const char *const rows[] = {"", everything,
+	    "words = [ \"\\\"\\\\\\n\\x01 \xc3\xa9\" ];",
 	    "text = \"#no /* comment\"; group : { number = 0x10; }"};
 
 	(void)state;
@@ -228,16 +229,18 @@ mistakes_name_place_and_mend(void **state)
 	    {"numbr = 1;", "test.conf:1: numbr: is unknown; did you mean \"number\"?"},
 	    {"\ngroup = { nubmer = 1; };",
 		"test.conf:2: group.nubmer: is unknown; did you mean \"number\"?"},
-	    {"items = ( { name = \"a\"; zzz = 1; } );", "test.conf:1: items.a.zzz: is unknown; the "
+	    {"items = ( { name = \"a\"; zzz = 1; } );",
+		"test.conf:1: items.a.zzz: is unknown; the "
 		"keys here are \"name\", \"colour\" or \"size\""},
 	    {"text = 5;",
 		"test.conf:1: text: has the wrong type; write a string, in double quotes"},
-	    {"number = 5.0;", "test.conf:1: number: has the wrong type; write a whole number, without "
+	    {"number = 5.0;",
+		"test.conf:1: number: has the wrong type; write a whole number, without "
 		"quotes or a decimal point"},
 	    {"number = \"5\";", "test.conf:1: number: has the wrong type; write a whole number, "
-		"without quotes or a decimal point"},
+				"without quotes or a decimal point"},
 	    {"number = true;", "test.conf:1: number: has the wrong type; write a whole number, "
-		"without quotes or a decimal point"},
+			       "without quotes or a decimal point"},
 	    {"flag = 1;",
 		"test.conf:1: flag: has the wrong type; write true or false, without quotes"},
 	    {"number = 100;", "test.conf:1: number: 100 is out of range; write -5 to 99"},
@@ -249,36 +252,41 @@ mistakes_name_place_and_mend(void **state)
 	    {"automatic = 0xffffffff;",
 		"test.conf:1: 0xffffffff does not fit in 32 bits; write 0xffffffffL"},
 	    {"colour = \"pink\";", "test.conf:1: colour: \"pink\" is unknown; write \"red\", "
-		"\"green\" or \"blue\""},
-	    {"sides = [ \"left\",\n \"wrong\" ];", "test.conf:2: sides[1]: \"wrong\" is unknown; write "
+				   "\"green\" or \"blue\""},
+	    {"sides = [ \"left\",\n \"wrong\" ];",
+		"test.conf:2: sides[1]: \"wrong\" is unknown; write "
 		"\"left\", \"right\" or \"top\""},
-	    {"sides = [ ];",
-		"test.conf:1: sides: holds 0; write at least 1, or leave the key out"},
+	    {"sides = [ ];", "test.conf:1: sides: holds 0; write at least 1, or leave the key out"},
 	    {"words = \"x\";", "test.conf:1: words: has the wrong type; write an array of strings: "
+			       "[ \"...\", \"...\" ]"},
+	    {"words = [ 1 ];",
+		"test.conf:1: words[0]: has the wrong type; write an array of strings: "
 		"[ \"...\", \"...\" ]"},
-	    {"words = [ 1 ];", "test.conf:1: words[0]: has the wrong type; write an array of strings: "
-		"[ \"...\", \"...\" ]"},
-	    {"address = \"localhost\";", "test.conf:1: address: \"localhost\" is not an address; write "
+	    {"address = \"localhost\";",
+		"test.conf:1: address: \"localhost\" is not an address; write "
 		"one like \"192.0.2.53\" or \"2001:db8::53\", without a name, scope or port"},
-	    {"prefixes = [ \"192.0.2.1/24\" ];", "test.conf:1: prefixes[0]: \"192.0.2.1/24\" is not a "
+	    {"prefixes = [ \"192.0.2.1/24\" ];",
+		"test.conf:1: prefixes[0]: \"192.0.2.1/24\" is not a "
 		"prefix; write one like \"192.0.2.0/24\" or \"2001:db8::/48\", with no bits set "
 		"after its length"},
 	    {"prefixes = [ \"10.0.0.0/8\", \"::/0\", \"0.0.0.0/0\" ];",
 		"test.conf:1: prefixes: holds 3; write at most 2"},
 	    {"items = { };", "test.conf:1: items: has the wrong type; write a list of groups: "
-		"( { ... }, { ... } )"},
+			     "( { ... }, { ... } )"},
 	    {"items = ( 1 );", "test.conf:1: items[0]: has the wrong type; write a list of groups: "
-		"( { ... }, { ... } )"},
-	    {"items = (\n { colour = \"red\"; } );", "test.conf:2: items[0].name: is missing; write a "
+			       "( { ... }, { ... } )"},
+	    {"items = (\n { colour = \"red\"; } );",
+		"test.conf:2: items[0].name: is missing; write a "
 		"string, in double quotes (which one)"},
 	    {"items = ( { name = \"a\"; },\n { name = \"b\"; },\n { name = \"a\"; } );",
 		"test.conf:3: items.a.name: \"a\" is there twice in items; give each its own name"},
-	    {"items = ( { name = \"a\"; size = 1; } );", "test.conf:1: items.a.size: means something "
+	    {"items = ( { name = \"a\"; size = 1; } );",
+		"test.conf:1: items.a.size: means something "
 		"only with colour \"blue\"; take it out"},
 	    {"text = \"a\";\ntext = \"b\";",
 		"test.conf:2: duplicate setting name; keep one of the two"},
-	    {"text = \"a\"\nnumber = 5 5;",
-		"test.conf:2: syntax error; look for a missing ; or quote, also on the line before"},
+	    {"text = \"a\"\nnumber = 5 5;", "test.conf:2: syntax error; look for a missing ; or "
+					    "quote, also on the line before"},
 	    {"words = [ \"a\", 5 ];",
 		"test.conf:1: mismatched element type in array; write all elements alike"},
 	};
@@ -393,8 +401,9 @@ files_that_cannot_be_read_say_why(void **state)
 	assert_non_null(strstr(err.text, "none.conf: No such file or directory"));
 	write_file("main.conf", "@include \"none.conf\"\n");
 	assert_int_equal(read_file("main.conf", &c, &places, &err), -1);
-	assert_non_null(strstr(err.text, "main.conf:1: @include: cannot open include file; files are "
-				  "named relative to "));
+	assert_non_null(
+	    strstr(err.text, "main.conf:1: @include: cannot open include file; files are "
+			     "named relative to "));
 }
 
 static void
@@ -420,13 +429,17 @@ an_owner_can_place_what_it_finds(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(conf_read_text_placed("items = (\n{ name = \"x\"; },\n{\nname = \"y\"; } );\n"
-	    "words = [ \"a\",\n\"b\" ];", "t.conf", keys, &c, arena, &places, &err), 0);
+	assert_int_equal(
+	    conf_read_text_placed("items = (\n{ name = \"x\"; },\n{\nname = \"y\"; } );\n"
+				  "words = [ \"a\",\n\"b\" ];",
+		"t.conf", keys, &c, arena, &places, &err),
+	    0);
 	assert_true(conf_given(places, &c.items[1], "name"));
 	assert_false(conf_given(places, &c.items[1], "colour"));
 	conf_wrong(places, &c.items[1], "name", -1, &err, "a %d", 1);
 	assert_string_equal(err.text, "t.conf:4: items.y.name: a 1");
-	conf_wrong(places, &c.items[1], "colour", -1, &err, "b"); /* absent: where its group stands */
+	conf_wrong(
+	    places, &c.items[1], "colour", -1, &err, "b"); /* absent: where its group stands */
 	assert_string_equal(err.text, "t.conf:3: items.y.colour: b");
 	conf_wrong(places, &c.items[0], NULL, -1, &err, "c");
 	assert_string_equal(err.text, "t.conf:2: items.x: c");
@@ -461,13 +474,28 @@ wide_numbers_are_found_where_numbers_stand(void **state)
 		const char *text;
 		int line; /* 0: none */
 	} rows[] = {
-	    {"a = 2147483647;", 0}, {"a = 2147483648;", 1}, {"a = -2147483648;", 0},
-	    {"a = -2147483649;", 1}, {"a = 0x7fffffff;", 0}, {"\n\na = 0x80000000;", 3},
-	    {"a = 4200000000L;", 0}, {"a = 4200000000LL;", 0}, {"a = 4200000000.5;", 0},
-	    {"a = 42000000000000000000000000000;", 1}, {"a = \"\\\"4200000000\";", 0},
-	    {"# 4200000000\na = 1;", 0}, {"// 4200000000", 0}, {"/* 4200000000\n*/ a = 4200000000;", 2},
-	    {"a4200000000 = 1;", 0}, {"a = [ 1, 4200000000 ];", 1}, {"a = \"x\n\"; b = 4200000000;", 2},
-	    {"a = \"", 0}, {"/*", 0}, {"-", 0}, {"0x", 0}, {"a=0x100000000000000000;", 1},
+	    {"a = 2147483647;", 0},
+	    {"a = 2147483648;", 1},
+	    {"a = -2147483648;", 0},
+	    {"a = -2147483649;", 1},
+	    {"a = 0x7fffffff;", 0},
+	    {"\n\na = 0x80000000;", 3},
+	    {"a = 4200000000L;", 0},
+	    {"a = 4200000000LL;", 0},
+	    {"a = 4200000000.5;", 0},
+	    {"a = 42000000000000000000000000000;", 1},
+	    {"a = \"\\\"4200000000\";", 0},
+	    {"# 4200000000\na = 1;", 0},
+	    {"// 4200000000", 0},
+	    {"/* 4200000000\n*/ a = 4200000000;", 2},
+	    {"a4200000000 = 1;", 0},
+	    {"a = [ 1, 4200000000 ];", 1},
+	    {"a = \"x\n\"; b = 4200000000;", 2},
+	    {"a = \"", 0},
+	    {"/*", 0},
+	    {"-", 0},
+	    {"0x", 0},
+	    {"a=0x100000000000000000;", 1},
 	};
 	struct conf_wide wide;
 
@@ -492,9 +520,12 @@ the_reference_lists_every_key(void **state)
 	assert_non_null(strstr(text, "number\tinteger -5..99\t7\t\n"));
 	assert_non_null(strstr(text, "group.number\tinteger 0..4294967295\t0"));
 	assert_non_null(strstr(text, "items[].name\tstring\trequired\twhich one\n"));
-	assert_non_null(strstr(text, "items[].colour\tone of \"red\" \"green\" \"blue\"\t\"green\""));
-	assert_non_null(strstr(text, "items[].size\tinteger 1..10\t5\t (only with colour \"blue\")"));
-	assert_non_null(strstr(text, "sides\tset of \"left\" \"right\" \"top\"\t[ \"left\", \"top\" ]"));
+	assert_non_null(
+	    strstr(text, "items[].colour\tone of \"red\" \"green\" \"blue\"\t\"green\""));
+	assert_non_null(
+	    strstr(text, "items[].size\tinteger 1..10\t5\t (only with colour \"blue\")"));
+	assert_non_null(
+	    strstr(text, "sides\tset of \"left\" \"right\" \"top\"\t[ \"left\", \"top\" ]"));
 	free(text);
 }
 

@@ -148,8 +148,8 @@ pass_time(double seconds)
 	now = mono_add_ms(now, (int64_t)(seconds * 1000));
 }
 
-/* Until the sweep has looked: it runs by the loop's own timer, each 2 s of real time, so it is run by
- * a turn of the loop that waits for it. */
+/* Until the sweep has looked: it runs by the loop's own timer, each 2 s of real time, so it is run
+ * by a turn of the loop that waits for it. */
 static void
 wait_sweep(int fd)
 {
@@ -255,7 +255,8 @@ answers_may_be_long_but_not_endless(void **state)
 	(void)state;
 	say(fd, "{\"verb\":\"big\",\"args\":{\"n\":4000000}}\n");
 	heard = hear(fd);
-	assert_int_equal(strlen(heard), 4000000 + strlen("{\"ok\":true,\"data\":{\"text\":\"\"}}\n"));
+	assert_int_equal(
+	    strlen(heard), 4000000 + strlen("{\"ok\":true,\"data\":{\"text\":\"\"}}\n"));
 	say(fd, "{\"verb\":\"big\",\"args\":{\"n\":4200000}}\n");
 	assert_non_null(strstr(hear(fd), "answer is too long"));
 	close(fd);

@@ -1,5 +1,5 @@
-/* The control socket's client end: whatever the other end does, an error names the mend, and nothing
- * waits longer than it may. The other end is a process of its own that plays one script. */
+/* The control socket's client end: whatever the other end does, an error names the mend, and
+ * nothing waits longer than it may. The other end is a process of its own that plays one script. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -185,8 +185,10 @@ nobody_there_says_what_to_do(void **state)
 	assert_non_null(strstr(err.text, "nobody listens"));
 	assert_true(mono_diff_ms(mono_now(), begin) >= 100); /* it gave a new brain time to come */
 	close(fd);
-	assert_null(control_open("/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 100, &err));
+	assert_null(
+	    control_open("/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		100, &err));
 	assert_non_null(strstr(err.text, "too long"));
 }
 

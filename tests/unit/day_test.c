@@ -1,6 +1,6 @@
 /*
- * day: hours at the default timings, in virtual time. Samples go through windows, tally, judgement and
- * ladder exactly as in the brain; thresholds, holds, weights and windows are those of
+ * day: hours at the default timings, in virtual time. Samples go through windows, tally, judgement
+ * and ladder exactly as in the brain; thresholds, holds, weights and windows are those of
  * etc/healthd.conf. What is told here is what an operator would live through.
  */
 #include <setjmp.h>
@@ -329,8 +329,8 @@ a_brain_that_was_not_looking_moves_nothing(void **state)
 	stays(&d, "full", 3600);
 }
 
-/* Dead for 5 s as soon as it is back at drain, for six hours; without the growing hold that would be
- * two changes a minute. */
+/* Dead for 5 s as soon as it is back at drain, for six hours; without the growing hold that would
+ * be two changes a minute. */
 static void
 a_flapping_vital_check_is_bounded_by_the_growing_hold(void **state)
 {

@@ -30,8 +30,8 @@ good_durations_parse(void **state)
 static void
 bad_durations_are_refused_and_touch_nothing(void **state)
 {
-	static const char *const rows[] = {"", "10", "m", "-5m", "5 m", "5x", "1.5h", "30m1h", "1h1h",
-	    "366d", "99999999999999999999s", "9223372036854775807h", "5m ", "0x5m"};
+	static const char *const rows[] = {"", "10", "m", "-5m", "5 m", "5x", "1.5h", "30m1h",
+	    "1h1h", "366d", "99999999999999999999s", "9223372036854775807h", "5m ", "0x5m"};
 	int64_t ms = 77;
 
 	(void)state;
@@ -50,8 +50,9 @@ durations_render_in_two_units_at_most(void **state)
 		const char *text;
 	} rows[] = {{0, "0 s"}, {-3, "0 s"}, {NAN, "0 s"}, {0.26, "0.3 s"}, {9.94, "9.9 s"},
 	    {9.96, "10 s"}, {59.4, "59 s"}, {59.6, "1 min"}, {60, "1 min"}, {185, "3 min 5 s"},
-	    {600, "10 min"}, {1799, "29 min"}, {3600, "1 h"}, {7260, "2 h 1 min"}, {86399, "23 h 59 min"},
-	    {86400, "1 d"}, {90000, "1 d 1 h"}, {INFINITY, "11574074 d 1 h"}};
+	    {600, "10 min"}, {1799, "29 min"}, {3600, "1 h"}, {7260, "2 h 1 min"},
+	    {86399, "23 h 59 min"}, {86400, "1 d"}, {90000, "1 d 1 h"},
+	    {INFINITY, "11574074 d 1 h"}};
 	char buf[DURATION_TEXT];
 
 	(void)state;

@@ -1,5 +1,5 @@
-/* Events: lines, ways out, and that none of them waits. stderr is this test's own pipe while an event
- * is sent. */
+/* Events: lines, ways out, and that none of them waits. stderr is this test's own pipe while an
+ * event is sent. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -76,8 +76,10 @@ values_are_quoted_only_where_needed(void **state)
 	event_fmt(&e, "share", "%d %%", 5);
 	event_str(&e, "bad", "a\nb\tc\x7f");
 	event_str(&e, "utf8", "h\xc3\xa9");
-	assert_string_equal(e.line, "event=rung service=dns prefix=2001:db8::/48 score=-41 empty=\"\" "
-	    "because=\"he said \\\"no\\\\yes\\\"\" share=\"5 %\" bad=\"a?b?c?\" utf8=\"h\xc3\xa9\"");
+	assert_string_equal(e.line,
+	    "event=rung service=dns prefix=2001:db8::/48 score=-41 empty=\"\" "
+	    "because=\"he said \\\"no\\\\yes\\\"\" share=\"5 %\" bad=\"a?b?c?\" "
+	    "utf8=\"h\xc3\xa9\"");
 	assert_int_equal(e.length, strlen(e.line));
 }
 
@@ -126,10 +128,13 @@ a_line_starts_with_the_time(void **state)
 	(void)state;
 	take_stderr_pipe();
 	event_say(EVENT_NOTICE, "hello", "it is %s", "me");
-	assert_int_equal(sscanf(taken(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ event=hello because=\"it is me\"\n%n",
-			     &year, &month, &day, &hour, &minute, &second, &ms, &n), 7);
+	assert_int_equal(
+	    sscanf(taken(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ event=hello because=\"it is me\"\n%n",
+		&year, &month, &day, &hour, &minute, &second, &ms, &n),
+	    7);
 	give_stderr_back();
-	assert_int_equal(n, (int)strlen("2026-01-02T03:04:05.678Z event=hello because=\"it is me\"\n"));
+	assert_int_equal(
+	    n, (int)strlen("2026-01-02T03:04:05.678Z event=hello because=\"it is me\"\n"));
 	assert_true(year >= 2024);
 }
 
@@ -272,8 +277,8 @@ the_journal_gets_the_same_fields_and_never_makes_us_wait(void **state)
 	assert_true(event_dropped() - before > 1000);
 }
 
-/* Where stderr is the journal's stream it is enough to speak to the journal once; without its socket
- * the stream gets the priority as a prefix, and no time of ours. */
+/* Where stderr is the journal's stream it is enough to speak to the journal once; without its
+ * socket the stream gets the priority as a prefix, and no time of ours. */
 static void
 a_stderr_of_the_journals_is_not_written_twice(void **state)
 {

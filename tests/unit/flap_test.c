@@ -40,7 +40,8 @@ the_estimate_halves_each_half_life(void **state)
 	assert_true(fabs(flap_estimate(&common, f, second(900)) - 500) < 1e-9);
 	assert_true(fabs(flap_estimate(&common, f, second(2700)) - 125) < 1e-9);
 	assert_true(flap_estimate(&common, f, second(-5)) == 1000); /* never grows backwards */
-	assert_true(flap_estimate(&common, f, second(900 * 10)) == 0); /* under one point: nothing */
+	assert_true(
+	    flap_estimate(&common, f, second(900 * 10)) == 0); /* under one point: nothing */
 }
 
 /* full, drain; 30 s later silent; then one rung per 60 s: drain, backup, full. */

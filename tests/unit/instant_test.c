@@ -22,11 +22,16 @@ times_parse(void **state)
 		const char *text;
 		int64_t us;
 	} rows[] = {
-		{"10m", NOW - 600 * S}, {"03:14", NOW - 15 * S}, {"03:14:15", NOW},
-		{"03:14:16", NOW + S - 86400 * S}, {"23:00", NOW - 15 * S - 14 * 60 * S - 4 * 3600 * S},
-		{"2026-11-22T03:14:15Z", NOW}, {"2026-11-22T03:14:15", NOW},
-		{"2026-11-22 03:14", NOW - 15 * S}, {"2026-11-22T03:14:15.250Z", NOW + 250000},
-		{"2026-11-22", NOW - 15 * S - 14 * 60 * S - 3 * 3600 * S},
+	    {"10m", NOW - 600 * S},
+	    {"03:14", NOW - 15 * S},
+	    {"03:14:15", NOW},
+	    {"03:14:16", NOW + S - 86400 * S},
+	    {"23:00", NOW - 15 * S - 14 * 60 * S - 4 * 3600 * S},
+	    {"2026-11-22T03:14:15Z", NOW},
+	    {"2026-11-22T03:14:15", NOW},
+	    {"2026-11-22 03:14", NOW - 15 * S},
+	    {"2026-11-22T03:14:15.250Z", NOW + 250000},
+	    {"2026-11-22", NOW - 15 * S - 14 * 60 * S - 3 * 3600 * S},
 	};
 	int64_t us;
 
@@ -72,8 +77,8 @@ utc_is_not_local_time(void **state)
 static void
 event_lines_read_back_as_they_were_written(void **state)
 {
-	static const char *const values[] = {"plain", "two words", "a \"quoted\" one", "back\\slash",
-	    "", "x=y", "tail\\"};
+	static const char *const values[] = {
+	    "plain", "two words", "a \"quoted\" one", "back\\slash", "", "x=y", "tail\\"};
 	struct event e;
 	const char *at;
 	char key[32], value[256];

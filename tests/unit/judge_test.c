@@ -15,7 +15,8 @@ at(int64_t s)
 	return (struct mono){s * 1000000};
 }
 
-/* Targets by letter: o ok, f failed, i idle, n never judged; unknown that was: O ok, F failed, I idle. */
+/* Targets by letter: o ok, f failed, i idle, n never judged; unknown that was: O ok, F failed, I
+ * idle. */
 static struct window
 target(char c)
 {
@@ -55,7 +56,8 @@ every_tally_keeps_its_promise(void **state)
 	} rows[] = {
 	    {"all targets by default", "ooo", 0, false, VERDICT_OK, 100, 10},
 	    {"one of all failed is failed", "oof", 0, false, VERDICT_FAIL, 0, 10},
-	    {"k of n is well, and losing the others costs nothing", "oof", 2, false, VERDICT_OK, 100, 10},
+	    {"k of n is well, and losing the others costs nothing", "oof", 2, false, VERDICT_OK,
+		100, 10},
 	    {"fewer than k is failed", "off", 2, false, VERDICT_FAIL, 0, 10},
 	    {"k over n means all", "oo", 9, false, VERDICT_OK, 100, 10},
 	    {"idle targets are left out", "oi", 0, false, VERDICT_OK, 100, 10},
@@ -195,7 +197,8 @@ every_judgement_keeps_its_promise(void **state)
 	    {"all idle is unknown, never healthy", "S0 U0 De0", 100, ROUND | UNKNOWN | EMPTY, -1},
 	    {"idle is left out of the mean", "S+ De- D0", 50, ROUND | SELF_OK | PASS, 1},
 	    {"a vital failure makes the score 0", "Sv- U+ D+ D+ D+", 0, ROUND | VITAL | WELL, 0},
-	    {"unknown keeps its value and is told", "S+ D?", 100, ROUND | SELF_OK | PASS | UNKNOWN, -1},
+	    {"unknown keeps its value and is told", "S+ D?", 100, ROUND | SELF_OK | PASS | UNKNOWN,
+		-1},
 	    {"never seen: no round yet", "S+ D?n", 100, SELF_OK | PASS | UNKNOWN, -1},
 	    {"a vital check not seen is no pass", "S+ Sv?", 100, ROUND | UNKNOWN, -1},
 	    {"another self check not seen is a pass to adopt on", "Sv+ S?", 100,
@@ -208,8 +211,8 @@ every_judgement_keeps_its_promise(void **state)
 		ROUND | SELF_OK | PASS | WELL, 2},
 	    {"a shared failure proves nothing about us", "Sv+ Ue- D+", 66,
 		ROUND | SELF_OK | PASS | BAD, 1},
-	    {"one shared check failed: no proof", "Sv+ U+ U- De-", 50,
-		ROUND | SELF_OK | PASS | BAD, 2},
+	    {"one shared check failed: no proof", "Sv+ U+ U- De-", 50, ROUND | SELF_OK | PASS | BAD,
+		2},
 	    {"one shared check unknown: no proof", "Sv+ U+ U? De-", 75,
 		ROUND | SELF_OK | PASS | BAD | UNKNOWN, 3},
 	    {"an idle shared check is left out of proof", "Sv+ U+ U0 De-", 66,

@@ -1,7 +1,8 @@
 /*
  * ladder: stories. Each is a trace that reads from top to bottom; time passes only in `run` and
- * `until`, and the ladder is called only when something changes or when it asked to be, so that every
- * story also tests its deadlines. BIRD proves each order at once unless the story says otherwise.
+ * `until`, and the ladder is called only when something changes or when it asked to be, so that
+ * every story also tests its deadlines. BIRD proves each order at once unless the story says
+ * otherwise.
  *
  *   conf KEY NUMBER              before anything else
  *   score N | vital | proof ...  inputs, see `inputs[]`: on by name, off by "no NAME"
@@ -212,7 +213,9 @@ owner_of(const struct story *s, const char *name)
 static void
 put_limit(struct story *s, const char *sort, char **words)
 {
-	struct limit l = {.sort = *sort == 'c' ? LIMIT_CAP : *sort == 'f' ? LIMIT_FLOOR : LIMIT_PIN};
+	struct limit l = {.sort = *sort == 'c'	 ? LIMIT_CAP
+				  : *sort == 'f' ? LIMIT_FLOOR
+						 : LIMIT_PIN};
 
 	l.rung = (int8_t)rung_of(s, words[1]);
 	l.owner = words[2] ? owner_of(s, words[2]) : OWNER_OPERATOR;

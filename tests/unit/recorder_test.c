@@ -140,7 +140,8 @@ what_was_written_comes_back(void **state)
 	assert_int_equal(read_back(), 0);
 	assert_int_equal(seen.samples, 300);
 	assert_int_equal(seen.events, 1);
-	assert_int_equal(seen.n, 1 + 3 + 2); /* samples share records: 300 * 32 bytes in 4096 each */
+	assert_int_equal(
+	    seen.n, 1 + 3 + 2); /* samples share records: 300 * 32 bytes in 4096 each */
 	assert_string_equal(seen.first, "boot");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, SIZE);
@@ -335,7 +336,8 @@ flush_until(struct recorder *r, int want, struct err *err)
 		rc = recorder_flush(r, err);
 		if (rc == want || rc != 0)
 			break;
-		usleep(1000); /* the thread's own progress: bounded by 5 s, and no verdict by time */
+		usleep(
+		    1000); /* the thread's own progress: bounded by 5 s, and no verdict by time */
 	}
 	return rc;
 }
@@ -388,7 +390,8 @@ static void
 crc32c_is_castagnolis(void **state)
 {
 	(void)state;
-	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283u); /* RFC 3720, appendix B.4 and kin */
+	assert_int_equal(
+	    crc32c(0, "123456789", 9), 0xe3069283u); /* RFC 3720, appendix B.4 and kin */
 }
 
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

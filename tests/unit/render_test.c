@@ -120,7 +120,8 @@ maim_member(json_t *root, json_t *of, const char *key, cli_render *render)
 	return n;
 }
 
-/* Every member taken out in turn, and replaced by one of another type: pages come out all the same. */
+/* Every member taken out in turn, and replaced by one of another type: pages come out all the same.
+ */
 static int
 maim(json_t *root, json_t *at, cli_render *render)
 {
@@ -165,7 +166,8 @@ answers_that_are_wrong_in_any_place_still_render(void **state)
 static void
 text_is_washed(void **state)
 {
-	char text[] = "a\033[31m\tb\n\x7f\xc2\x9b" "31m \xc3\xa9 \xff \xe2\x82\xac \xe2\x82 \xc0\xaf";
+	char text[] = "a\033[31m\tb\n\x7f\xc2\x9b"
+		      "31m \xc3\xa9 \xff \xe2\x82\xac \xe2\x82 \xc0\xaf";
 
 	(void)state;
 	text_clean(text);

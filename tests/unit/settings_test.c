@@ -1,4 +1,5 @@
-/* healthd.conf: defaults, what follows from need, every mistake with its place, and the way back. */
+/* healthd.conf: defaults, what follows from need, every mistake with its place, and the way back.
+ */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -216,8 +217,11 @@ a_drive_without_sessions_says_where_they_are_listed(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(read_text("mode = \"drive\";\nbird = { asn = 1; };\nservices = ( { name = \"a\"; "
-	    "prefixes = [ \"192.0.2.0/24\" ]; addresses = [ \"192.0.2.1\" ]; } );\n", &s, &err), -1);
+	assert_int_equal(
+	    read_text("mode = \"drive\";\nbird = { asn = 1; };\nservices = ( { name = \"a\"; "
+		      "prefixes = [ \"192.0.2.0/24\" ]; addresses = [ \"192.0.2.1\" ]; } );\n",
+		&s, &err),
+	    -1);
 	assert_non_null(strstr(err.text, ":2: bird.sessions: "));
 	assert_non_null(strstr(err.text, "`birdc show protocols` lists them"));
 }
@@ -251,11 +255,11 @@ services_stay_apart(void **state)
 {
 	static const struct row rows[] = {
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
-		"[ @\"192.0.2.0/24\" ]; addresses = [ \"192.0.2.54\" ]", "services.other.prefixes[0]",
-		"overlaps 192.0.2.0/24 of service dns"},
+		"[ @\"192.0.2.0/24\" ]; addresses = [ \"192.0.2.54\" ]",
+		"services.other.prefixes[0]", "overlaps 192.0.2.0/24 of service dns"},
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
-		"[ @\"192.0.0.0/16\" ]; addresses = [ \"192.0.9.54\" ]", "services.other.prefixes[0]",
-		"overlaps 192.0.2.0/24 of service dns"},
+		"[ @\"192.0.0.0/16\" ]; addresses = [ \"192.0.9.54\" ]",
+		"services.other.prefixes[0]", "overlaps 192.0.2.0/24 of service dns"},
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
 		"[ \"192.0.2.0/24\" ]; addresses = [ @\"192.0.2.53\" ]",
 		"services.other.addresses[0]", "address of service dns too"},
@@ -376,8 +380,8 @@ a_check_that_counts_for_nothing_is_told(void **state)
 static void
 a_bad_port_of_a_server_is_told(void **state)
 {
-	static const char *const bad[] = {"203.0.113.1@0", "203.0.113.1@65536", "203.0.113.1@", "@53",
-	    "203.0.113.1@5x", "203.0.113.1:53"};
+	static const char *const bad[] = {"203.0.113.1@0", "203.0.113.1@65536", "203.0.113.1@",
+	    "@53", "203.0.113.1@5x", "203.0.113.1:53"};
 	struct addr a;
 	uint16_t port;
 
@@ -393,8 +397,10 @@ a_bad_port_of_a_server_is_told(void **state)
 static void
 without_workers_their_checks_are_errors(void **state)
 {
-	const char *none = replaced(base, "workers = { count = 2; command = [ \"/usr/sbin/unbound\", "
-					  "\"-d\" ]; };\n", "");
+	const char *none = replaced(base,
+	    "workers = { count = 2; command = [ \"/usr/sbin/unbound\", "
+	    "\"-d\" ]; };\n",
+	    "");
 	struct settings s;
 	struct err err;
 
@@ -432,8 +438,11 @@ too_many_instances_are_told(void **state)
 
 	(void)state;
 	for (int i = 0; i < 19; i++) /* three lanes each */
-		text = replaced(text, "checks = (", arena_printf(arena, "checks = ( { name = \"id%d\"; "
-		    "kind = \"dns\"; },", i));
+		text = replaced(text, "checks = (",
+		    arena_printf(arena,
+			"checks = ( { name = \"id%d\"; "
+			"kind = \"dns\"; },",
+			i));
 	assert_int_equal(read_text(text, &s, &err), -1);
 	assert_non_null(strstr(err.text, "room for 64"));
 }
@@ -662,8 +671,8 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	globfree(&files);
 }
 
-/* The kitchen sink gives every key that the reference lists a value other than its default, and each
- * comes back: nothing is read and then lost. */
+/* The kitchen sink gives every key that the reference lists a value other than its default, and
+ * each comes back: nothing is read and then lost. */
 static void
 every_key_is_in_the_kitchen_sink(void **state)
 {
@@ -697,7 +706,8 @@ every_key_is_in_the_kitchen_sink(void **state)
 static void
 the_description_names_what_counts(void **state)
 {
-	struct settings *s = read_well(replaced(base, "checks = (", "metrics = { address = \"0.0.0.0\"; };"
+	struct settings *s = read_well(replaced(base, "checks = (",
+	    "metrics = { address = \"0.0.0.0\"; };"
 	    "checks = ("));
 	char *text;
 	size_t size;

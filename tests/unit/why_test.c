@@ -1,6 +1,6 @@
 /*
- * `bgpctl why` as an operator is shown it, from a brain's state to the page: for each situation what
- * the page must say, and what it must not.
+ * `bgpctl why` as an operator is shown it, from a brain's state to the page: for each situation
+ * what the page must say, and what it must not.
  */
 #include "tests/unit/brain_rig.h"
 
@@ -154,8 +154,7 @@ make_emergency(struct brain *b, struct lane *lane)
 
 static const struct situation situations[] = {
     {"at a start", make_start,
-	{"Wish   none before the first full round",
-	    "Next   waits for an event, not for time",
+	{"Wish   none before the first full round", "Next   waits for an event, not for time",
 	    "start: at most silent", "Score not known yet"},
 	{"brake", "not below drain", "wait:"}},
     {"full and well", make_full,
@@ -164,10 +163,12 @@ static const struct situation situations[] = {
 	{"brake", "wait:", " 0 s left", "fits now"}},
     {"on its way up", make_climb,
 	{"Why    waits: hold: one rung per hold of 60 s\n", "Next   backup in ",
-	    "brake: at least drain, ", "hold: at most drain, ", "the next step costs 500 and fits now"},
+	    "brake: at least drain, ", "hold: at most drain, ",
+	    "the next step costs 500 and fits now"},
 	{"it would move", "wait:"}},
     {"held by the flap budget", make_budget,
-	{"Why    waits: flap: ", "Next   full in 7 min", "next step allowed in 7 min"}, {"fits now"}},
+	{"Why    waits: flap: ", "Next   full in 7 min", "next step allowed in 7 min"},
+	{"fits now"}},
     {"falling by a vital check", make_vital_move,
 	{"Why    vital check id/dns/v4 failed: fell at once\n", "Wish   silent",
 	    "FAIL     id/dns/v4", "full -> silent  vital check id/dns/v4 failed"},
@@ -185,7 +186,8 @@ static const struct situation situations[] = {
 	    "operator: at most drain, 30 min left (alice: kernel)"},
 	{"brought down"}},
     {"drained by a person for good", make_drained_for_good,
-	{"Next   waits for an event, not for time", "operator: at most drain (alice: kernel)"}, {0}},
+	{"Next   waits for an event, not for time", "operator: at most drain (alice: kernel)"},
+	{0}},
     {"pinned though a vital check fails", make_pinned,
 	{"Rung   full", "Wish   silent", "Why    pinned by operator alice: kernel\n",
 	    "operator: exactly full (alice: kernel)", "A vital check has failed"},
@@ -238,7 +240,8 @@ every_situation_is_told_as_it_is(void **state)
 				fail_msg("%s: \"%s\" is missing in\n%s", s->name, s->says[i], page);
 		for (size_t i = 0; i < 4 && s->silent_on[i] != NULL; i++)
 			if (strstr(page, s->silent_on[i]) != NULL)
-				fail_msg("%s: \"%s\" misleads in\n%s", s->name, s->silent_on[i], page);
+				fail_msg(
+				    "%s: \"%s\" misleads in\n%s", s->name, s->silent_on[i], page);
 		free(page);
 		rig_drop(b);
 	}

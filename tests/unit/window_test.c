@@ -1,4 +1,5 @@
-/* window: one row per promise. A row feeds samples, one letter each, and reads the verdicts back. */
+/* window: one row per promise. A row feeds samples, one letter each, and reads the verdicts back.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static const struct row rows[] = {
     {"from idle one success is well", PLAIN, "io", "io"},
     {"from idle a failure is not clear until fall", PLAIN, "iwww", "iuuf"},
     {"idle goes stale like the rest", SHORT, "i....", "iiiuu"},
-    {"without staleness time changes nothing", EVENTS, "o....................", "ooooooooooooooooooooo"},
+    {"without staleness time changes nothing", EVENTS, "o....................",
+	"ooooooooooooooooooooo"},
 };
 
 static struct mono
