@@ -107,6 +107,17 @@ it_is_told_all_in_its_environment(void **state)
 	drop(b);
 }
 
+/* The C library keeps signals 32 and 33 for itself and lets nobody reset them; make(1) leaves them
+ * ignored to what it starts. */
+static void
+forget_reserved_signals(char *text)
+{
+	char *at = strstr(text, "SigIgn:\t0000000180000000");
+
+	if (at != NULL)
+		memset(at + 8, '0', 16);
+}
+
 /* SIGPIPE, ignored by us, is deadly again; no descriptor of ours but the standard three; no
  * capability; a process group of its own. */
 static void
@@ -123,6 +134,7 @@ it_inherits_nothing_of_ours(void **state)
 	change(b, 3, 1);
 	until(b, 5, 0);
 	text = file_read(out, 1000, NULL, &err);
+	forget_reserved_signals(text);
 	assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
 				  "CapAmb:\t0000000000000000\n0\nleader\n");
 	free(text);
