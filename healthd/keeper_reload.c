@@ -44,6 +44,18 @@ refuse(struct keeper *k, const char *why)
 	told(k);
 }
 
+/* Gates are numbered by rung, so other rungs would turn an open gate into another rung's. */
+static bool
+same_rungs(const struct site *a, const struct site *b)
+{
+	if (a->n_rungs != b->n_rungs)
+		return false;
+	for (int i = 0; i < a->n_rungs; i++)
+		if (strcmp(a->rungs[i].name, b->rungs[i].name) != 0)
+			return false;
+	return true;
+}
+
 /* Reads the file for its errors alone. */
 static int
 check(const struct keeper *k, struct err *err)
@@ -60,6 +72,11 @@ check(const struct keeper *k, struct err *err)
 		rc = identity_find(s.workers.user, &id, err);
 	if (rc == 0 && strcmp(s.site.paths.run_dir, k->settings.site.paths.run_dir) != 0)
 		rc = err_set(err, "%s: paths.run_dir cannot change while healthd runs; restart it",
+		    k->path);
+	if (rc == 0 && !same_rungs(&s.site, &k->settings.site))
+		rc = err_set(err,
+		    "%s: names, number and order of the rungs cannot change while healthd runs; "
+		    "`bgpctl bird apply` and restart it",
 		    k->path);
 	/* Whatever is announced would stay so, with nobody to take it back. */
 	if (rc == 0 && s.mode == MODE_OBSERVE && k->settings.mode == MODE_DRIVE)

@@ -492,6 +492,18 @@ def drive_does_not_turn_into_observe_while_it_announces(make):
     expect(alive(b.pid) and all(alive(p) for p in pids), "everybody untouched")
 
 
+def rungs_do_not_change_under_a_running_service(make):
+    k = make().start()
+    b, pids = two_workers(k)
+    with open(k.path, "a") as f:
+        f.write('rungs = ( { name = "full"; local_pref = 200; },\n'
+                '  { name = "drain"; enter = 50; leave = 70; local_pref = 50; },\n'
+                '  { name = "silent"; enter = 20; leave = 40; } );\n')
+    os.kill(k.pid, signal.SIGHUP)
+    expect("rungs cannot change" in b.bond("note")["text"], "the refusal to say why")
+    expect(alive(b.pid) and all(alive(p) for p in pids), "everybody untouched")
+
+
 def observe_touches_no_gate(make):
     make_gate(3, True)
     k = make(mode="observe", dead_man="silent").start()
