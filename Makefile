@@ -96,7 +96,9 @@ check: all $(UNIT) $(MODEL)
 
 # How long faults take to move the route, as root, about half an hour; BENCH="--quick" for a look.
 # Figures in build/bench/failover.json; docs/figures.md says how they are measured.
-bench: all
+bench:
+	lab/setup build test
+	$(MAKE) all
 	tests/bench/failover $(BENCH)
 
 decide-bench: $(B)/tests/bench/decide_bench

@@ -28,12 +28,14 @@ class Results:
         self.runs = runs
         self.rows = []
         self.idle = []
+        self.failed = []  # measures that did not come to their end
         self.decision = None
         self.unbound_ms = None
 
     def add(self, who, workers, fault, found):
         self.rows.append({
             'who': who, 'workers': workers, 'fault': fault.name, 'title': fault.title,
+            'load_1m': os.getloadavg()[0],
             'figures': {name: {'what': what, 'aim_ms': aim,
                                **spread([run['ms'][name] for run in found]),
                                'all_ms': [run['ms'][name] for run in found]}
@@ -63,7 +65,7 @@ def write(results, path):
         json.dump({'machine': machine(), 'runs': results.runs, 'bfd_ms': stage.BFD_MS,
                    'client_qps': stage.RATE, 'decision_ns': results.decision,
                    'unbound_start_ms': results.unbound_ms and spread(results.unbound_ms),
-                   'faults': results.rows, 'idle': results.idle}, f, indent=1)
+                   'faults': results.rows, 'idle': results.idle, 'failed': results.failed}, f, indent=1)
         f.write('\n')
     os.replace(path + '.new', path)
 
@@ -127,7 +129,68 @@ def table(results):
               + ' / '.join(_cells(spread(results.unbound_ms))) + ' ms')
     for i in results.idle:
         idle_row(i)
+    for failure in results.failed:
+        print(f'FAILED {failure}')
     if results.decision:
         d = results.decision
         print(f'one event, sample to decision ({d["checks"]} checks, {d["targets"]} targets, {d["lanes"]} lanes): '
               f'{d["min"]} / {d["median"]} / {d["max"]} ns, 99 % under {d["p99"]}')
+
+
+# ---- as Markdown, for docs/figures.md ------------------------------------------------------------
+
+def _millis(s):
+    if 'median' not in s:
+        return 'never' if s['runs'] else '-'
+    text = ' / '.join(f'{s[key]:.0f}' if s[key] >= 20 else f'{s[key]:.1f}'
+                      for key in ('min', 'median', 'max'))
+    return text + (f' ({s["never"]} of {s["runs"]} never)' if s['never'] else '')
+
+
+def _lines(rows, keys):
+    """A line a figure: `keys` are the columns' (who, workers)."""
+    order, cells = [], {}
+    for r in rows:
+        for name, figure in r['figures'].items():
+            line = (r['title'], figure['what'], figure['aim_ms'])
+            if line not in cells:
+                order.append(line)
+                cells[line] = {}
+            cells[line][r['who'], r['workers']] = _millis(figure)
+        lost = r['client']['lost'], r['client']['servfail']
+        line = (r['title'], 'queries lost; SERVFAIL', None)
+        if line not in cells:
+            order.append(line)
+            cells[line] = {}
+        cells[line][r['who'], r['workers']] = '; '.join(
+            ' / '.join(f'{x[key]:.0f}' for key in ('min', 'median', 'max')) for x in lost)
+    title = None
+    for line in order:
+        shown, title = ('' if line[0] == title else line[0]), line[0]
+        yield (f'| {shown} | {line[1]} | {line[2] or ""} | '
+               + ' | '.join(cells[line].get(key, '') for key in keys) + ' |')
+
+
+def markdown(path):
+    """The tables of docs/figures.md, from the JSON of a run."""
+    with open(path, encoding='utf-8') as f:
+        found = json.load(f)
+    for ours in (True, False):
+        rows = [r for r in found['faults'] if (r['who'] == 'anypop') == ours]
+        keys = sorted({(r['who'], r['workers']) for r in rows})
+        heads = [f'N = {n}' if ours else who for who, n in keys]
+        if not ours:
+            keys.sort(key=lambda key: key[0] != 'exabgp, as shipped')
+            heads = [who for who, _ in keys]
+        print(f'| fault | from -> to | aim | {" | ".join(heads)} |')
+        print('|---|---|---|' + '---|' * len(keys))
+        print('\n'.join(_lines(rows, keys)) + '\n')
+    print('| idle | CPU-seconds a minute | processes begun a minute | RSS, MiB | PSS, MiB |')
+    print('|---|---|---|---|---|')
+    for i in found['idle']:
+        s = spread(i['cpu_s_per_minute'])
+        memory = i['memory_kib'].values()
+        name = f'anypop, N = {i["workers"]}' if i['who'] == 'anypop' else i['who']
+        print(f'| {name} | {s["min"]:.2f} / {s["median"]:.2f} / {s["max"]:.2f} | '
+              f'{i["forks_per_minute"]:.0f} | {sum(m["rss"] for m in memory) / 1024:.1f} | '
+              f'{sum(m["pss"] for m in memory) / 1024:.1f} |')
