@@ -21,6 +21,9 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
 LIB_BASE   := -lconfig -lsystemd
 LIB_BGPCTL := $(LIB_BASE) -lev -lnl-route-3 -lnl-3 -ljansson -lm
 LIB_BRAIN  := $(LIB_BGPCTL) -lmicrohttpd -lcap-ng
+LIB_RESOLVER := $(LIB_BASE) -lev -lunbound -lxxhash -lseccomp
+# Tests link every room, and each takes what it uses.
+LIB_TEST   := -Wl,--as-needed $(LIB_BRAIN) $(LIB_RESOLVER)
 
 objs = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_O     := $(call objs,$(sort $(wildcard lib/*.c)))
@@ -28,11 +31,15 @@ CLI_C     := $(sort bgpctl/main.c $(wildcard bgpctl/verb_*.c))
 BGPCTL_O  := $(call objs,$(sort $(filter-out $(CLI_C),$(wildcard bgpctl/*.c))))
 MAINS     := healthd/main.c healthd/brain_main.c
 HEALTHD_O := $(call objs,$(sort $(filter-out $(MAINS),$(wildcard healthd/*.c))))
+RESOLVER_O := $(call objs,$(sort $(filter-out resolver/main.c,$(wildcard resolver/*.c))))
 A_LIB     := $(B)/lib.a
 A_BGPCTL  := $(B)/bgpctl.a
 A_HEALTHD := $(B)/healthd.a
+A_RESOLVER := $(B)/resolver.a
 ARCHIVES  := $(A_HEALTHD) $(A_BGPCTL) $(A_LIB)
-BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl
+A_TEST    := $(A_HEALTHD) $(A_BGPCTL) $(A_RESOLVER) $(A_LIB)
+BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl \
+	     $(if $(wildcard resolver/main.c),$(B)/bin/resolver)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
 TOOLS     := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(wildcard tests/integration/*_tool.c))
@@ -52,6 +59,7 @@ $(B)/%.o: %.c Makefile
 $(A_LIB): $(LIB_O)
 $(A_BGPCTL): $(BGPCTL_O)
 $(A_HEALTHD): $(HEALTHD_O)
+$(A_RESOLVER): $(RESOLVER_O)
 %.a:
 	@rm -f $@
 	$(Q)ar rcs $@ $^
@@ -68,18 +76,22 @@ $(B)/bin/bgpctl: $(call objs,$(CLI_C)) $(A_BGPCTL) $(A_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BGPCTL)
+$(B)/bin/resolver: $(B)/resolver/main.o $(A_RESOLVER) $(A_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_RESOLVER)
 
 $(B)/tests/unit/% $(B)/tests/model/%: $(B)/tests/unit/%.o
-$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(A_TEST)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
-$(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(ARCHIVES)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
+$(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(A_TEST)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
 
-$(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(ARCHIVES)
+$(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(A_TEST)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -145,11 +157,11 @@ fuzz:
 fuzz-all: $(FUZZ)
 	@tests/fuzz/run $(FUZZ_S) $(FUZZ)
 
-$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(ARCHIVES)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_BRAIN)
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(A_TEST)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_TEST)
 
 # clang-tidy over the rooms, or over TIDY="file.c ...".
-TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c)
+TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)
 tidy:
 	@clang-tidy --quiet $(TIDY) -- $(filter-out -MMD -MP,$(CFLAGS))
 
