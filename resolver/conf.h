@@ -1,5 +1,5 @@
 /*
- * conf: resolver.conf, by the same key-table rules as healthd.conf.
+ * conf: resolver.conf, by the same key-table rules as healthd.conf. etc/resolver.conf shows every key.
  */
 #ifndef RESOLVER_CONF_H
 #define RESOLVER_CONF_H
@@ -9,41 +9,60 @@
 #include "lib/conf.h"
 #include "resolver/entry.h"
 
+enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
+
 struct resolver_conf {
 	const char *identity;  /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
 	const char *pop, *node;
 	const char *run_dir;   /* engines' sockets: engine-N.sock */
-	struct addr *listen;   /* service addresses, port 53 by default */
+	struct addr *listen;   /* service addresses */
 	int n_listen;
-	int64_t port;
+	int64_t port;	       /* of all of them */
 	const char *probe_address; /* private probe listener: port + worker's number */
 	int64_t probe_port;
 	const char *health_name; /* answered locally, A 192.0.2.1 and AAAA by `health_address` */
 	struct addr health_address;
-	const char **allow;    /* prefixes that may ask; others are REFUSED */
+	struct prefix *allow;  /* who may ask; others are REFUSED. Never empty: loopback by default */
 	int n_allow;
 	int64_t engines;
 	struct {
 		int64_t max_udp_bytes, tcp_clients, tcp_idle_ms, in_flight, old_ms, deadline_ms;
-		int64_t l1_mib, l2_mib;
+		int64_t l1_mib, l2_mib; /* l2: of each engine's shard */
+		const char *user; /* "" = stay */
 	} worker;
 	struct {
-		const char *mode; /* "root" or "forward" */
+		int mode; /* enum engine_mode */
 		const char **forwarders; /* "address" or "address@port" */
 		int n_forwarders;
-		const char *root_hints, *trust_anchor;
+		const char *root_hints;	  /* "" = those that libunbound brings along */
+		const char *trust_anchor; /* "" = nothing is validated */
+		const char **special;	  /* special-use zones (RFC 6761, 6303) resolved all the same */
+		int n_special;
 		const char **outgoing_addresses;
 		int n_outgoing_addresses;
-		int64_t in_flight, deadline_ms;
-		const char *user;
+		int64_t in_flight, deadline_ms, cache_mib;
+		const char *user; /* "" = stay */
 		bool seccomp;
 	} engine;
-	struct ttl_policy ttl;
-	int log_level;
+	struct ttl_policy ttl; /* computed from the next */
+	struct {
+		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;
+	} ttls;
+	int log_level; /* enum event_level */
+	const struct conf_places *places;
 };
 
+/* Reads, derives, and checks every combination. 0, or -1 with one sentence for the operator. */
 int resolver_conf_read(const char *path, struct resolver_conf *out, struct arena *arena,
     struct err *err);
+/* As resolver_conf_read(), from memory; `path` is only for messages. */
+int resolver_conf_read_text(const char *text, const char *path, struct resolver_conf *out,
+    struct arena *arena, struct err *err);
+/* The configuration in force as text that reads to the same. */
 void resolver_conf_render(FILE *to, const struct resolver_conf *c);
+/* "path.to.key  type range  default  help", a line for each key. */
+void resolver_conf_reference(FILE *to);
+/* Splits "address" or "address@port" (port 53 by default). False when it is neither. */
+bool resolver_conf_server(const char *text, struct addr *addr, uint16_t *port);
 
 #endif
