@@ -43,6 +43,7 @@ enum {
 	DNS_TYPE_SRV = 33,
 	DNS_TYPE_DNAME = 39,
 	DNS_TYPE_OPT = 41,
+	DNS_TYPE_ANY = 255,
 };
 
 enum { DNS_CLASS_IN = 1, DNS_CLASS_CH = 3 };

@@ -31,6 +31,7 @@ struct told {
 	uint32_t version;
 	uint32_t id;
 	uint32_t entry_size; /* follows; 0: the engine is over its cap or shutting down */
+	uint32_t reserved;   /* 0; the entry behind it is aligned to 8, as the buffer has to be */
 };
 
 /* Their length, or 0 when `room` is too small or the question is none that ask_decode() takes. */

@@ -2,9 +2,12 @@
  * entry: one cached answer, position-independent, whole: what is kept in L1 and L2 and what the
  * engine tells. Pure.
  *
- * Key by meaning: lower-cased name, type, class, DO, CD. The body is a DNS message from its flags on,
- * pre-rendered: question, answer, authority, additional without OPT; all TTLs stand at noted offsets
- * so that serving is a copy and a few patches.
+ * Key by meaning: lower-cased name, type, class, DO, CD. The body is a DNS message, pre-rendered:
+ * header (id 0), question in lower case, answer, authority, additional without OPT; all TTLs stand
+ * at noted offsets so that serving is a copy and a few patches. The key's name is the question's.
+ *
+ * An entry lies at an address aligned to 8; it is built once and then only read. Whatever came from
+ * another process passes entry_valid() as a private copy before anything else looks at it.
  */
 #ifndef RESOLVER_ENTRY_H
 #define RESOLVER_ENTRY_H
@@ -13,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENTRY_MAX 65535
+#define ENTRY_MAX 65535		/* octets of a message */
+#define ENTRY_ROOM (78 * 1024)	/* octets that any entry fits in, with the offsets of 5956 TTLs */
 #define ENTRY_NAME_MAX 255
 
+/* Without padding, and compared and hashed as octets up to the name's end. */
 struct key {
 	uint16_t type, class;
 	uint8_t flags;	/* KEY_DO, KEY_CD */
@@ -30,18 +35,18 @@ enum entry_flag {
 	ENTRY_FAILURE = 4, /* RFC 9520 */
 };
 
-/* Header of an entry; then key name, TTL offsets (uint16_t each, of the message), message. */
+/* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, zeros. */
 struct entry {
 	uint32_t size;	     /* all of it, multiple of 8 */
-	uint32_t hash;	     /* of the key, low bits */
+	uint32_t ttl_s;	     /* it lives so long; 0: for those who wait for it, not to be kept */
 	int64_t stored_s;    /* CLOCK_BOOTTIME seconds */
-	uint32_t ttl_s;	     /* it lives so long */
 	uint16_t message_length, n_ttls;
-	uint16_t type, class;
-	uint8_t key_flags, name_length, flags, rcode;
 	uint16_t ede;	     /* 0: none */
+	uint8_t flags, rcode;
 	uint8_t cause;	     /* enum score_cause, of failures */
 	uint8_t layer_from;  /* reserved for L3 */
+	uint16_t type, class;
+	uint8_t key_flags, name_length;
 };
 
 struct ttl_policy {
@@ -52,21 +57,49 @@ struct ttl_policy {
 
 /* Keyed hash (xxh3 with a random seed per memory segment). */
 uint64_t key_hash(const struct key *k, uint64_t seed);
-/* From wire (any case, uncompressed); false when it is no name. */
+/* From wire (any case, uncompressed, ending within `length`); false when it is no name. */
 bool key_make(struct key *k, const uint8_t *name, size_t length, uint16_t type, uint16_t class,
     bool dnssec_ok, bool checking_disabled);
+bool key_equal(const struct key *a, const struct key *b);
 
-/* Checks a whole answer message of the engine for this key and renders it into `out` (ENTRY_MAX + 1024
- * bytes): bounds, question, TTLs clamped by policy in documented order, OPT left out. The size, or 0
- * when the message is not usable. */
+/*
+ * Checks a whole answer message of the engine for this key and renders it into `out` (ENTRY_ROOM
+ * octets): bounds, question, TTLs, OPT (and what follows it) left out. `flags`: ENTRY_SECURE or 0. The
+ * size, or 0 when the message is not usable (not for this question, truncated, malformed).
+ *
+ * TTLs are clamped in this order, each as an unsigned number (RFC 8767, 4):
+ * 1. A failure (neither NOERROR, NXDOMAIN nor YXDOMAIN) becomes entry_fail() with its rcode; its
+ *    cause is `upstream` until the caller knows better.
+ * 2. In the authority of a negative answer t = min(TTL of SOA, its MINIMUM) (RFC 2308, 5), raised to
+ *    neg_min_s, then lowered to neg_max_s, is the SOA's; the other records there are raised and
+ *    lowered likewise, then to t (RFC 9077).
+ * 3. All others are raised to min_s, then lowered to max_s.
+ * 4. The entry lives as long as its shortest record. A negative answer without SOA has a ttl_s of 0
+ *    (RFC 2308, 5: not to be cached).
+ */
 size_t entry_build(const struct key *k, const uint8_t *message, size_t length,
     const struct ttl_policy *policy, uint8_t flags, uint16_t ede, int64_t now_s, void *out);
-/* Is this memory (at most `room` bytes, hostile) a consistent entry of that key? Every offset is
- * checked, so that what passes may be served from a private copy. */
-bool entry_valid(const struct entry *e, size_t room, const struct key *k);
+/* A failure of our own: no answer came, or one that must not be told (bogus). `rcode` up to 15,
+ * `cause` an enum score_cause; it lives failure_s, from 1 s to 300 s. The size. */
+size_t entry_fail(const struct key *k, uint8_t rcode, uint8_t cause, uint16_t ede,
+    const struct ttl_policy *policy, int64_t now_s, void *out);
+
+/* Is this memory (at most `room` octets, hostile) a consistent entry of that key (NULL: of any)?
+ * Every offset is checked, so that what passes may be served from a private copy. */
+bool entry_valid(const void *memory, size_t room, const struct key *k);
+void entry_key(const struct entry *e, struct key *k);
+const uint8_t *entry_message(const struct entry *e); /* e->message_length octets */
+
+/* Seconds of its life that are left; 0: stale. One stored more than a minute ahead is stale too. */
+uint32_t entry_left_s(const struct entry *e, int64_t now_s);
 bool entry_fresh(const struct entry *e, int64_t now_s);
-/* Writes the answer to one client into `out`: id, flags, question as asked (its case), TTLs aged, no
- * underflow; OPT is the caller's. Truncates at `max` by TC with an empty body. The length. */
+
+/* Writes the answer to one client into `out`: id, flags, question as asked (its case, name_length
+ * octets), TTLs aged, no underflow; OPT is the caller's. AD is set on a secure answer where the
+ * client asked (`ad_wanted`, or DO in the key); CD is the key's.
+ * `stale_ttl_s` above 0 permits staleness: an entry that is not fresh has this for every TTL, and no
+ * AD, since its signatures may have ended. With 0 (just told) TTLs only age.
+ * Over `max` octets it is TC and the question alone. The length; 0 when not even that fits. */
 size_t entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
     const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max);
 

@@ -1,0 +1,197 @@
+/*
+ * entry: what lies in memory and what goes out of it. How one is made of a message: entry_build.c.
+ */
+#include "resolver/entry.h"
+
+#include <string.h>
+
+#include "lib/dns.h"
+
+_Static_assert(sizeof(struct entry) == 32, "an entry's header is a layout that processes share");
+
+#define QUESTION_TAIL 4	    /* type, class */
+#define RECORD_TTL 5	    /* a record's TTL stands at least so far behind its start */
+#define AHEAD_S 60	    /* clocks read at two moments; more than this is damage */
+
+enum {
+	FLAG_QR = 0x80, /* third octet of a message */
+	FLAG_TC = 0x02,
+	FLAG_RD = 0x01,
+	FLAG_RA = 0x80, /* fourth */
+	FLAG_AD = 0x20,
+	FLAG_CD = 0x10,
+};
+
+static const uint8_t *
+offsets_of(const struct entry *e)
+{
+	return (const uint8_t *)e + sizeof(*e);
+}
+
+const uint8_t *
+entry_message(const struct entry *e)
+{
+	return offsets_of(e) + 2 * (size_t)e->n_ttls;
+}
+
+static size_t
+question_end(const struct entry *e)
+{
+	return DNS_HEADER + (size_t)e->name_length + QUESTION_TAIL;
+}
+
+void
+entry_key(const struct entry *e, struct key *k)
+{
+	k->type = e->type;
+	k->class = e->class;
+	k->flags = e->key_flags;
+	k->name_length = e->name_length;
+	memcpy(k->name, entry_message(e) + DNS_HEADER, e->name_length);
+}
+
+static unsigned
+get16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
+static bool
+key_valid(const struct entry *e, const struct key *k)
+{
+	const uint8_t *m = entry_message(e), *tail = m + DNS_HEADER + e->name_length;
+	struct key own;
+
+	if (get16(m + 4) != 1 || get16(tail) != e->type || get16(tail + 2) != e->class)
+		return false;
+	if (!key_make(&own, m + DNS_HEADER, e->name_length, e->type, e->class,
+		e->key_flags & KEY_DO, e->key_flags & KEY_CD))
+		return false;
+	return own.name_length == e->name_length && own.flags == e->key_flags &&
+	       memcmp(own.name, m + DNS_HEADER, own.name_length) == 0 &&
+	       (k == NULL || key_equal(&own, k));
+}
+
+/* Ascending, each with room for a record before it and the rest of one behind. */
+static bool
+offsets_valid(const struct entry *e)
+{
+	const uint8_t *m = entry_message(e), *at = offsets_of(e);
+	size_t least = question_end(e) + RECORD_TTL;
+	uint16_t offset;
+
+	if (e->n_ttls != get16(m + 6) + get16(m + 8) + get16(m + 10))
+		return false;
+	for (unsigned i = 0; i < e->n_ttls; i++, at += 2) {
+		memcpy(&offset, at, 2);
+		if (offset < least || (size_t)offset + 6 > e->message_length)
+			return false;
+		least = (size_t)offset + 6 + RECORD_TTL;
+	}
+	return true;
+}
+
+bool
+entry_valid(const void *memory, size_t room, const struct key *k)
+{
+	const struct entry *e = memory;
+	size_t used;
+
+	if ((uintptr_t)memory % _Alignof(struct entry) != 0 || room < sizeof(*e))
+		return false;
+	used = sizeof(*e) + 2 * (size_t)e->n_ttls + e->message_length;
+	if (e->size > room || e->size != (used + 7) / 8 * 8)
+		return false;
+	if (e->name_length == 0 || question_end(e) > e->message_length || e->rcode > 15)
+		return false;
+	return key_valid(e, k) && offsets_valid(e);
+}
+
+static uint32_t
+age_s(const struct entry *e, int64_t now_s)
+{
+	uint64_t age;
+
+	if (e->stored_s > now_s)
+		return (uint64_t)e->stored_s - (uint64_t)now_s > AHEAD_S ? UINT32_MAX : 0;
+	age = (uint64_t)now_s - (uint64_t)e->stored_s;
+	return age > UINT32_MAX ? UINT32_MAX : (uint32_t)age;
+}
+
+uint32_t
+entry_left_s(const struct entry *e, int64_t now_s)
+{
+	uint32_t age = age_s(e, now_s);
+
+	return e->ttl_s > age ? e->ttl_s - age : 0;
+}
+
+bool
+entry_fresh(const struct entry *e, int64_t now_s)
+{
+	return entry_left_s(e, now_s) > 0;
+}
+
+static void
+ttl_put(uint8_t *p, uint32_t ttl)
+{
+	p[0] = (uint8_t)(ttl >> 24);
+	p[1] = (uint8_t)(ttl >> 16);
+	p[2] = (uint8_t)(ttl >> 8);
+	p[3] = (uint8_t)ttl;
+}
+
+/* All TTLs less `age`; to 0, not below. */
+static void
+ttls_age(const struct entry *e, uint8_t *message, uint32_t age)
+{
+	const uint8_t *at = offsets_of(e);
+	uint32_t ttl;
+	uint16_t offset;
+	uint8_t *p;
+
+	for (unsigned i = 0; i < e->n_ttls; i++, at += 2) {
+		memcpy(&offset, at, 2);
+		p = message + offset;
+		ttl = (uint32_t)get16(p) << 16 | get16(p + 2);
+		ttl_put(p, ttl > age ? ttl - age : 0);
+	}
+}
+
+static void
+ttls_fix(const struct entry *e, uint8_t *message, uint32_t ttl)
+{
+	const uint8_t *at = offsets_of(e);
+	uint16_t offset;
+
+	for (unsigned i = 0; i < e->n_ttls; i++, at += 2) {
+		memcpy(&offset, at, 2);
+		ttl_put(message + offset, ttl);
+	}
+}
+
+size_t
+entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
+    const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max)
+{
+	bool stale = stale_ttl_s > 0 && !entry_fresh(e, now_s), cut = e->message_length > max;
+	size_t length = cut ? question_end(e) : e->message_length;
+	bool ad = (e->flags & ENTRY_SECURE) && (ad_wanted || (e->key_flags & KEY_DO));
+
+	if (length > max)
+		return 0;
+	memcpy(out, entry_message(e), length);
+	out[0] = (uint8_t)(id >> 8);
+	out[1] = (uint8_t)id;
+	out[2] = FLAG_QR | (cut ? FLAG_TC : 0) | (rd ? FLAG_RD : 0);
+	out[3] = (uint8_t)(FLAG_RA | (ad && !stale && !cut ? FLAG_AD : 0) |
+			   (e->key_flags & KEY_CD ? FLAG_CD : 0) | e->rcode);
+	memcpy(out + DNS_HEADER, qname_as_asked, e->name_length);
+	if (cut)
+		memset(out + 6, 0, 6);
+	else if (stale)
+		ttls_fix(e, out, stale_ttl_s);
+	else
+		ttls_age(e, out, age_s(e, now_s));
+	return length;
+}
