@@ -16,7 +16,7 @@
 #define ASK_HEAD 16 /* of a question: version, id, type, class, flags, name_length, zeros; then the name */
 #define ASK_MAX (ASK_HEAD + ENTRY_NAME_MAX)
 #define TOLD_HEAD 16 /* of an answer: version, id, entry_size, zeros; then the entry */
-#define TOLD_MAX (TOLD_HEAD + ENTRY_MAX + 1024)
+#define TOLD_MAX (TOLD_HEAD + ENTRY_ROOM)
 #define TOLD_HELLO 0 /* its id */
 
 struct ask {

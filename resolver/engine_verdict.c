@@ -67,26 +67,3 @@ verdict_ede(const char *why)
 	}
 	return EDE_BOGUS;
 }
-
-size_t
-verdict_failure(const struct key *k, uint8_t *out, size_t room)
-{
-	static const uint8_t head[DNS_HEADER] = {
-	    [2] = 0x81, /* QR, RD */
-	    [3] = 0x80 | DNS_SERVFAIL, /* RA */
-	    [5] = 1, /* one question */
-	};
-	size_t length = (size_t)DNS_HEADER + k->name_length + 4;
-	uint8_t *at;
-
-	if (length > room)
-		return 0;
-	memcpy(out, head, sizeof(head));
-	memcpy(out + DNS_HEADER, k->name, k->name_length);
-	at = out + DNS_HEADER + k->name_length;
-	at[0] = (uint8_t)(k->type >> 8);
-	at[1] = (uint8_t)k->type;
-	at[2] = (uint8_t)(k->class >> 8);
-	at[3] = (uint8_t)k->class;
-	return length;
-}

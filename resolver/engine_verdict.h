@@ -35,7 +35,4 @@ struct verdict verdict_of(const struct outcome *o, bool checking_disabled);
 /* The extended error (RFC 8914) that libunbound's sentence stands for; EDE_BOGUS when it tells no more. */
 uint16_t verdict_ede(const char *why);
 
-/* The SERVFAIL message for this question, DNS_QUERY_MAX octets at most; its length. */
-size_t verdict_failure(const struct key *k, uint8_t *out, size_t room);
-
 #endif

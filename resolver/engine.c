@@ -1,0 +1,204 @@
+/*
+ * The engine's life: take or make the descriptors, make the context (which reads every file), give up
+ * rights, serve until told to stop, let what is in flight end, go.
+ *
+ * The heartbeat is a timer of the loop that resolves, so that it stops when resolving hangs.
+ */
+#include "resolver/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/ensure.h"
+#include "lib/event.h"
+#include "lib/sealed.h"
+#include "resolver/ask_io.h"
+#include "resolver/engine_bridge.h"
+#include "resolver/engine_cage.h"
+#include "resolver/engine_context.h"
+#include "resolver/engine_impl.h"
+
+#define HEARTBEAT_S 0.05
+
+/* The descriptor that this variable names, ours alone from here on; -1: none, -2: an error. */
+static int
+inherited(const char *variable, struct err *err)
+{
+	const char *text = getenv(variable);
+	char *end;
+	long fd;
+
+	if (text == NULL)
+		return -1;
+	errno = 0;
+	fd = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || fd < 0 || fd > 1 << 20 ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
+		err_set(err, "%s=%s names no open descriptor", variable, text);
+		return -2;
+	}
+	return (int)fd;
+}
+
+static int
+open_listener(const struct engine *e, struct err *err)
+{
+	int fd = inherited(ENGINE_ENV_LISTEN, err), type = 0;
+	socklen_t size = sizeof(type);
+
+	if (fd == -1)
+		return ask_listen(e->conf->run_dir, e->number, e->conf->worker.user, err);
+	if (fd < 0)
+		return -1;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
+		return err_set(err, "%s is no SEQPACKET socket", ENGINE_ENV_LISTEN);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_errno(err, "cannot use the socket of %s", ENGINE_ENV_LISTEN);
+	return fd;
+}
+
+/* Peers get a descriptor that can only read: it is made while we still may. */
+static int
+open_shard(struct engine *e, struct err *err)
+{
+	int fd = inherited(ENGINE_ENV_SHARD, err);
+
+	if (fd == -2 || (fd == -1 && l2_make((size_t)e->conf->worker.l2_mib << 20, &fd, err) < 0))
+		return -1;
+	e->shard = l2_open_writer(fd, err);
+	if (e->shard != NULL)
+		e->shard_reader = sealed_reopen(fd, err);
+	close(fd);
+	return e->shard != NULL && e->shard_reader >= 0 ? 0 : -1;
+}
+
+static int
+open_score(struct engine *e, struct err *err)
+{
+	int fd = inherited(ENGINE_ENV_SCORE, err);
+
+	if (fd == -2)
+		return -1;
+	e->score = fd >= 0 ? scoreboard_map(fd, true, err) : scoreboard_make('e', &fd, err);
+	if (fd >= 0)
+		close(fd);
+	if (e->score == NULL)
+		return -1;
+	atomic_store(&e->score->pid, (uint64_t)getpid());
+	atomic_store(&e->score->started_us, (uint64_t)mono_now().us);
+	atomic_store(&e->score->state, 0);
+	atomic_store(&e->score->in_flight, 0);
+	score_add(&e->score->generation, 1);
+	return 0;
+}
+
+static void
+on_heartbeat(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct engine *e = w->data;
+
+	(void)loop;
+	(void)revents;
+	atomic_store_explicit(&e->score->heartbeat_us, (uint64_t)mono_now().us, memory_order_relaxed);
+}
+
+void
+engine_settled(struct engine *e)
+{
+	if (e->stopping && e->oldest == NULL && peers_idle(e))
+		ev_break(e->loop, EVBREAK_ALL);
+}
+
+/* Questions that were asked are answered, at their deadlines at the latest; new ones are not taken. */
+static void
+on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
+{
+	struct engine *e = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!e->stopping)
+		event_say(EVENT_NOTICE, "engine_stopping", "signal %d; %lld questions are in flight",
+		    w->signum, (long long)e->in_flight);
+	e->stopping = true;
+	peers_refuse(e);
+	engine_settled(e);
+}
+
+static void
+start_watchers(struct engine *e)
+{
+	ev_timer_init(&e->heartbeat, on_heartbeat, 0, HEARTBEAT_S);
+	ev_signal_init(&e->term, on_stop, SIGTERM);
+	ev_signal_init(&e->interrupt, on_stop, SIGINT);
+	e->heartbeat.data = e->term.data = e->interrupt.data = e;
+	ev_timer_start(e->loop, &e->heartbeat);
+	ev_signal_start(e->loop, &e->term);
+	ev_signal_start(e->loop, &e->interrupt);
+}
+
+static int
+enter_cage(const struct engine *e, struct err *err)
+{
+	if (cage_drop(e->conf->engine.user, err) < 0)
+		return -1;
+	if (geteuid() == 0)
+		event_say(EVENT_WARN, "engine_root", "the engine runs as root; write engine.user");
+	return e->conf->engine.seccomp ? cage_close(err) : 0;
+}
+
+static int
+engine_start(struct engine *e, struct err *err)
+{
+	int listener = open_listener(e, err);
+
+	if (listener < 0 || open_score(e, err) < 0 || open_shard(e, err) < 0)
+		return -1;
+	e->ctx = context_new(e->conf, e->base, err);
+	if (e->ctx == NULL)
+		return -1;
+	questions_init(e);
+	start_watchers(e);
+	/* Said before the cage: the C library reads its time zone once, from a file. */
+	event_say(EVENT_NOTICE, "engine_started", "engine %d resolves with libunbound %s, %s%s", e->number,
+	    ub_version(), e->conf->engine.mode == ENGINE_ROOT ? "from the root" : "by forwarders",
+	    e->conf->engine.trust_anchor[0] != '\0' ? "" : ", without validation");
+	if (enter_cage(e, err) < 0)
+		return -1;
+	peers_init(e, listener);
+	atomic_store(&e->score->state, 1);
+	return 0;
+}
+
+/* A start that failed ends the process: what it opened goes with it. */
+int
+engine_run(const struct resolver_conf *conf, int number, struct err *err)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	ENSURE(e != NULL);
+	e->conf = conf;
+	e->number = number;
+	e->loop = ev_default_loop(EVFLAG_NOENV);
+	if (e->loop == NULL)
+		return err_set(err, "libev makes no loop");
+	e->base = bridge_new(e->loop);
+	if (engine_start(e, err) < 0)
+		return -1;
+	ev_run(e->loop, 0);
+	event_say(EVENT_NOTICE, "engine_stopped", "engine %d ends; libunbound still worked on %lld "
+	    "questions that nobody waits for", e->number, (long long)e->in_flight);
+	peers_fini(e);
+	ub_ctx_delete(e->ctx);
+	questions_fini(e);
+	bridge_free(e->base);
+	l2_close(e->shard);
+	scoreboard_unmap(e->score);
+	close(e->shard_reader);
+	free(e);
+	return 0;
+}

@@ -1,0 +1,89 @@
+/*
+ * engine_impl: the engine's parts and what they share. Internal to engine*.c.
+ *
+ * Peers are workers' connections, in slots; questions stand in a pool as large as engine.in_flight. A
+ * question begins when a peer asks and ends when libunbound calls back: only then is its slot free, since
+ * libunbound cannot be made to forget it. Who asked is answered at the question's deadline at the latest;
+ * an answer that comes later still goes into the shard.
+ */
+#ifndef RESOLVER_ENGINE_IMPL_H
+#define RESOLVER_ENGINE_IMPL_H
+
+#include <ev.h>
+#include <unbound.h>
+#include <unbound-event.h>
+
+#include "lib/mono.h"
+#include "lib/scoreboard.h"
+#include "resolver/ask.h"
+#include "resolver/conf.h"
+#include "resolver/store.h"
+
+#define MAX_PEERS 64
+#define PEER_BACKLOG_MAX (2 << 20) /* octets that a peer may leave unread; more: it is cut off */
+
+struct engine;
+struct packet;
+
+struct peer {
+	struct engine *engine;
+	int fd; /* -1: the slot is free */
+	struct ev_io io;
+	struct packet *first, **last; /* what the socket did not take yet; owned */
+	size_t backlog;
+};
+
+struct question {
+	struct engine *engine;
+	struct peer *peer; /* NULL: nobody waits (any more) */
+	uint32_t id;
+	bool waiting; /* in the list by deadline: not told yet */
+	struct key key;
+	struct mono asked;
+	struct question *next, *previous; /* by deadline, or next free */
+};
+
+struct engine {
+	const struct resolver_conf *conf;
+	int number;
+	struct ev_loop *loop;
+	struct ub_event_base *base;
+	struct ub_ctx *ctx;
+	struct l2 *shard;
+	int shard_reader; /* descriptor that is handed to peers */
+	struct scoreboard *score;
+	struct ev_io listener;
+	struct ev_timer heartbeat, deadline;
+	struct ev_signal term, interrupt;
+	struct peer peers[MAX_PEERS];
+	struct question *pool, *free_questions, *oldest, *newest;
+	int64_t in_flight;
+	int failures_in_a_row;
+	bool stopping;
+	/* Scratch, of one callback at a time. */
+	_Alignas(8) uint8_t entry[ENTRY_ROOM], kept[ENTRY_ROOM];
+	uint8_t plain[ENTRY_MAX];
+};
+
+/* engine_question.c */
+void questions_init(struct engine *e);
+void questions_fini(struct engine *e);
+/* Takes it up, or tells at once that there is no room. It may be answered before this returns. */
+void question_start(struct peer *p, const struct ask *a);
+/* Nobody waits for these any more. */
+void questions_forget(struct engine *e, const struct peer *p);
+
+/* engine_peer.c */
+void peers_init(struct engine *e, int listener);
+void peers_fini(struct engine *e);
+/* No new connections; those that stand are served on. */
+void peers_refuse(struct engine *e);
+/* `entry` NULL: no answer is to be had from this engine now. May cut the peer off. */
+void peer_tell(struct peer *p, uint32_t id, const struct entry *entry);
+/* Is everything told taken by the sockets? */
+bool peers_idle(const struct engine *e);
+
+/* engine.c: the drain may be over. */
+void engine_settled(struct engine *e);
+
+#endif

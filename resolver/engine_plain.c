@@ -1,0 +1,239 @@
+/*
+ * libunbound always asks for DNSSEC, and answers with it. Records cannot simply be cut out: later names may
+ * point into them. So every name that may be compressed is written anew, against the names written so far;
+ * what may not (RFC 3597, 4) is copied as it stands, since it holds no pointers.
+ */
+#include "resolver/engine_plain.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/dns.h"
+
+#define TYPE_RRSIG 46
+#define TYPE_NSEC 47
+#define TYPE_NSEC3 50
+#define POINTS_MAX 0x4000 /* what a compression pointer can reach */
+#define PLACES 64 /* a name that would need a further one is written out */
+
+struct writer {
+	uint8_t *out;
+	size_t at, room;
+	bool full;
+	uint16_t places[PLACES]; /* where names and their suffixes begin */
+	int n_places;
+};
+
+static void
+put(struct writer *w, const void *bytes, size_t n)
+{
+	if (w->full || n > w->room - w->at) {
+		w->full = true;
+		return;
+	}
+	memcpy(w->out + w->at, bytes, n);
+	w->at += n;
+}
+
+static void
+put16(struct writer *w, unsigned value)
+{
+	uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+
+	put(w, bytes, sizeof(bytes));
+}
+
+/* Octets, not letters: the case that a zone's owner chose is kept. */
+static int
+place_find(const struct writer *w, const struct dns_name *suffix)
+{
+	struct dns_name there;
+	size_t at;
+	int i;
+
+	for (i = 0; i < w->n_places && !w->full; i++) {
+		at = w->places[i];
+		/* The first label tells most apart, at little cost. */
+		if (memcmp(w->out + at, suffix->wire, 1u + suffix->wire[0]) == 0 &&
+		    dns_name_read(w->out, w->at, &at, &there) && there.length == suffix->length &&
+		    memcmp(there.wire, suffix->wire, suffix->length) == 0)
+			return w->places[i];
+	}
+	return -1;
+}
+
+static void
+put_name(struct writer *w, const struct dns_name *name)
+{
+	struct dns_name suffix = *name;
+	size_t label, new_places[128], n_new = 0;
+	int place;
+
+	while (suffix.wire[0] != 0 && !w->full) {
+		place = place_find(w, &suffix);
+		if (place >= 0)
+			break;
+		label = 1u + suffix.wire[0];
+		if (w->at < POINTS_MAX)
+			new_places[n_new++] = w->at;
+		put(w, suffix.wire, label);
+		suffix.length = (uint8_t)(suffix.length - label);
+		memmove(suffix.wire, suffix.wire + label, suffix.length);
+	}
+	if (suffix.wire[0] == 0)
+		put(w, "", 1);
+	else
+		put16(w, 0xc000u | (unsigned)place);
+	for (label = 0; label < n_new && w->n_places < PLACES; label++)
+		w->places[w->n_places++] = (uint16_t)new_places[label];
+}
+
+/* How many octets stand before the names in data of this type, and how many names; the rest follows. */
+static bool
+names_in(uint16_t type, size_t *before, int *names)
+{
+	*before = type == DNS_TYPE_MX ? 2 : 0;
+	*names = type == DNS_TYPE_SOA ? 2 : 1;
+	switch (type) {
+	case DNS_TYPE_NS:
+	case DNS_TYPE_CNAME:
+	case DNS_TYPE_PTR:
+	case DNS_TYPE_MX:
+	case DNS_TYPE_SOA:
+		return true;
+	case 3: /* MD, MF, MB, MG, MR: gone, but compressible for ever */
+	case 4:
+	case 7:
+	case 8:
+	case 9:
+		return true;
+	case 14: /* MINFO */
+		*names = 2;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+put_data(struct writer *w, const uint8_t *message, size_t length, const struct dns_record *r)
+{
+	size_t at = r->rdata.at, end = at + r->rdata.length, before;
+	struct dns_name name;
+	int names;
+
+	if (names_in(r->type, &before, &names)) {
+		if (before > r->rdata.length)
+			return false;
+		put(w, message + at, before);
+		at += before;
+		for (; names > 0; names--) {
+			if (!dns_name_read(message, length, &at, &name) || at > end)
+				return false;
+			put_name(w, &name);
+		}
+	}
+	put(w, message + at, end - at);
+	return true;
+}
+
+static bool
+put_record(struct writer *w, const uint8_t *message, size_t length, const struct dns_record *r)
+{
+	size_t size_at;
+
+	put_name(w, &r->owner);
+	put16(w, r->type);
+	put16(w, r->class);
+	put16(w, r->ttl >> 16);
+	put16(w, r->ttl & 0xffff);
+	size_at = w->at;
+	put16(w, 0);
+	if (!put_data(w, message, length, r) || w->full)
+		return false;
+	w->out[size_at] = (uint8_t)((w->at - size_at - 2) >> 8);
+	w->out[size_at + 1] = (uint8_t)(w->at - size_at - 2);
+	return true;
+}
+
+static bool
+asked_for(const struct key *k, uint16_t type)
+{
+	if (type != TYPE_RRSIG && type != TYPE_NSEC && type != TYPE_NSEC3)
+		return true;
+	return k->type == type || k->type == DNS_TYPE_ANY;
+}
+
+/* The records of one section; how many stay, or -1. `*end` is set at an OPT. */
+static int
+put_section(struct writer *w, const struct key *k, const uint8_t *message, size_t length, size_t *at,
+    unsigned count, bool *end)
+{
+	struct dns_record r;
+	int kept = 0;
+
+	for (; count > 0 && !*end; count--) {
+		if (!dns_record_read(message, length, at, &r))
+			return -1;
+		if (r.type == DNS_TYPE_OPT) {
+			*end = true;
+		} else if (asked_for(k, r.type)) {
+			if (!put_record(w, message, length, &r))
+				return -1;
+			kept++;
+		}
+	}
+	return kept;
+}
+
+static bool
+is_plain(const struct key *k, const uint8_t *message, size_t length, const struct dns_message *m)
+{
+	unsigned count = (unsigned)m->ancount + m->nscount + m->arcount;
+	size_t at = m->answers;
+	struct dns_record r;
+
+	for (; count > 0; count--) {
+		if (!dns_record_read(message, length, &at, &r) || !asked_for(k, r.type))
+			return false;
+	}
+	return true;
+}
+
+size_t
+plain_render(const struct key *k, const uint8_t *message, size_t length, uint8_t *out, size_t room)
+{
+	struct writer w = {.out = out, .room = room};
+	struct dns_message m;
+	struct dns_name qname;
+	unsigned counts[3];
+	bool end = false;
+	size_t at;
+	int i, kept;
+
+	if (dns_message_parse(message, length, &m) != DNS_SOUND || m.qdcount != 1)
+		return 0;
+	if (is_plain(k, message, length, &m)) {
+		put(&w, message, length);
+		return w.full ? 0 : w.at;
+	}
+	counts[0] = m.ancount;
+	counts[1] = m.nscount;
+	counts[2] = m.arcount;
+	/* Header and question as they are; the question's name is one that later ones point to. */
+	put(&w, message, DNS_HEADER);
+	at = DNS_HEADER;
+	if (!dns_name_read(message, length, &at, &qname) || at + 4 != m.answers)
+		return 0;
+	put_name(&w, &qname);
+	put(&w, message + at, 4);
+	at = m.answers;
+	for (i = 0; i < 3 && !w.full; i++) {
+		kept = put_section(&w, k, message, length, &at, counts[i], &end);
+		if (kept < 0)
+			return 0;
+		out[6 + 2 * i] = (uint8_t)(kept >> 8);
+		out[7 + 2 * i] = (uint8_t)kept;
+	}
+	return w.full ? 0 : w.at;
+}

@@ -1,0 +1,266 @@
+/*
+ * Questions in flight: taken up within the cap, handed to libunbound, and ended by its callback. All
+ * deadlines are equally far, so the list by age is the list by deadline, and one timer serves them all.
+ *
+ * A failure is told to who asked, but goes into the shard only where nothing better stands: an expired
+ * answer can still be served when nothing else can (RFC 8767), a failure is gone in seconds.
+ */
+#include <stdlib.h>
+
+#include "lib/dns.h"
+#include "lib/ensure.h"
+#include "lib/event.h"
+#include "resolver/engine_impl.h"
+#include "resolver/engine_plain.h"
+#include "resolver/engine_verdict.h"
+
+#define FAILING_AFTER 8 /* answers in a row without a single success, bogus ones aside */
+
+enum { STATE_STARTING, STATE_ANSWERING, STATE_STALE_ONLY, STATE_FAILING };
+
+static int64_t
+now_s(void)
+{
+	return mono_now().us / 1000000;
+}
+
+static void
+wait_on(struct question *q)
+{
+	struct engine *e = q->engine;
+
+	q->waiting = true;
+	q->next = NULL;
+	q->previous = e->newest;
+	*(e->newest != NULL ? &e->newest->next : &e->oldest) = q;
+	e->newest = q;
+	if (e->oldest != q)
+		return;
+	e->deadline.repeat = (double)e->conf->engine.deadline_ms / 1e3;
+	ev_timer_again(e->loop, &e->deadline);
+}
+
+static void
+wait_no_more(struct question *q)
+{
+	struct engine *e = q->engine;
+
+	q->waiting = false;
+	*(q->previous != NULL ? &q->previous->next : &e->oldest) = q->next;
+	*(q->next != NULL ? &q->next->previous : &e->newest) = q->previous;
+}
+
+static struct question *
+question_new(struct engine *e)
+{
+	struct question *q = e->free_questions;
+
+	if (q == NULL)
+		return NULL;
+	e->free_questions = q->next;
+	e->in_flight++;
+	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
+	return q;
+}
+
+static void
+question_free(struct question *q)
+{
+	struct engine *e = q->engine;
+
+	q->peer = NULL;
+	q->next = e->free_questions;
+	e->free_questions = q;
+	e->in_flight--;
+	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
+}
+
+static void
+count_latency(struct engine *e, int64_t us)
+{
+	int bucket = 0;
+
+	while (bucket < SCORE_BUCKETS - 1 && us >= (int64_t)1 << bucket)
+		bucket++;
+	score_add(&e->score->latency[bucket], 1);
+}
+
+/* A node whose upstream is dead and one that is told nonsense now and then are not the same. */
+static void
+count_outcome(struct engine *e, const struct entry *entry)
+{
+	uint64_t state = STATE_ANSWERING;
+
+	score_add(&e->score->rcode[entry->rcode % SCORE_RCODES], 1);
+	if ((entry->flags & ENTRY_FAILURE) == 0)
+		e->failures_in_a_row = 0;
+	else if (entry->cause != CAUSE_BOGUS && e->failures_in_a_row < FAILING_AFTER)
+		e->failures_in_a_row++;
+	if (entry->flags & ENTRY_FAILURE)
+		score_add(&e->score->cause[entry->cause % N_CAUSES], 1);
+	if (e->failures_in_a_row == FAILING_AFTER)
+		state = STATE_FAILING;
+	atomic_store_explicit(&e->score->state, state, memory_order_relaxed);
+}
+
+static void
+question_tell(struct question *q, const struct entry *entry)
+{
+	if (!q->waiting)
+		return;
+	wait_no_more(q);
+	count_outcome(q->engine, entry);
+	count_latency(q->engine, mono_diff_us(mono_now(), q->asked));
+	if (q->peer != NULL)
+		peer_tell(q->peer, q->id, entry);
+}
+
+static void
+question_fail(struct question *q, enum score_cause cause, uint16_t ede)
+{
+	struct engine *e = q->engine;
+	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
+
+	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
+	if (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0)
+		l2_put(e->shard, failure);
+	question_tell(q, failure);
+}
+
+static void
+question_answer(struct question *q, const struct outcome *o, const struct verdict *v)
+{
+	struct engine *e = q->engine;
+	const struct entry *entry = (const void *)e->entry;
+	const uint8_t *message = o->packet;
+	size_t length = o->length;
+
+	if ((q->key.flags & KEY_DO) == 0) {
+		length = plain_render(&q->key, message, length, e->plain, sizeof(e->plain));
+		message = e->plain;
+	}
+	if (length == 0 || entry_build(&q->key, message, length, &e->conf->ttl, v->flags, v->ede, now_s(),
+	    e->entry) == 0) {
+		question_fail(q, CAUSE_INTERNAL, EDE_NONE);
+		return;
+	}
+	if (entry->ttl_s > 0)
+		l2_put(e->shard, entry);
+	question_tell(q, entry);
+}
+
+static void
+on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, int ratelimited)
+{
+	struct question *q = arg;
+	struct engine *e = q->engine;
+	const struct outcome o = {.rcode = rcode, .packet = packet,
+	    .length = length > 0 ? (size_t)length : 0, .sec = sec, .why = why};
+	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
+
+	(void)ratelimited;
+	if (v.good)
+		question_answer(q, &o, &v);
+	else
+		question_fail(q, v.cause, v.ede);
+	question_free(q);
+	engine_settled(e);
+}
+
+/* Transactions and made-up types are not resolved; workers do not ask for them. */
+static bool
+resolvable(const struct ask *a)
+{
+	return a->class == DNS_CLASS_IN && a->type != 0 && a->type != DNS_TYPE_OPT &&
+	    (a->type < 128 || a->type >= 255);
+}
+
+static bool
+key_of(const struct ask *a, struct key *k)
+{
+	return key_make(k, a->name, a->name_length, a->type, a->class, (a->flags & KEY_DO) != 0,
+	    (a->flags & KEY_CD) != 0);
+}
+
+void
+question_start(struct peer *p, const struct ask *a)
+{
+	struct engine *e = p->engine;
+	char text[DNS_NAME_TEXT];
+	struct dns_name name;
+	struct question *q = NULL;
+	struct key key;
+
+	if (!e->stopping && key_of(a, &key))
+		q = question_new(e);
+	if (q == NULL) {
+		score_add(&e->score->drop[DROP_FULL], 1);
+		peer_tell(p, a->id, NULL);
+		return;
+	}
+	q->peer = p;
+	q->id = a->id;
+	q->asked = mono_now();
+	q->key = key;
+	name.length = a->name_length;
+	memcpy(name.wire, a->name, a->name_length);
+	wait_on(q);
+	/* A cached answer calls back within this call, and `q` is gone then. */
+	if (resolvable(a) && ub_resolve_event(e->ctx, dns_name_render(&name, text), a->type, a->class, q,
+	    on_outcome, NULL) == 0)
+		return;
+	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
+	question_free(q);
+}
+
+void
+questions_forget(struct engine *e, const struct peer *p)
+{
+	struct question *q;
+
+	for (q = e->oldest; q != NULL; q = q->next) {
+		if (q->peer == p)
+			q->peer = NULL;
+	}
+}
+
+/* Those that are due fail; the timer goes on to the next, if there is one. */
+static void
+on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct engine *e = w->data;
+	struct mono due = mono_add_ms(mono_now(), -e->conf->engine.deadline_ms);
+
+	(void)revents;
+	while (e->oldest != NULL && !mono_before(due, e->oldest->asked))
+		question_fail(e->oldest, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+	ev_timer_stop(loop, w);
+	if (e->oldest != NULL) {
+		w->repeat = (double)mono_diff_us(e->oldest->asked, due) / 1e6 + 0.001;
+		ev_timer_again(loop, w);
+	}
+	engine_settled(e);
+}
+
+void
+questions_init(struct engine *e)
+{
+	int64_t i;
+
+	e->pool = calloc((size_t)e->conf->engine.in_flight, sizeof(*e->pool));
+	ENSURE(e->pool != NULL);
+	for (i = e->conf->engine.in_flight - 1; i >= 0; i--) {
+		e->pool[i].engine = e;
+		e->pool[i].next = e->free_questions;
+		e->free_questions = &e->pool[i];
+	}
+	ev_init(&e->deadline, on_deadline);
+	e->deadline.data = e;
+}
+
+void
+questions_fini(struct engine *e)
+{
+	ev_timer_stop(e->loop, &e->deadline);
+	free(e->pool);
+}
