@@ -1,0 +1,26 @@
+#include "resolver/failing.h"
+
+#include <stddef.h>
+
+void
+failing_put(struct failing *f, const struct failure *new)
+{
+	f->slots[new->hash % FAILING_SLOTS] = *new;
+}
+
+const struct failure *
+failing_find(const struct failing *f, uint64_t hash, struct mono now)
+{
+	const struct failure *slot = &f->slots[hash % FAILING_SLOTS];
+
+	return slot->hash == hash && mono_before(now, slot->until) ? slot : NULL;
+}
+
+void
+failing_drop(struct failing *f, uint64_t hash)
+{
+	struct failure *slot = &f->slots[hash % FAILING_SLOTS];
+
+	if (slot->hash == hash)
+		slot->until = MONO_NEVER;
+}

@@ -1,0 +1,31 @@
+/*
+ * failing: which questions failed a moment ago, so that they are not asked again at once: an answer
+ * past its time is then given without waiting for another failure (RFC 8767, section 5), and where
+ * there is none, the failure itself (RFC 9520). Pure; a fixed table in which a newer one may take an
+ * older one's place.
+ */
+#ifndef RESOLVER_FAILING_H
+#define RESOLVER_FAILING_H
+
+#include "lib/mono.h"
+#include "lib/scoreboard.h"
+
+#define FAILING_SLOTS 4096
+
+struct failure {
+	uint64_t hash; /* of the key, by a secret */
+	struct mono until;
+	enum score_cause cause;
+	int ede; /* RFC 8914; -1: none */
+};
+struct failing {
+	struct failure slots[FAILING_SLOTS];
+};
+
+void failing_put(struct failing *f, const struct failure *new);
+/* NULL when it did not fail, or long enough ago. */
+const struct failure *failing_find(const struct failing *f, uint64_t hash, struct mono now);
+/* It succeeded. */
+void failing_drop(struct failing *f, uint64_t hash);
+
+#endif

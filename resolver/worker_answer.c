@@ -1,0 +1,232 @@
+/*
+ * From a query's octets to an answer's: what a worker can answer at once. Where an engine must be
+ * asked, worker_wait.c takes over.
+ */
+#include <string.h>
+
+#include "resolver/admit.h"
+#include "resolver/worker_parts.h"
+
+static int64_t
+seconds(struct mono t)
+{
+	return t.us / 1000000;
+}
+
+size_t
+worker_limit(const struct worker *w, const struct asker *a)
+{
+	size_t most = (size_t)w->conf->worker.max_udp_bytes;
+
+	if (a->tcp)
+		return UINT16_MAX;
+	return a->query.payload < most ? a->query.payload : most;
+}
+
+static unsigned
+latency_bucket(int64_t us)
+{
+	unsigned bucket = us <= 0 ? 0 : 64u - (unsigned)__builtin_clzll((uint64_t)us);
+
+	return bucket < SCORE_BUCKETS ? bucket : SCORE_BUCKETS - 1;
+}
+
+static void
+account(struct worker *w, const struct asker *a, unsigned rcode, enum score_layer layer)
+{
+	score_add(&w->score->rcode[rcode % SCORE_RCODES], 1);
+	score_add(&w->score->layer[layer], 1);
+	score_add(&w->score->latency[latency_bucket(mono_diff_us(w->now, a->since))], 1);
+}
+
+static struct reply_opt
+opt_of(const struct worker *w, const struct asker *a, int ede, const char *text)
+{
+	return (struct reply_opt){
+	    .payload = (uint16_t)w->conf->worker.max_udp_bytes,
+	    .ede = ede,
+	    .ede_text = text,
+	    .nsid = w->local.identity,
+	    .keepalive = a->tcp && a->query.keepalive ? tcp_keepalive(w) : -1,
+	};
+}
+
+/* An answer without records. */
+static size_t
+plain(struct worker *w, const struct asker *a, const uint8_t *wire, unsigned rcode, int ede,
+    const char *text, uint8_t *out, size_t room)
+{
+	struct reply_opt opt = opt_of(w, a, ede, text);
+	unsigned flags = rcode == DNS_FORMERR || rcode == DNS_NOTIMP ? 0 : REPLY_RA;
+	size_t length = reply_head(&a->query, wire, rcode, flags, out, room);
+
+	return length == 0 ? 0 : reply_opt(&a->query, rcode, &opt, out, length, room);
+}
+
+size_t
+worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire, enum score_cause cause,
+    int ede, const char *text, uint8_t *out, size_t room)
+{
+	score_add(&w->score->cause[cause], 1);
+	account(w, a, DNS_SERVFAIL, LAYER_ENGINE);
+	return plain(w, a, wire, DNS_SERVFAIL, ede, text, out, room);
+}
+
+/* EDE of an entry: that it is stale matters more than why its last renewal failed. */
+static int
+entry_ede(const struct entry *e, bool stale)
+{
+	if (stale)
+		return e->rcode == DNS_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE;
+	return e->ede != 0 ? e->ede : EDE_NONE;
+}
+
+size_t
+worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const struct entry *e,
+    enum score_layer layer, uint8_t *out, size_t room)
+{
+	const struct query *q = &a->query;
+	int64_t now_s = seconds(w->now);
+	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
+	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), NULL);
+	size_t opt_length = reply_opt_length(q, &opt), body = room - DNS_HEADER - q->question_length;
+	size_t length;
+
+	length = entry_serve(e, q->id, q->rd, q->ad || q->dnssec_ok, wire + DNS_HEADER, now_s,
+	    layer == LAYER_STALE ? WORKER_STALE_TTL_S : 0, out,
+	    room - (opt_length < body ? opt_length : body));
+	if (length == 0)
+		return 0;
+	if (out[2] & 0x02)
+		score_add(&w->score->truncated, 1);
+	if (e->flags & ENTRY_FAILURE)
+		score_add(&w->score->cause[e->cause < N_CAUSES ? e->cause : CAUSE_INTERNAL], 1);
+	account(w, a, e->rcode, layer);
+	return reply_opt(q, e->rcode, &opt, out, length, room);
+}
+
+const struct entry *
+worker_find(struct worker *w, const struct key *k, enum score_layer *layer)
+{
+	const struct entry *own = l1_find(w->l1, k), *shared;
+	const struct l2 *shard = engine_link_of(w, k)->shard;
+	int64_t now_s = seconds(w->now);
+
+	*layer = LAYER_L1;
+	if (own != NULL && entry_fresh(own, now_s))
+		return own;
+	if (shard == NULL || l2_find(shard, k, w->found) == 0)
+		return own;
+	shared = (const struct entry *)w->found;
+	if (entry_fresh(shared, now_s))
+		l1_put(w->l1, shared);
+	else if (own != NULL && (shared->flags & ENTRY_FAILURE))
+		return own;
+	*layer = LAYER_L2;
+	return shared;
+}
+
+/* From cache while it is fresh, or through an engine. */
+static size_t
+resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t *wire, uint8_t *out,
+    size_t room)
+{
+	enum score_layer layer;
+	const struct entry *e;
+
+	/* Without RD only the cache could be meant: nobody else's business (RFC 8914, 4.21). */
+	if (!from->query.rd) {
+		account(w, from, DNS_REFUSED, LAYER_LOCAL);
+		return plain(w, from, wire, DNS_REFUSED, EDE_NOT_AUTHORITATIVE, NULL, out, room);
+	}
+	e = worker_find(w, k, &layer);
+	if (e != NULL && entry_fresh(e, seconds(w->now)))
+		return worker_serve(w, from, wire, e, layer, out, room);
+	return worker_ask(w, from, k, wire, out);
+}
+
+static bool
+admitted(struct worker *w, const struct asker *a)
+{
+	const struct resolver_conf *c = w->conf;
+	struct addr client = {0};
+
+	if (a->trusted)
+		return true;
+	if (a->client.any.sa_family == AF_INET6) {
+		client.family = FAMILY_V6;
+		memcpy(client.bytes, &a->client.v6.sin6_addr, 16);
+	} else {
+		client.family = FAMILY_V4;
+		memcpy(client.bytes, &a->client.v4.sin_addr, 4);
+	}
+	return admit(c->allow, c->n_allow, &client);
+}
+
+static size_t
+refuse(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
+{
+	score_add(&w->score->drop[DROP_REFUSED], 1);
+	account(w, a, DNS_REFUSED, LAYER_LOCAL);
+	return plain(w, a, wire, DNS_REFUSED, EDE_PROHIBITED, NULL, out, room);
+}
+
+/* A verdict that is the whole answer: its rcode, -1 when there is more to do. */
+static int
+verdict_rcode(enum query_verdict verdict)
+{
+	switch (verdict) {
+	case QUERY_FORMERR:
+		return DNS_FORMERR;
+	case QUERY_NOTIMP:
+		return DNS_NOTIMP;
+	case QUERY_BADVERS:
+		return 16;
+	case QUERY_REFUSED:
+		return DNS_REFUSED;
+	default:
+		return -1;
+	}
+}
+
+static size_t
+answer(struct worker *w, enum query_verdict verdict, struct asker *from, const struct key *k,
+    const uint8_t *wire, uint8_t *out, size_t room)
+{
+	struct reply_opt opt;
+	size_t n = 0;
+
+	switch (local_answer(&w->local, verdict, &from->query, k, wire, out, &n)) {
+	case LOCAL_ANSWERED:
+		opt = opt_of(w, from, EDE_NONE, NULL);
+		account(w, from, DNS_NOERROR, LAYER_LOCAL);
+		return reply_opt(&from->query, DNS_NOERROR, &opt, out, n, room);
+	case LOCAL_REFUSED:
+		account(w, from, DNS_REFUSED, LAYER_LOCAL);
+		return plain(w, from, wire, DNS_REFUSED, EDE_NOT_SUPPORTED, NULL, out, room);
+	default:
+		return resolve(w, from, k, wire, out, room);
+	}
+}
+
+size_t
+worker_query(struct worker *w, struct asker *from, const uint8_t *wire, size_t length, uint8_t *out)
+{
+	struct key key;
+	enum query_verdict verdict = query_parse(wire, length, &from->query, &key);
+	int rcode = verdict_rcode(verdict);
+	size_t room = worker_limit(w, from);
+
+	score_add(from->tcp ? &w->score->queries_tcp : &w->score->queries_udp, 1);
+	if (verdict == QUERY_DROP) {
+		score_add(&w->score->drop[DROP_MALFORMED], 1);
+		return 0;
+	}
+	if (!admitted(w, from))
+		return refuse(w, from, wire, out, room);
+	if (rcode >= 0) {
+		account(w, from, (unsigned)rcode & 0xf, LAYER_LOCAL);
+		return plain(w, from, wire, (unsigned)rcode, from->query.ede, NULL, out, room);
+	}
+	return answer(w, verdict, from, &key, wire, out, room);
+}

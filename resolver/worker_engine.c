@@ -1,0 +1,320 @@
+/*
+ * Links to the engines, one each, opened anew for as long as it takes.
+ *
+ * A key belongs to one engine, whose shard of the cache holds its answer; while that one is away any
+ * other resolves it just as well. What an engine says is checked as if it were hostile: it reads the
+ * Internet. Its shard stays mapped while it is away.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/event.h"
+#include "resolver/ask.h"
+#include "resolver/ask_io.h"
+#include "resolver/worker_parts.h"
+
+enum { RETRY_MS = 20, READS_A_TURN = 64, SHARD_SEED = 0 };
+
+struct engine_link *
+engine_link_of(struct worker *w, const struct key *k)
+{
+	uint64_t n = (uint64_t)w->conf->engines;
+
+	return &w->engines[n == 1 ? 0 : key_hash(k, SHARD_SEED) % n];
+}
+
+bool
+engine_links_up(const struct worker *w)
+{
+	for (int i = 0; i < w->conf->engines; i++)
+		if (w->engines[i].up)
+			return true;
+	return false;
+}
+
+bool
+engine_links_hopeful(const struct worker *w)
+{
+	for (int i = 0; i < w->conf->engines; i++)
+		if (w->engines[i].up ||
+		    mono_diff_ms(w->now, w->engines[i].away_since) < WORKER_AWAY_MS)
+			return true;
+	return false;
+}
+
+static void
+state_tell(struct worker *w)
+{
+	enum { ANSWERING = 1, STALE_ONLY = 2 };
+
+	atomic_store_explicit(&w->score->state, engine_links_up(w) ? ANSWERING : STALE_ONLY,
+	    memory_order_relaxed);
+}
+
+/* Each question that waits for none, once. */
+static void
+send_unsent(struct worker *w)
+{
+	uint32_t next;
+
+	for (uint32_t i = w->join.open.older; i != JOIN_NONE && w->n_unsent > 0; i = next) {
+		next = w->join.questions[i].all.newer;
+		if (w->asking[i].engine < 0)
+			engine_links_send(w, i);
+	}
+}
+
+static void
+link_down(struct engine_link *l, const char *why)
+{
+	struct worker *w = l->worker;
+	uint32_t next, n = 0;
+
+	ev_io_stop(w->loop, &l->io);
+	close(l->io.fd);
+	l->up = false;
+	l->away_since = w->now;
+	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
+		next = w->join.questions[i].all.newer;
+		if (w->asking[i].engine != l->number)
+			continue;
+		worker_lost(w, i);
+		n++;
+	}
+	state_tell(w);
+	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number, why,
+	    n);
+	ev_timer_again(w->loop, &l->retry);
+	send_unsent(w);
+}
+
+/* True: sent. The link may be down afterwards. */
+static bool
+link_send(struct engine_link *l, uint32_t question)
+{
+	struct worker *w = l->worker;
+	const struct key *k = &w->join.questions[question].key;
+	struct ask a = {
+	    .version = ASK_VERSION,
+	    .id = join_id(&w->join, question),
+	    .type = k->type,
+	    .class = k->class,
+	    .flags = k->flags,
+	    .name_length = k->name_length,
+	};
+	uint8_t packet[ASK_MAX];
+	size_t n;
+
+	memcpy(a.name, k->name, k->name_length);
+	n = ask_encode(&a, packet, sizeof(packet));
+	if (ask_send(l->io.fd, packet, n, NULL, 0, -1) == 0) {
+		w->asking[question].engine = l->number;
+		w->asking[question].told = l->told;
+		w->n_unsent--;
+		return true;
+	}
+	/* A full socket is written when it has room; a broken one is found so by its reader. */
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		ev_io_stop(w->loop, &l->io);
+		ev_io_set(&l->io, l->io.fd, EV_READ | EV_WRITE);
+		ev_io_start(w->loop, &l->io);
+	}
+	return false;
+}
+
+void
+engine_links_send(struct worker *w, uint32_t question)
+{
+	int n = (int)w->conf->engines;
+	int own = engine_link_of(w, &w->join.questions[question].key)->number;
+
+	for (int i = 0; i < n; i++) {
+		struct engine_link *l = &w->engines[(own + i) % n];
+
+		if (l->up && link_send(l, question))
+			return;
+	}
+}
+
+static void
+shard_take(struct engine_link *l, int fd)
+{
+	struct l2 *shard;
+	struct err err;
+
+	if (fd < 0)
+		return;
+	shard = l2_open_reader(fd, &err);
+	close(fd);
+	if (shard == NULL) {
+		event_say(EVENT_ALARM, "shard_unusable", "engine %d: %s; its answers are not shared",
+		    l->number, err.text);
+		return;
+	}
+	if (l->shard != NULL)
+		l2_close(l->shard);
+	l->shard = shard;
+}
+
+/* Over its cap or about to end: another one may do it. */
+static void
+question_declined(struct worker *w, struct engine_link *by, uint32_t question)
+{
+	int n = (int)w->conf->engines;
+
+	if (++w->asking[question].losses < WORKER_LOSSES) {
+		w->asking[question].engine = -1;
+		w->n_unsent++;
+		for (int i = 1; i < n; i++) {
+			struct engine_link *l = &w->engines[(by->number + i) % n];
+
+			if (l->up && link_send(l, question))
+				return;
+		}
+	}
+	worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine is full");
+}
+
+/* False: it does not speak our language. */
+static bool
+told_take(struct engine_link *l, size_t length, int fd)
+{
+	struct worker *w = l->worker;
+	const struct entry *e;
+	struct told t;
+	uint32_t question;
+
+	if (!told_decode(w->told, length, &t, &e)) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	l->told++;
+	if (t.id == TOLD_HELLO) {
+		shard_take(l, fd);
+		return true;
+	}
+	if (fd >= 0)
+		close(fd);
+	question = join_find(&w->join, t.id);
+	if (question == JOIN_NONE || w->asking[question].engine != l->number)
+		return true;
+	if (e == NULL)
+		question_declined(w, l, question);
+	else if (entry_valid(e, t.entry_size, &w->join.questions[question].key))
+		worker_told(w, question, e);
+	else
+		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine's answer is damaged");
+	return true;
+}
+
+static void
+link_read(struct engine_link *l)
+{
+	struct worker *w = l->worker;
+	ssize_t n;
+	int fd;
+
+	for (int i = 0; i < READS_A_TURN; i++) {
+		n = ask_receive(l->io.fd, w->told, TOLD_MAX, &fd);
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+			return;
+		if (n <= 0) {
+			link_down(l, n == 0 ? "it ended" : strerror(errno));
+			return;
+		}
+		if (!told_take(l, (size_t)n, fd)) {
+			link_down(l, "it sent what is no answer");
+			return;
+		}
+	}
+}
+
+static void
+link_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct engine_link *l = io->data;
+
+	if (events & EV_WRITE) {
+		ev_io_stop(loop, io);
+		ev_io_set(io, io->fd, EV_READ);
+		ev_io_start(loop, io);
+		send_unsent(l->worker);
+	}
+	if ((events & EV_READ) && l->up)
+		link_read(l);
+}
+
+static void
+link_try(struct engine_link *l)
+{
+	struct worker *w = l->worker;
+	struct err err;
+	int fd = ask_connect(w->conf->run_dir, l->number, &err);
+
+	if (fd == -1)
+		return;
+	ev_timer_stop(w->loop, &l->retry);
+	ev_io_set(&l->io, fd, EV_READ);
+	ev_io_start(w->loop, &l->io);
+	l->up = true;
+	state_tell(w);
+	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
+	    (long long)mono_diff_ms(w->now, l->away_since));
+	send_unsent(w);
+}
+
+static void
+link_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct engine_link *l = timer->data;
+
+	(void)loop;
+	(void)events;
+	link_try(l);
+}
+
+int
+engine_links_open(struct worker *w, struct err *err)
+{
+	w->told = aligned_alloc(64, (TOLD_MAX + 63) / 64 * 64);
+	w->engines = calloc((size_t)w->conf->engines, sizeof(*w->engines));
+	if (w->told == NULL || w->engines == NULL)
+		return err_set(err, "no memory for %lld engines", (long long)w->conf->engines);
+	for (int i = 0; i < w->conf->engines; i++) {
+		struct engine_link *l = &w->engines[i];
+
+		l->worker = w;
+		l->number = i;
+		l->away_since = w->now;
+		ev_init(&l->io, link_ready);
+		ev_init(&l->retry, link_retry);
+		l->io.data = l->retry.data = l;
+		l->retry.repeat = RETRY_MS / 1e3;
+		ev_timer_again(w->loop, &l->retry);
+	}
+	for (int i = 0; i < w->conf->engines; i++)
+		link_try(&w->engines[i]);
+	state_tell(w);
+	return 0;
+}
+
+void
+engine_links_close(struct worker *w)
+{
+	for (int i = 0; w->engines != NULL && i < w->conf->engines; i++) {
+		struct engine_link *l = &w->engines[i];
+
+		ev_timer_stop(w->loop, &l->retry);
+		if (l->up) {
+			ev_io_stop(w->loop, &l->io);
+			close(l->io.fd);
+		}
+		if (l->shard != NULL)
+			l2_close(l->shard);
+	}
+	free(w->engines);
+	free(w->told);
+}

@@ -1,0 +1,255 @@
+/*
+ * UDP: datagrams in and out by batches.
+ *
+ * Each socket has a batch of answers of its own, written in place: what a batch of queries brought
+ * leaves at its end, what engines told leaves when the loop's turn ends. The batch of queries is
+ * shared, since it lives for one callback.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/ensure.h"
+#include "resolver/worker_parts.h"
+
+enum { BATCH = 32, QUERY_ROOM = 2048, ANSWER_ROOM = 4096, DRAIN_BATCHES = 64 };
+
+struct out_batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec iov[BATCH];
+	union endpoint to[BATCH];
+	uint8_t octets[BATCH][ANSWER_ROOM];
+	unsigned n;
+};
+struct in_batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec iov[BATCH];
+	union endpoint from[BATCH];
+	_Alignas(struct cmsghdr) char control[BATCH][CMSG_SPACE(sizeof(struct timespec))];
+	uint8_t octets[BATCH][QUERY_ROOM];
+};
+struct udp {
+	struct worker *worker;
+	ev_io io;
+	uint16_t number;
+	bool trusted;
+	struct in_batch *in; /* shared: the first socket's to free */
+	struct out_batch *out;
+};
+
+/* What the kernel took is gone; a datagram that it refuses is dropped, the rest goes on. */
+static void
+batch_send(struct worker *w, struct udp *u)
+{
+	struct out_batch *b = u->out;
+	unsigned at = 0;
+	int n;
+
+	while (at < b->n) {
+		n = sendmmsg(u->io.fd, b->messages + at, b->n - at, MSG_DONTWAIT);
+		if (n > 0) {
+			at += (unsigned)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+			score_add(&w->score->drop[DROP_SEND], b->n - at);
+			break;
+		}
+		score_add(&w->score->drop[DROP_SEND], 1);
+		at++;
+	}
+	b->n = 0;
+}
+
+uint8_t *
+udp_slot(struct worker *w, uint16_t source)
+{
+	struct udp *u = &w->udp[source];
+
+	ENSURE(source < w->n_udp);
+	if (u->out->n == BATCH)
+		batch_send(w, u);
+	return u->out->octets[u->out->n];
+}
+
+void
+udp_commit(struct worker *w, uint16_t source, const union endpoint *to, size_t length)
+{
+	struct out_batch *b = w->udp[source].out;
+	unsigned i = b->n;
+
+	ENSURE(source < w->n_udp && i < BATCH && length <= ANSWER_ROOM);
+	b->n++;
+	b->to[i] = *to;
+	b->iov[i] = (struct iovec){b->octets[i], length};
+	b->messages[i].msg_hdr = (struct msghdr){
+	    .msg_name = &b->to[i],
+	    .msg_namelen = to->any.sa_family == AF_INET6 ? sizeof(to->v6) : sizeof(to->v4),
+	    .msg_iov = &b->iov[i],
+	    .msg_iovlen = 1,
+	};
+}
+
+void
+udp_flush(struct worker *w)
+{
+	for (int i = 0; i < w->n_udp; i++)
+		if (w->udp[i].out->n > 0)
+			batch_send(w, &w->udp[i]);
+}
+
+/* How long the datagram lay in the socket's queue, by the kernel's stamp: wall-clock, since that is
+ * what the kernel has. A clock set back makes it 0. */
+static int64_t
+age_us(struct msghdr *m, const struct timespec *wall)
+{
+	struct timespec stamp;
+	int64_t age;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		__builtin_memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+		age = (int64_t)(wall->tv_sec - stamp.tv_sec) * 1000000 +
+		    (wall->tv_nsec - stamp.tv_nsec) / 1000;
+		return age > 0 ? age : 0;
+	}
+	return 0;
+}
+
+static void
+datagram(struct worker *w, struct udp *u, unsigned i, const struct timespec *wall)
+{
+	struct in_batch *in = u->in;
+	struct msghdr *m = &in->messages[i].msg_hdr;
+	int64_t age = age_us(m, wall);
+	struct asker from = {
+	    .trusted = u->trusted,
+	    .source = u->number,
+	    .client = in->from[i],
+	    .since = mono_add_us(w->now, -age),
+	};
+	uint8_t *out;
+	size_t n;
+
+	/* Whoever sent it has given up; and one cut off, or from port 0, is no query. */
+	if (age > w->conf->worker.old_ms * 1000) {
+		score_add(&w->score->drop[DROP_OLD], 1);
+		return;
+	}
+	if ((m->msg_flags & MSG_TRUNC) || from.client.v4.sin_port == 0) {
+		score_add(&w->score->drop[DROP_MALFORMED], 1);
+		return;
+	}
+	out = udp_slot(w, u->number);
+	n = worker_query(w, &from, in->octets[i], in->messages[i].msg_len, out);
+	if (n > 0)
+		udp_commit(w, u->number, &from.client, n);
+}
+
+/* The number of datagrams read. */
+static int
+batch_read(struct worker *w, struct udp *u)
+{
+	struct in_batch *in = u->in;
+	struct timespec wall;
+	int n;
+
+	for (int i = 0; i < BATCH; i++) {
+		in->messages[i].msg_hdr.msg_namelen = sizeof(in->from[i]);
+		in->messages[i].msg_hdr.msg_controllen = sizeof(in->control[i]);
+	}
+	n = recvmmsg(u->io.fd, in->messages, BATCH, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	w->now = mono_now();
+	for (int i = 0; i < n; i++)
+		datagram(w, u, (unsigned)i, &wall);
+	batch_send(w, u);
+	return n;
+}
+
+static void
+readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct udp *u = io->data;
+
+	(void)loop;
+	(void)events;
+	batch_read(u->worker, u);
+}
+
+void
+udp_drain(struct worker *w)
+{
+	for (int i = 0; i < w->n_udp; i++)
+		for (int n = 0; n < DRAIN_BATCHES && batch_read(w, &w->udp[i]) == BATCH; n++)
+			continue;
+}
+
+static struct in_batch *
+in_batch_new(void)
+{
+	struct in_batch *in = calloc(1, sizeof(*in));
+
+	for (int i = 0; in != NULL && i < BATCH; i++) {
+		in->iov[i] = (struct iovec){in->octets[i], QUERY_ROOM};
+		in->messages[i].msg_hdr = (struct msghdr){
+		    .msg_name = &in->from[i],
+		    .msg_iov = &in->iov[i],
+		    .msg_iovlen = 1,
+		    .msg_control = in->control[i],
+		};
+	}
+	return in;
+}
+
+int
+udp_add(struct worker *w, int fd, bool trusted, struct err *err)
+{
+	struct udp *all = realloc(w->udp, ((size_t)w->n_udp + 1) * sizeof(*all));
+	static const int on = 1;
+	struct udp *u;
+
+	if (all == NULL)
+		return err_set(err, "no memory for another socket");
+	w->udp = all;
+	u = &all[w->n_udp];
+	*u = (struct udp){.worker = w, .number = (uint16_t)w->n_udp, .trusted = trusted};
+	u->in = w->n_udp == 0 ? in_batch_new() : all[0].in;
+	u->out = calloc(1, sizeof(*u->out));
+	if (u->in == NULL || u->out == NULL)
+		return err_set(err, "no memory for another socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == -1)
+		return err_errno(err, "cannot ask for the arrival times of datagrams");
+	ev_io_init(&u->io, readable, fd, EV_READ);
+	w->n_udp++;
+	return 0;
+}
+
+void
+udp_start(struct worker *w)
+{
+	for (int i = 0; i < w->n_udp; i++) {
+		w->udp[i].io.data = &w->udp[i];
+		ev_io_start(w->loop, &w->udp[i].io);
+	}
+}
+
+void
+udp_free(struct worker *w)
+{
+	if (w->n_udp > 0)
+		free(w->udp[0].in);
+	for (int i = 0; i < w->n_udp; i++) {
+		ev_io_stop(w->loop, &w->udp[i].io);
+		close(w->udp[i].io.fd);
+		free(w->udp[i].out);
+	}
+	free(w->udp);
+}

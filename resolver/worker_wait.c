@@ -1,0 +1,259 @@
+/*
+ * Questions that an engine works on, and the askers that wait for them.
+ *
+ * An asker is answered once: by what the engine told; after 1.8 s, or as soon as it is known that the
+ * engine won't, by what is past its time (RFC 8767); else by SERVFAIL and why. Its question goes on
+ * without it, so that the next asker finds a fresh answer.
+ */
+#include <string.h>
+
+#include "resolver/query.h"
+#include "resolver/worker_parts.h"
+
+/* How one question ends: by an entry, or by failure. */
+struct outcome {
+	const struct entry *entry; /* NULL: it failed */
+	enum score_layer layer;
+	enum score_cause cause;
+	int ede;
+	const char *text;
+};
+
+/* What is past its time, but not by more than a day: NULL, or as worker_find(). */
+static const struct entry *
+stale_find(struct worker *w, const struct key *k)
+{
+	enum score_layer layer;
+	const struct entry *e = worker_find(w, k, &layer);
+	int64_t now_s = w->now.us / 1000000;
+
+	if (e == NULL || (e->flags & ENTRY_FAILURE) ||
+	    now_s - e->stored_s - (int64_t)e->ttl_s > WORKER_STALE_MAX_S)
+		return NULL;
+	return e;
+}
+
+static size_t
+outcome_write(struct worker *w, const struct asker *a, const uint8_t *wire, const struct outcome *o,
+    uint8_t *out)
+{
+	size_t room = worker_limit(w, a);
+
+	if (o->entry != NULL)
+		return worker_serve(w, a, wire, o->entry, o->layer, out, room);
+	return worker_fail(w, a, wire, o->cause, o->ede, o->text, out, room);
+}
+
+static void
+waiter_answer(struct worker *w, uint32_t waiter, const struct outcome *o)
+{
+	const struct waiting *x = &w->waiting[waiter];
+	const struct asker *a = &x->asker;
+	uint8_t *out = a->tcp ? w->answer : udp_slot(w, a->source);
+	size_t length = outcome_write(w, a, x->wire, o, out);
+
+	if (a->tcp)
+		tcp_answer(w, a, out, length);
+	else if (length > 0)
+		udp_commit(w, a->source, &a->client, length);
+	join_leave(&w->join, waiter);
+}
+
+static void
+waiters_answer(struct worker *w, uint32_t question, const struct outcome *o)
+{
+	uint32_t waiter;
+
+	while ((waiter = join_first(&w->join, question)) != JOIN_NONE)
+		waiter_answer(w, waiter, o);
+}
+
+static void
+question_end(struct worker *w, uint32_t question, const struct outcome *o)
+{
+	waiters_answer(w, question, o);
+	if (w->asking[question].engine < 0)
+		w->n_unsent--;
+	join_close(&w->join, question);
+	atomic_store_explicit(&w->score->in_flight, w->join.n_open, memory_order_relaxed);
+}
+
+/* No answer will come: what is past its time, or the failure. Remembered for a while unless it is
+ * gone as soon as an engine is back. */
+static void
+question_fail(struct worker *w, uint32_t question, struct outcome o, bool remember)
+{
+	const struct join_question *q = &w->join.questions[question];
+	const struct entry *stale = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, &q->key);
+	int64_t for_ms = stale != NULL ? WORKER_STALE_RECHECK_MS : w->conf->ttl.failure_s * 1000LL;
+
+	if (remember)
+		failing_put(w->failing, &(struct failure){q->hash, mono_add_ms(w->now, for_ms), o.cause,
+		    o.ede});
+	if (stale != NULL)
+		o = (struct outcome){.entry = stale, .layer = LAYER_STALE};
+	question_end(w, question, &o);
+}
+
+void
+worker_failed(struct worker *w, uint32_t question, enum score_cause cause, int ede, const char *text)
+{
+	const struct asking *a = &w->asking[question];
+
+	question_fail(w, question, (struct outcome){.cause = cause, .ede = ede, .text = text},
+	    a->engine >= 0 || a->losses > 0);
+}
+
+void
+worker_told(struct worker *w, uint32_t question, const struct entry *e)
+{
+	const struct join_question *q = &w->join.questions[question];
+	struct outcome o = {.entry = e, .layer = LAYER_ENGINE};
+
+	/* With something past its time at hand a failure is not worth telling. */
+	if ((e->flags & ENTRY_FAILURE) && e->cause != CAUSE_BOGUS && stale_find(w, &q->key) != NULL) {
+		question_fail(w, question, (struct outcome){.cause = e->cause, .ede = e->ede}, true);
+		return;
+	}
+	failing_drop(w->failing, q->hash);
+	if (e->ttl_s > 0)
+		l1_put(w->l1, e);
+	question_end(w, question, &o);
+}
+
+void
+worker_lost(struct worker *w, uint32_t question)
+{
+	struct asking *a = &w->asking[question];
+	const struct entry *stale;
+
+	/* Two in a row: this question may be why, so nobody asks it again for a while. */
+	if (++a->losses >= WORKER_LOSSES) {
+		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine failed");
+		return;
+	}
+	a->engine = -1;
+	w->n_unsent++;
+	stale = stale_find(w, &w->join.questions[question].key);
+	if (stale != NULL)
+		waiters_answer(w, question,
+		    &(struct outcome){.entry = stale, .layer = LAYER_STALE});
+}
+
+/* What can be said without asking; the length, 0 when the question should be asked. */
+static size_t
+known_failure(struct worker *w, const struct asker *a, const struct key *k, uint64_t hash,
+    const uint8_t *wire, uint8_t *out)
+{
+	const struct failure *f = failing_find(w->failing, hash, w->now);
+	struct outcome o = {.cause = CAUSE_INTERNAL, .ede = EDE_OTHER, .text = "no engine"};
+
+	if (f != NULL)
+		o = (struct outcome){.cause = f->cause, .ede = f->ede};
+	else if (engine_links_up(w))
+		return 0;
+	o.entry = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, k);
+	o.layer = LAYER_STALE;
+	if (f == NULL && o.entry == NULL && engine_links_hopeful(w))
+		return 0;
+	return outcome_write(w, a, wire, &o, out);
+}
+
+/* No room to wait: what is past its time, or nothing at all (the client asks again). */
+static size_t
+overfull(struct worker *w, const struct asker *a, const struct key *k, const uint8_t *wire,
+    uint8_t *out)
+{
+	struct outcome o = {.cause = CAUSE_INTERNAL, .ede = EDE_OTHER, .text = "overloaded"};
+
+	o.entry = stale_find(w, k);
+	o.layer = LAYER_STALE;
+	if (o.entry == NULL)
+		score_add(&w->score->drop[DROP_FULL], 1);
+	if (o.entry == NULL && !a->tcp)
+		return 0;
+	return outcome_write(w, a, wire, &o, out);
+}
+
+size_t
+worker_ask(struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire, uint8_t *out)
+{
+	uint64_t hash = key_hash(k, w->secret);
+	uint32_t question, waiter;
+	struct waiting *x;
+	size_t n = known_failure(w, a, k, hash, wire, out);
+	enum join_verdict verdict;
+
+	if (n > 0)
+		return n;
+	verdict = join_enter(&w->join, k, hash, w->now, &question, &waiter);
+	if (verdict == JOIN_FULL)
+		return overfull(w, a, k, wire, out);
+	a->waits = true;
+	x = &w->waiting[waiter];
+	x->asker = *a;
+	memcpy(x->wire + DNS_HEADER, wire + DNS_HEADER, a->query.question_length);
+	if (verdict == JOIN_SHARED) {
+		score_add(&w->score->joined, 1);
+		return 0;
+	}
+	w->asking[question] = (struct asking){.engine = -1};
+	w->n_unsent++;
+	atomic_store_explicit(&w->score->in_flight, w->join.n_open, memory_order_relaxed);
+	engine_links_send(w, question);
+	return 0;
+}
+
+/* Whoever has waited 1.8 s gets what is past its time; whoever has nothing such waits on. */
+static void
+patience(struct worker *w)
+{
+	struct mono before = mono_add_ms(w->now, -WORKER_STALE_WAIT_MS);
+	const struct entry *stale;
+	uint32_t waiter, question;
+
+	while ((waiter = join_due(&w->join, before)) != JOIN_NONE) {
+		question = w->join.waiters[waiter].question;
+		stale = stale_find(w, &w->join.questions[question].key);
+		if (stale != NULL)
+			waiter_answer(w, waiter,
+			    &(struct outcome){.entry = stale, .layer = LAYER_STALE});
+	}
+}
+
+/* An engine that told something since this question came is at work: what it lacks lies beyond. */
+static void
+overdue(struct worker *w, uint32_t question)
+{
+	const struct asking *a = &w->asking[question];
+
+	if (a->engine >= 0 && w->engines[a->engine].told != a->told)
+		worker_failed(w, question, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY, NULL);
+	else
+		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine does not answer");
+}
+
+static void
+unsent_fail(struct worker *w)
+{
+	uint32_t next;
+
+	for (uint32_t i = w->join.open.older; i != JOIN_NONE && w->n_unsent > 0; i = next) {
+		next = w->join.questions[i].all.newer;
+		if (w->asking[i].engine < 0)
+			worker_failed(w, i, CAUSE_INTERNAL, EDE_OTHER, "no engine");
+	}
+}
+
+void
+worker_deadlines(struct worker *w)
+{
+	struct mono before = mono_add_ms(w->now, -w->conf->worker.deadline_ms);
+	uint32_t question;
+
+	patience(w);
+	while ((question = join_overdue(&w->join, before)) != JOIN_NONE)
+		overdue(w, question);
+	if (w->n_unsent > 0 && !engine_links_hopeful(w))
+		unsent_fail(w);
+}
