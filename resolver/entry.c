@@ -50,6 +50,19 @@ entry_key(const struct entry *e, struct key *k)
 	memcpy(k->name, entry_message(e) + DNS_HEADER, e->name_length);
 }
 
+_Static_assert(offsetof(struct entry, type) + 6 == sizeof(struct entry) &&
+		   offsetof(struct entry, name_length) - offsetof(struct entry, type) ==
+		       offsetof(struct key, name_length),
+    "both hold the key's numbers in the same order");
+
+bool
+entry_is(const struct entry *e, const struct key *k)
+{
+	return memcmp((const uint8_t *)e + offsetof(struct entry, type), k,
+		   offsetof(struct key, name)) == 0 &&
+	       memcmp(entry_message(e) + DNS_HEADER, k->name, k->name_length) == 0;
+}
+
 static unsigned
 get16(const uint8_t *p)
 {

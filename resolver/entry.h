@@ -88,6 +88,7 @@ size_t entry_fail(const struct key *k, uint8_t rcode, uint8_t cause, uint16_t ed
  * Every offset is checked, so that what passes may be served from a private copy. */
 bool entry_valid(const void *memory, size_t room, const struct key *k);
 void entry_key(const struct entry *e, struct key *k);
+bool entry_is(const struct entry *e, const struct key *k); /* of that key? `e` is sound */
 const uint8_t *entry_message(const struct entry *e); /* e->message_length octets */
 
 /* Seconds of its life that are left; 0: stale. One stored more than a minute ahead is stale too. */

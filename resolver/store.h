@@ -5,6 +5,9 @@
  * writer, workers map it read-only and read by seqlock (copy, recheck, validate the copy); an odd
  * sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps it.
  * Versioned; another layout, size or damage is detected and the shard begun anew.
+ *
+ * Both take sound entries only (entry_valid(), or fresh from entry_build()), keep none with a ttl_s of
+ * 0, and keep expired ones until their memory is wanted (see entry_fresh).
  */
 #ifndef RESOLVER_STORE_H
 #define RESOLVER_STORE_H
@@ -12,27 +15,54 @@
 #include "lib/err.h"
 #include "resolver/entry.h"
 
+#define L1_BYTES_MIN (64 << 10)
+#define L2_BYTES_MIN (1 << 20)
+#define L2_BYTES_MAX ((size_t)32 << 30)
+
 struct l1;
+/* `bytes` (at least L1_BYTES_MIN) for entries, and an index that suits about `entries` of them (0: as
+ * many as are likely to fit). All memory is taken and touched now. Ends the process when there is
+ * none. */
 struct l1 *l1_new(size_t bytes, size_t entries);
-void l1_free(struct l1 *c);
-/* Borrowed until the next l1_ call; NULL: a miss. Expired entries are returned too (see entry_fresh). */
+void l1_free(struct l1 *c); /* NULL is fine */
+/* Borrowed until the next l1_ call that changes it; NULL: a miss. */
 const struct entry *l1_find(struct l1 *c, const struct key *k);
+/* Replaces what is there for its key. `e` is copied and not of this cache. One of more than a
+ * twentieth of the cache is not kept. */
 void l1_put(struct l1 *c, const struct entry *e);
 void l1_drop(struct l1 *c, const struct key *k);
+void l1_clear(struct l1 *c);
+struct l1_stats {
+	uint64_t entries, bytes_used, bytes, puts, evictions;
+};
+void l1_stats(const struct l1 *c, struct l1_stats *out);
 
 struct l2;
-/* A new sealed memfd of so many bytes, its layout written; *fd owned by the caller. */
+/* A new sealed memfd of so many bytes (whole pages; L2_BYTES_MIN to L2_BYTES_MAX), its layout written;
+ * *fd owned by the caller, who takes readers' descriptors off it by sealed_reopen() before it drops
+ * privileges: mode 0600 lets only its maker do that. 0 or -1. */
 int l2_make(size_t bytes, int *fd, struct err *err);
-/* For the engine: takes a shard over (after a crash: swept). Made anew in place when damaged. */
+/* For the engine: takes a shard over (after a crash: swept, in a time that goes with its size, some
+ * 50 ms a GiB). Made anew in place when damaged. An error while another process writes it. The caller
+ * keeps `fd` open, and closes no other descriptor of it, before l2_close(): a lock that dies with the
+ * process hangs on it. */
 struct l2 *l2_open_writer(int fd, struct err *err);
+/* `fd` may be closed after. What is in the shard does not matter: until a writer has mended it, all is
+ * a miss. */
 struct l2 *l2_open_reader(int fd, struct err *err);
-void l2_close(struct l2 *s);
+void l2_close(struct l2 *s); /* NULL is fine */
+/* Replaces what is there for its key. */
 void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
-/* Copies into `out` (ENTRY_MAX + 1024 bytes) and validates; its size, 0: a miss. Never waits. */
+/* All entries gone, for readers at once. 0 or -1. */
+int l2_clear(struct l2 *s, struct err *err);
+/* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never waits. */
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
 struct l2_stats {
-	uint64_t entries, bytes_used, bytes, puts, evictions, torn, sweeps;
+	uint64_t entries, bytes_used, bytes, puts, evictions;
+	uint64_t torn;	 /* buckets that a writer was killed in, found by the next */
+	uint64_t sweeps; /* writers that took it over */
+	uint64_t remade; /* times it was damaged */
 };
 void l2_stats(const struct l2 *s, struct l2_stats *out);
 

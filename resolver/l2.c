@@ -1,0 +1,209 @@
+/*
+ * l2: a shard's shape; shards made, opened, closed, told about. What lies where: l2_shard.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "lib/ensure.h"
+#include "lib/sealed.h"
+#include "resolver/l2_shard.h"
+
+#define BYTES_A_BUCKET 512 /* of the shard: 7 slots for 448 octets of log, at most */
+#define SEGMENT_SMALL (128 << 10)
+#define SEGMENT_LARGE (1 << 20)
+#define LARGE_FROM (128 << 20) /* shards with so many bytes have large segments */
+
+_Static_assert(sizeof(struct l2_bucket) == 64 && sizeof(struct l2_segment) == 16 &&
+		   sizeof(struct l2_record) == 40,
+    "a layout that processes share");
+_Static_assert(SEGMENT_SMALL >= ENTRY_ROOM + 8, "any entry fits in a segment");
+
+static uint64_t
+round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+bool
+l2_shape_of(size_t bytes, struct l2_shape *out)
+{
+	uint64_t segment = bytes >= LARGE_FROM ? SEGMENT_LARGE : SEGMENT_SMALL;
+
+	if (bytes < L2_BYTES_MIN || bytes > L2_BYTES_MAX)
+		return false;
+	*out = (struct l2_shape){
+	    .bytes = bytes,
+	    .n_buckets = bytes / BYTES_A_BUCKET,
+	    .segment_bytes = segment,
+	    .segments_at = round_up(sizeof(struct l2_header), 64),
+	};
+	out->buckets_at = round_up(
+	    out->segments_at + bytes / segment * sizeof(struct l2_segment), 4096);
+	out->log_at = round_up(out->buckets_at + out->n_buckets * sizeof(struct l2_bucket), 4096);
+	out->n_segments = (bytes - out->log_at) / segment;
+	return true;
+}
+
+uint64_t
+l2_header_check(const struct l2_shape *shape, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(shape, sizeof(*shape), seed ^ L2_MAGIC);
+}
+
+uint64_t
+l2_record_check(const struct entry *e, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(e, e->size, seed ^ L2_MAGIC);
+}
+
+static struct l2 *
+shard_map(int fd, bool writable, struct err *err)
+{
+	struct l2_shape shape;
+	struct l2 *s;
+	size_t bytes;
+	void *memory = sealed_map(fd, writable, &bytes, err);
+
+	if (memory == NULL)
+		return NULL;
+	if (!l2_shape_of(bytes, &shape)) {
+		munmap(memory, bytes);
+		err_set(err, "descriptor %d has %zu bytes, which no shard has", fd, bytes);
+		return NULL;
+	}
+	s = calloc(1, sizeof(*s));
+	ENSURE(s != NULL);
+	s->shape = shape;
+	s->memory = memory;
+	s->header = memory;
+	s->segments = (struct l2_segment *)(s->memory + shape.segments_at);
+	s->buckets = (struct l2_bucket *)(s->memory + shape.buckets_at);
+	s->fd = -1;
+	if (!writable)
+		return s;
+	s->own = calloc(s->shape.n_segments, sizeof(*s->own));
+	ENSURE(s->own != NULL);
+	return s;
+}
+
+struct l2 *
+l2_open_reader(int fd, struct err *err)
+{
+	return shard_map(fd, false, err);
+}
+
+static int
+shard_lock(int fd, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_SETLK, &lock);
+}
+
+static bool
+header_valid(const struct l2 *s)
+{
+	uint64_t seed = atomic_load(&s->header->seed);
+
+	return atomic_load(&s->header->magic) == L2_MAGIC &&
+	       atomic_load(&s->header->check) == l2_header_check(&s->shape, seed);
+}
+
+struct l2 *
+l2_open_writer(int fd, struct err *err)
+{
+	struct l2 *s;
+
+	/* A lock of the process, not of the descriptor, which others may hold too. */
+	if (shard_lock(fd, F_WRLCK) != 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			err_set(err, "another process writes the cache shard; stop it first");
+		else
+			err_errno(err, "can't lock the cache shard of descriptor %d", fd);
+		return NULL;
+	}
+	s = shard_map(fd, true, err);
+	if (s == NULL) {
+		shard_lock(fd, F_UNLCK);
+		return NULL;
+	}
+	s->fd = fd;
+	if (header_valid(s) && l2_sweep(s))
+		return s;
+	if (l2_format(s, err) != 0) {
+		l2_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+l2_close(struct l2 *s)
+{
+	if (s == NULL)
+		return;
+	munmap(s->memory, s->shape.bytes);
+	if (s->fd >= 0)
+		shard_lock(s->fd, F_UNLCK);
+	free(s->own);
+	free(s);
+}
+
+int
+l2_make(size_t bytes, int *fd, struct err *err)
+{
+	struct l2 *s;
+	int status;
+
+	bytes = bytes / 4096 * 4096;
+	*fd = -1;
+	if (bytes < L2_BYTES_MIN || bytes > L2_BYTES_MAX)
+		return err_set(err, "a cache shard has 1 MiB to 32 GiB, not %zu bytes", bytes);
+	*fd = sealed_make("anypop-cache", bytes, err);
+	if (*fd < 0)
+		return -1;
+	s = shard_map(*fd, true, err);
+	status = s == NULL ? -1 : l2_format(s, err);
+	if (s != NULL)
+		atomic_store(&s->header->remade, 0);
+	l2_close(s);
+	if (status != 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return status;
+}
+
+void
+l2_stats(const struct l2 *s, struct l2_stats *out)
+{
+	const struct l2_header *h = s->header;
+
+	*out = (struct l2_stats){
+	    .entries = atomic_load_explicit(&h->entries, memory_order_relaxed),
+	    .bytes_used = atomic_load_explicit(&h->bytes_used, memory_order_relaxed),
+	    .bytes = s->shape.n_segments * s->shape.segment_bytes,
+	    .puts = atomic_load_explicit(&h->puts, memory_order_relaxed),
+	    .evictions = atomic_load_explicit(&h->evictions, memory_order_relaxed),
+	    .torn = atomic_load_explicit(&h->torn, memory_order_relaxed),
+	    .sweeps = atomic_load_explicit(&h->sweeps, memory_order_relaxed),
+	    .remade = atomic_load_explicit(&h->remade, memory_order_relaxed),
+	};
+}
+
+int
+l2_clear(struct l2 *s, struct err *err)
+{
+	int status = l2_format(s, err);
+
+	atomic_fetch_sub(&s->header->remade, status == 0);
+	return status;
+}

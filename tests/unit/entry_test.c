@@ -1,0 +1,512 @@
+/*
+ * entry: answers kept and served: keys, TTLs, flags, what is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/scoreboard.h"
+#include "tests/unit/wire_maker.h"
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define NOW 100000
+
+static const struct ttl_policy policy = {
+    .min_s = 0, .max_s = 86400, .neg_min_s = 30, .neg_max_s = 3600, .failure_s = 5};
+
+static _Alignas(8) uint8_t memory[ENTRY_ROOM];
+static const struct entry *const entry = (const struct entry *)memory;
+static struct wire_maker made;
+static uint8_t out[ENTRY_MAX];
+static struct dns_message told;
+
+static size_t
+build(const struct key *k, const struct ttl_policy *p, uint8_t flags)
+{
+	size_t size;
+
+	memset(memory, 0xa5, sizeof(memory));
+	size = entry_build(k, made.wire, made.length, p, flags, 0, NOW, memory);
+	if (size > 0)
+		assert_true(entry_valid(memory, size, k));
+	return size;
+}
+
+/* Serves to `out` and `told`; whatever is served is a sound message. */
+static size_t
+serve(int64_t now_s, bool ad_wanted, uint32_t stale_ttl_s, size_t max)
+{
+	size_t length = entry_serve(entry, 0x1234, true, ad_wanted, entry_message(entry) + 12,
+	    now_s, stale_ttl_s, out, max);
+
+	assert_true(length > 0 && length <= max);
+	assert_int_equal(dns_message_parse(out, length, &told), DNS_SOUND);
+	assert_int_equal(told.id, 0x1234);
+	assert_true(told.qr && told.ra && told.rd && !told.aa && !told.edns);
+	return length;
+}
+
+static uint32_t
+ttl_of_record(int which)
+{
+	struct dns_record r = {0};
+	size_t at = told.answers;
+
+	for (int i = 0; i <= which; i++)
+		assert_true(dns_record_read(out, sizeof(out), &at, &r));
+	return r.ttl;
+}
+
+static void
+keys_fold_case_and_keep_do_and_cd_apart(void **state)
+{
+	struct key a = wire_key("WWW.Example.", 1, false, false);
+	struct key b = wire_key("www.eXAMPLE.", 1, false, false);
+	const struct key others[] = {
+	    wire_key("www.example.", 28, false, false), wire_key("www.example.", 1, true, false),
+	    wire_key("www.example.", 1, false, true), wire_key("ww.example.", 1, false, false),
+	    wire_key("www.example.x.", 1, false, false)};
+
+	(void)state;
+	assert_true(key_equal(&a, &b));
+	assert_true(key_hash(&a, 7) == key_hash(&b, 7));
+	assert_true(key_hash(&a, 7) != key_hash(&a, 8));
+	assert_memory_equal(a.name, "\3www\7example", 13);
+	for (size_t i = 0; i < N(others); i++) {
+		assert_false(key_equal(&a, &others[i]));
+		assert_true(key_hash(&a, 7) != key_hash(&others[i], 7));
+	}
+}
+
+static void
+names_that_are_none_make_no_key(void **state)
+{
+	static const struct {
+		const char *octets;
+		size_t length;
+	} rows[] = {{"", 0}, {"\1", 1}, {"\1a", 2}, {"\2a", 3}, {"\300\14", 2}, {"\100a", 66},
+	    {"\3www\3com", 8}};
+	uint8_t longest[300];
+	struct key k;
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++)
+		assert_false(key_make(&k, (const uint8_t *)rows[i].octets, rows[i].length, 1, 1,
+		    false, false));
+	memset(longest, 1, sizeof(longest));
+	longest[254] = 0;
+	assert_true(key_make(&k, longest, sizeof(longest), 1, 1, false, false));
+	assert_int_equal(k.name_length, 255);
+	memset(longest, 1, sizeof(longest));
+	longest[256] = 0;
+	assert_false(key_make(&k, longest, sizeof(longest), 1, 1, false, false));
+	assert_true(key_make(&k, (const uint8_t *)"\0www", 4, 2, 1, false, false));
+	assert_int_equal(k.name_length, 1);
+}
+
+static void
+positive_ttls_are_clamped_and_the_shortest_is_the_life(void **state)
+{
+	static const struct {
+		uint32_t min, max, ttl[2], told[2], life;
+	} rows[] = {
+	    {0, 86400, {300, 60}, {300, 60}, 60},
+	    {0, 86400, {0, 60}, {0, 60}, 0},
+	    {10, 86400, {0, 60}, {10, 60}, 10},
+	    {0, 86400, {UINT32_MAX, 0x80000000}, {86400, 86400}, 86400},
+	    {100, 50, {1, 1000}, {50, 50}, 50},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct ttl_policy p = policy;
+
+		p.min_s = rows[i].min;
+		p.max_s = rows[i].max;
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, rows[i].ttl[0]);
+		wire_a(&made, 2, rows[i].ttl[1]);
+		wire_opt(&made);
+		assert_true(build(&k, &p, 0) > 0);
+		assert_int_equal(entry->ttl_s, rows[i].life);
+		assert_int_equal(entry->flags, 0);
+		serve(NOW, false, 0, sizeof(out));
+		assert_int_equal(told.ancount, 1);
+		assert_int_equal(told.arcount, 1);
+		assert_int_equal(ttl_of_record(0), rows[i].told[0]);
+		assert_int_equal(ttl_of_record(1), rows[i].told[1]);
+	}
+}
+
+static void
+negative_ttl_is_the_lesser_of_soa_and_minimum_within_bounds(void **state)
+{
+	static const struct {
+		uint32_t ttl, minimum, other, told, told_other, life;
+		unsigned rcode;
+	} rows[] = {
+	    {900, 600, 700, 600, 600, 600, DNS_NXDOMAIN},
+	    {600, 900, 100, 600, 100, 100, DNS_NXDOMAIN},
+	    {600, 900, 5, 600, 30, 30, DNS_NOERROR},
+	    {5, 900, 900, 30, 30, 30, DNS_NXDOMAIN},
+	    {900, 0, 900, 30, 30, 30, DNS_NOERROR},
+	    {86400, 86400, 86400, 3600, 3600, 3600, DNS_NXDOMAIN},
+	    {UINT32_MAX, UINT32_MAX, 0, 3600, 30, 30, DNS_NOERROR},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_AAAA, true, false);
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		wire_begin(&made, rows[i].rcode, "www.example.", DNS_TYPE_AAAA);
+		wire_soa(&made, rows[i].ttl, rows[i].minimum);
+		wire_record(&made, 1, "a.example.", 47, rows[i].other, "\0\0", 2);
+		assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+		assert_int_equal(entry->ttl_s, rows[i].life);
+		assert_int_equal(entry->flags, ENTRY_SECURE | ENTRY_NEGATIVE);
+		serve(NOW, false, 0, sizeof(out));
+		assert_int_equal(told.rcode, rows[i].rcode);
+		assert_true(told.ad);
+		assert_int_equal(ttl_of_record(0), rows[i].told);
+		assert_int_equal(ttl_of_record(1), rows[i].told_other);
+	}
+}
+
+static void
+negative_answer_behind_an_alias_lives_as_long_as_the_alias(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, DNS_NXDOMAIN, "www.example.", DNS_TYPE_A);
+	wire_record(&made, 0, NULL, DNS_TYPE_CNAME, 7, "\1x", 3);
+	wire_soa(&made, 600, 600);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->ttl_s, 7);
+	assert_int_equal(entry->flags, ENTRY_NEGATIVE);
+}
+
+static void
+negative_answer_without_soa_is_told_but_not_kept(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, DNS_NXDOMAIN, "www.example.", DNS_TYPE_A);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->ttl_s, 0);
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_record(&made, 0, NULL, DNS_TYPE_CNAME, 700, "\1x", 3);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->ttl_s, 0);
+	serve(NOW, false, 0, sizeof(out));
+	assert_int_equal(ttl_of_record(0), 700);
+}
+
+static void
+soa_in_a_positive_answer_is_a_record_like_others(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 500);
+	wire_soa(&made, 400, 10);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->ttl_s, 400);
+	assert_int_equal(entry->flags, 0);
+}
+
+static void
+failures_live_from_one_second_to_five_minutes(void **state)
+{
+	static const struct {
+		uint32_t wish, life;
+	} rows[] = {{0, 1}, {1, 1}, {5, 5}, {300, 300}, {301, 300}, {UINT32_MAX, 300}};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, true);
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct ttl_policy p = policy;
+
+		p.failure_s = rows[i].wish;
+		size = entry_fail(&k, DNS_SERVFAIL, CAUSE_BOGUS, 6, &p, NOW, memory);
+		assert_true(entry_valid(memory, size, &k));
+		assert_int_equal(entry->ttl_s, rows[i].life);
+		assert_int_equal(entry->cause, CAUSE_BOGUS);
+		assert_int_equal(entry->ede, 6);
+		serve(NOW, true, 0, 512);
+		assert_int_equal(told.rcode, DNS_SERVFAIL);
+		assert_true(told.cd && !told.ad);
+	}
+}
+
+static void
+failures_of_upstream_keep_rcode_but_no_record(void **state)
+{
+	static const uint8_t rcodes[] = {DNS_FORMERR, DNS_SERVFAIL, DNS_NOTIMP, DNS_REFUSED, 9};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	for (size_t i = 0; i < N(rcodes); i++) {
+		wire_begin(&made, rcodes[i], "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, 900);
+		assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+		assert_int_equal(entry->flags, ENTRY_FAILURE);
+		assert_int_equal(entry->ttl_s, 5);
+		assert_int_equal(entry->n_ttls, 0);
+		serve(NOW, true, 0, 512);
+		assert_int_equal(told.rcode, rcodes[i]);
+		assert_false(told.ad);
+	}
+}
+
+static void
+ttls_age_and_never_underflow(void **state)
+{
+	static const struct {
+		int64_t at;
+		uint32_t stale, told[2];
+		bool fresh;
+	} rows[] = {
+	    {NOW, 0, {60, 100}, true},
+	    {NOW + 59, 30, {1, 41}, true},
+	    {NOW + 60, 30, {30, 30}, false},
+	    {NOW + 60, 0, {0, 40}, false},
+	    {NOW + 5000, 0, {0, 0}, false},
+	    {NOW + 5000, 30, {30, 30}, false},
+	    {NOW - 1, 30, {60, 100}, true},
+	    {NOW - 60, 30, {60, 100}, true},
+	    {NOW - 61, 30, {30, 30}, false},
+	    {INT64_MAX, 30, {30, 30}, false},
+	    {INT64_MIN, 30, {30, 30}, false},
+	    {INT64_MAX, 0, {0, 0}, false},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 60);
+	wire_a(&made, 0, 100);
+	assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+	for (size_t i = 0; i < N(rows); i++) {
+		assert_int_equal(entry_fresh(entry, rows[i].at), rows[i].fresh);
+		serve(rows[i].at, true, rows[i].stale, sizeof(out));
+		assert_int_equal(ttl_of_record(0), rows[i].told[0]);
+		assert_int_equal(ttl_of_record(1), rows[i].told[1]);
+		assert_int_equal(told.ad, rows[i].fresh || rows[i].stale == 0);
+	}
+	assert_int_equal(entry_left_s(entry, NOW + 15), 45);
+}
+
+static void
+ad_needs_a_secure_answer_and_an_asker(void **state)
+{
+	static const struct {
+		bool secure, dnssec_ok, ad_wanted, ad;
+	} rows[] = {
+	    {true, false, false, false}, {true, false, true, true}, {true, true, false, true},
+	    {true, true, true, true}, {false, true, true, false}, {false, false, true, false}};
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct key k = wire_key("www.example.", DNS_TYPE_A, rows[i].dnssec_ok, false);
+
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, 60);
+		assert_true(build(&k, &policy, rows[i].secure ? ENTRY_SECURE : 0) > 0);
+		serve(NOW, rows[i].ad_wanted, 30, sizeof(out));
+		assert_int_equal(told.ad, rows[i].ad);
+	}
+}
+
+static void
+question_is_told_in_the_case_it_was_asked(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+	size_t length;
+
+	(void)state;
+	wire_begin(&made, 0, "wWw.eXample.", DNS_TYPE_A);
+	wire_a(&made, 0, 60);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_memory_equal(entry_message(entry) + 12, "\3www\7example", 13);
+	length = entry_serve(entry, 1, false, false, (const uint8_t *)"\3WwW\7exAmplE", NOW, 0, out,
+	    sizeof(out));
+	assert_int_equal(length, made.length);
+	assert_memory_equal(out + 12, "\3WwW\7exAmplE", 13);
+	assert_int_equal(out[2], 0x80);
+}
+
+static void
+what_does_not_fit_is_truncated_to_its_question(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+	size_t question = 12 + 13 + 4;
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	for (int i = 0; i < 100; i++)
+		wire_a(&made, 0, 60);
+	assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+	assert_int_equal(serve(NOW, true, 0, made.length), made.length);
+	assert_true(told.ancount == 100 && !told.tc && told.ad);
+	assert_int_equal(serve(NOW, true, 0, made.length - 1), question);
+	assert_true(told.ancount == 0 && told.tc && !told.ad);
+	assert_int_equal(serve(NOW, true, 0, question), question);
+	assert_int_equal(entry_serve(entry, 1, true, true, entry_message(entry) + 12, NOW, 0, out,
+			     question - 1),
+	    0);
+}
+
+static void
+opt_and_what_follows_it_are_left_out(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 60);
+	wire_a(&made, 2, 50);
+	wire_opt(&made);
+	wire_a(&made, 2, 10);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->n_ttls, 2);
+	assert_int_equal(entry->ttl_s, 50);
+	serve(NOW, false, 0, sizeof(out));
+	assert_int_equal(told.arcount, 1);
+}
+
+/* Each row changes a usable message into one that is not. */
+static void
+messages_not_for_this_question_or_malformed_are_refused(void **state)
+{
+	static const struct {
+		const char *why;
+		size_t at;
+		uint8_t octet;
+	} rows[] = {
+	    {"a query", 2, 0x00}, {"truncated", 2, 0x82}, {"another opcode", 2, 0xa8},
+	    {"no question", 5, 0}, {"two questions", 5, 2}, {"another name", 13, 'v'},
+	    {"another type", 26, 28}, {"another class", 28, 3}, {"more answers than there are", 7, 9},
+	    {"fewer answers", 7, 0}, {"rdata too long", 40, 5}, {"rdata of the wrong size", 40, 3},
+	    {"name of no kind", 29, 0x80}, {"name from within the id", 30, 0},
+	    {"TSIG", 32, 250},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, 60);
+		assert_true(build(&k, &policy, 0) > 0);
+		made.wire[rows[i].at] = rows[i].octet;
+		if (build(&k, &policy, 0) != 0)
+			fail_msg("taken: %s", rows[i].why);
+		assert_int_equal(entry_build(&k, made.wire, i, &policy, 0, 0, NOW, memory), 0);
+	}
+}
+
+/* The second owner is "the first one's TTL": sound as long as that begins with a label's length. */
+static void
+names_that_point_at_what_changes_are_refused(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+	struct dns_message m;
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 0x01610000); /* "a." */
+	wire_a(&made, 0, 60);
+	made.wire[46] = 35;
+	assert_int_equal(made.wire[35], 1);
+	assert_int_equal(dns_message_parse(made.wire, made.length, &m), DNS_SOUND);
+	assert_int_equal(build(&k, &policy, 0), 0);
+}
+
+static void
+an_answer_of_the_most_records_fits(void **state)
+{
+	struct key k = wire_key(".", DNS_TYPE_TXT, false, false);
+	int n = 0;
+
+	(void)state;
+	wire_begin(&made, 0, ".", DNS_TYPE_TXT);
+	for (; made.length + 11 <= ENTRY_MAX; n++)
+		wire_record(&made, 0, ".", 65280, 60, "", 0);
+	assert_int_equal(n, 5956);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->n_ttls, n);
+	assert_true(entry->size <= ENTRY_ROOM);
+	assert_int_equal(serve(NOW + 1, false, 0, ENTRY_MAX), made.length);
+}
+
+/* Any one octet of an entry changed: still nothing but a sound memory access, or refused. */
+static void
+damaged_entries_are_refused_or_harmless(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false), own;
+	static uint8_t whole[ENTRY_ROOM];
+	size_t size, refused = 0, length;
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 60);
+	wire_a(&made, 0, 60);
+	size = build(&k, &policy, 0);
+	memcpy(whole, memory, size);
+	for (size_t at = 0; at < size; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			memcpy(memory, whole, size);
+			memory[at] ^= (uint8_t)(1u << bit);
+			if (!entry_valid(memory, size, &k)) {
+				refused++;
+				continue;
+			}
+			entry_key(entry, &own);
+			assert_true(key_equal(&own, &k));
+			length = entry_serve(entry, 1, true, true, k.name, NOW, 30, out, sizeof(out));
+			assert_true(length >= 29 && length <= size);
+		}
+	}
+	/* At least whatever flips in sizes, key, counts and question. */
+	assert_true(refused >= 8 * (4 + 4 + 6 + 8 + 17));
+	memcpy(memory, whole, size);
+	for (size_t room = 0; room < size; room++)
+		assert_false(entry_valid(memory, room, &k));
+	assert_false(entry_valid(memory + 4, size, NULL));
+	assert_true(entry_valid(memory, size, NULL));
+	k.name[1] = 'v';
+	assert_false(entry_valid(memory, size, &k));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(keys_fold_case_and_keep_do_and_cd_apart),
+	    cmocka_unit_test(names_that_are_none_make_no_key),
+	    cmocka_unit_test(positive_ttls_are_clamped_and_the_shortest_is_the_life),
+	    cmocka_unit_test(negative_ttl_is_the_lesser_of_soa_and_minimum_within_bounds),
+	    cmocka_unit_test(negative_answer_behind_an_alias_lives_as_long_as_the_alias),
+	    cmocka_unit_test(negative_answer_without_soa_is_told_but_not_kept),
+	    cmocka_unit_test(soa_in_a_positive_answer_is_a_record_like_others),
+	    cmocka_unit_test(failures_live_from_one_second_to_five_minutes),
+	    cmocka_unit_test(failures_of_upstream_keep_rcode_but_no_record),
+	    cmocka_unit_test(ttls_age_and_never_underflow),
+	    cmocka_unit_test(ad_needs_a_secure_answer_and_an_asker),
+	    cmocka_unit_test(question_is_told_in_the_case_it_was_asked),
+	    cmocka_unit_test(what_does_not_fit_is_truncated_to_its_question),
+	    cmocka_unit_test(opt_and_what_follows_it_are_left_out),
+	    cmocka_unit_test(messages_not_for_this_question_or_malformed_are_refused),
+	    cmocka_unit_test(names_that_point_at_what_changes_are_refused),
+	    cmocka_unit_test(an_answer_of_the_most_records_fits),
+	    cmocka_unit_test(damaged_entries_are_refused_or_harmless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
