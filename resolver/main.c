@@ -1,0 +1,149 @@
+/*
+ * resolver: one process of the room, a worker or an engine, by its number.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/event.h"
+#include "resolver/conf.h"
+#include "resolver/engine.h"
+#include "resolver/worker.h"
+
+#define DEFAULT_CONFIG "/etc/anypop/resolver.conf"
+
+static const struct role {
+	const char *name;
+	int (*run)(const struct resolver_conf *conf, int number, struct err *err);
+} roles[] = {
+    {"worker", worker_run},
+    {"engine", engine_run},
+};
+
+static void
+usage(FILE *to)
+{
+	fprintf(to,
+	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N\n"
+	    "       resolver -V\n"
+	    "\n"
+	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
+	    "  engine N  resolves for the workers; N is below the configuration's `engines`\n"
+	    "  -c FILE   configuration (" DEFAULT_CONFIG ")\n"
+	    "  -n        check the configuration, print it in full, and end\n"
+	    "  -t        check it, print nothing but what is wrong, and end\n"
+	    "  -V        print the version, and end\n"
+	    "\n"
+	    "SIGTERM ends it once what is in flight is answered. The configuration is read once:\n"
+	    "replace the processes one by one to have another one in force.\n");
+}
+
+static const struct role *
+role_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(roles[i].name, name) == 0)
+			return &roles[i];
+	return NULL;
+}
+
+/* -1: it is no number. */
+static int
+number_parse(const char *text)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && n >= 0 && n <= 255 ? (int)n : -1;
+}
+
+static int
+check(const struct resolver_conf *conf, bool print)
+{
+	if (print)
+		resolver_conf_render(stdout, conf);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int
+run(const struct resolver_conf *conf, const char *role_name, const char *number_text)
+{
+	const struct role *role = role_find(role_name);
+	int number = number_parse(number_text);
+	char ident[32];
+	struct err err;
+
+	if (role == NULL || number == -1) {
+		usage(stderr);
+		return 2;
+	}
+	if (role->run == engine_run && number >= conf->engines) {
+		fprintf(stderr, "resolver: there is no engine %d: `engines` is %lld, counted from 0\n",
+		    number, (long long)conf->engines);
+		return 2;
+	}
+	snprintf(ident, sizeof(ident), "resolver-%s-%d", role->name, number);
+	event_open(ident, (enum event_level)conf->log_level);
+	if (role->run(conf, number, &err) == -1) {
+		event_say(EVENT_ALARM, "cannot_start", "%s", err.text);
+		return 1;
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	const char *path = DEFAULT_CONFIG;
+	struct resolver_conf conf;
+	struct arena *arena;
+	struct err err;
+	char what = 'r';
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "c:ntVh", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'n':
+		case 't':
+			what = (char)option;
+			break;
+		case 'V':
+			printf("resolver %s\n", ANYPOP_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (what == 'r' && argc - optind != 2) {
+		usage(stderr);
+		return 2;
+	}
+	arena = arena_new();
+	if (resolver_conf_read(path, &conf, arena, &err) == -1) {
+		fprintf(stderr, "resolver: %s\n", err.text);
+		status = 1;
+	} else if (what == 'r') {
+		status = run(&conf, argv[optind], argv[optind + 1]);
+	} else {
+		status = check(&conf, what == 'n');
+	}
+	arena_free(arena);
+	return status;
+}
