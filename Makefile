@@ -39,7 +39,7 @@ A_RESOLVER := $(B)/resolver.a
 ARCHIVES  := $(A_HEALTHD) $(A_BGPCTL) $(A_LIB)
 A_TEST    := $(A_HEALTHD) $(A_BGPCTL) $(A_RESOLVER) $(A_LIB)
 BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl \
-	     $(if $(wildcard resolver/main.c),$(B)/bin/resolver)
+	     $(B)/bin/resolver
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
 TOOLS     := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(wildcard tests/integration/*_tool.c))
@@ -130,6 +130,7 @@ MAN     := $(DESTDIR)$(PREFIX)/share/man
 install: all
 	install -D -m 755 $(B)/bin/healthd $(SBIN)/healthd
 	install -D -m 755 $(B)/bin/bgpctl $(SBIN)/bgpctl
+	install -D -m 755 $(B)/bin/resolver $(SBIN)/resolver
 	install -D -m 755 $(B)/bin/healthd-brain $(LIBEXEC)/healthd-brain
 	install -D -m 644 etc/healthd.conf $(DATA)/examples/healthd.conf
 	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \

@@ -81,7 +81,7 @@ chaos_answer(const struct local *l, const struct query *q, const struct key *key
 
 	if (text == NULL)
 		return LOCAL_REFUSED;
-	*length = reply_head(q, wire, DNS_NOERROR, REPLY_AA, out, room);
+	*length = reply_head(q, wire, DNS_NOERROR, REPLY_AA | REPLY_RA, out, room);
 	if (q->type == DNS_TYPE_TXT || q->type == TYPE_ANY) {
 		rdata[0] = (uint8_t)strlen(text);
 		memcpy(rdata + 1, text, rdata[0]);
