@@ -314,8 +314,6 @@ l1_put(struct l1 *c, const struct entry *e)
 	uint64_t *slot;
 	struct key k;
 
-	if (e->ttl_s == 0 || size > c->small.bytes / 2)
-		return;
 	entry_key(e, &k);
 	made.hash = key_hash(&k, c->seed);
 	made.main = c->ghosts[reduce(made.hash, c->n_ghosts)] == tag_of(made.hash);
@@ -325,6 +323,8 @@ l1_put(struct l1 *c, const struct entry *e)
 		made.hits = record_of(c, *slot)->hits;
 		slot_clear(c, slot);
 	}
+	if (e->ttl_s == 0 || size > c->small.bytes / 2)
+		return;
 	if (made.main)
 		main_room(c, size, &again);
 	else
@@ -351,6 +351,7 @@ void
 l1_clear(struct l1 *c)
 {
 	memset(c->buckets, 0, c->n_buckets * sizeof(*c->buckets));
+	memset(c->ghosts, 0, c->n_ghosts * sizeof(*c->ghosts));
 	c->small.head = c->small.tail = c->small.used = 0;
 	c->main.head = c->main.tail = c->main.used = 0;
 	c->entries = 0;

@@ -217,6 +217,21 @@ record_append(struct l2 *s, const struct entry *e)
 }
 
 void
+l2_drop(struct l2 *s, const struct key *k)
+{
+	uint64_t hash = key_hash(k, seed_of(s));
+	struct l2_bucket *b = l2_bucket_of(s, hash);
+	_Atomic uint64_t *slot;
+
+	ENSURE(s->own != NULL);
+	slot = slot_find(s, b, k, hash);
+	if (slot == NULL)
+		return;
+	slot_store(b, slot, 0);
+	count(&s->header->entries, -1);
+}
+
+void
 l2_put(struct l2 *s, const struct entry *e)
 {
 	_Atomic uint64_t *slot;
@@ -225,9 +240,11 @@ l2_put(struct l2 *s, const struct entry *e)
 	struct key k;
 
 	ENSURE(s->own != NULL && e->size <= ENTRY_ROOM && e->size % 8 == 0);
-	if (e->ttl_s == 0)
-		return;
 	entry_key(e, &k);
+	if (e->ttl_s == 0) {
+		l2_drop(s, &k);
+		return;
+	}
 	hash = key_hash(&k, seed_of(s));
 	b = l2_bucket_of(s, hash);
 	place = record_append(s, e);
@@ -241,20 +258,6 @@ l2_put(struct l2 *s, const struct entry *e)
 	}
 	slot_store(b, slot, (hash >> 32) << 32 | place / 8);
 	count(&s->header->puts, 1);
-}
-
-void
-l2_drop(struct l2 *s, const struct key *k)
-{
-	uint64_t hash = key_hash(k, seed_of(s));
-	struct l2_bucket *b = l2_bucket_of(s, hash);
-	_Atomic uint64_t *slot = slot_find(s, b, k, hash);
-
-	ENSURE(s->own != NULL);
-	if (slot == NULL)
-		return;
-	slot_store(b, slot, 0);
-	count(&s->header->entries, -1);
 }
 
 int

@@ -6,8 +6,10 @@
  * sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps it.
  * Versioned; another layout, size or damage is detected and the shard begun anew.
  *
- * Both take sound entries only (entry_valid(), or fresh from entry_build()), keep none with a ttl_s of
- * 0, and keep expired ones until their memory is wanted (see entry_fresh).
+ * Both take sound entries only (entry_valid(), or fresh from entry_build()) and keep expired ones until
+ * their memory is wanted (see entry_fresh). What is put replaces what is there for its key, also where it
+ * is itself not kept (a ttl_s of 0): nobody is told an older answer than the last. Whoever would rather
+ * have a stale answer than a failure does not put the failure.
  */
 #ifndef RESOLVER_STORE_H
 #define RESOLVER_STORE_H
@@ -27,8 +29,7 @@ struct l1 *l1_new(size_t bytes, size_t entries);
 void l1_free(struct l1 *c); /* NULL is fine */
 /* Borrowed until the next l1_ call that changes it; NULL: a miss. */
 const struct entry *l1_find(struct l1 *c, const struct key *k);
-/* Replaces what is there for its key. `e` is copied and not of this cache. One of more than a
- * twentieth of the cache is not kept. */
+/* `e` is copied, and does not lie in this cache. One of more than a twentieth of the cache is not kept. */
 void l1_put(struct l1 *c, const struct entry *e);
 void l1_drop(struct l1 *c, const struct key *k);
 void l1_clear(struct l1 *c);
@@ -51,7 +52,6 @@ struct l2 *l2_open_writer(int fd, struct err *err);
  * a miss. */
 struct l2 *l2_open_reader(int fd, struct err *err);
 void l2_close(struct l2 *s); /* NULL is fine */
-/* Replaces what is there for its key. */
 void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
 /* All entries gone, for readers at once. 0 or -1. */
