@@ -24,9 +24,10 @@
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
 #define LINES_PER_S 10
 
-/* What the library last said, for the error that follows; and how much it said within this second. */
+/* What the library said first (its cause; the rest is consequence), for the error that follows; and how
+ * much it said within this second. */
 static struct {
-	char last[256];
+	char first[256];
 	int64_t second;
 	int lines, kept_back;
 } said;
@@ -39,10 +40,13 @@ say_line(const char *line, size_t length)
 	const char *text = memchr(line, ' ', length);
 	size_t skip;
 
-	if (text != NULL && line[0] == '[')
+	if (text != NULL)
 		text = memchr(text + 1, ' ', length - (size_t)(text + 1 - line));
-	skip = text != NULL ? (size_t)(text + 1 - line) : 0;
-	snprintf(said.last, sizeof(said.last), "%.*s", (int)(length - skip), line + skip);
+	skip = text != NULL && line[0] == '[' ? (size_t)(text + 1 - line) : 0;
+	line += skip;
+	length -= skip;
+	if (said.first[0] == '\0')
+		snprintf(said.first, sizeof(said.first), "%.*s", (int)length, line);
 	if (now != said.second) {
 		if (said.kept_back > 0)
 			event_say(EVENT_WARN, "engine_library", "%d more lines were kept back",
@@ -51,7 +55,7 @@ say_line(const char *line, size_t length)
 		said.lines = said.kept_back = 0;
 	}
 	if (said.lines++ < LINES_PER_S)
-		event_say(EVENT_WARN, "engine_library", "%s", said.last);
+		event_say(EVENT_WARN, "engine_library", "%.*s", (int)length, line);
 	else
 		said.kept_back++;
 }
@@ -226,12 +230,12 @@ finalise(struct ub_ctx *ctx, struct err *err)
 {
 	int status;
 
-	said.last[0] = '\0';
+	said.first[0] = '\0';
 	status = ub_resolve_event(ctx, "localhost.", 1, 1, NULL, finalised, NULL);
 	if (status == 0)
 		return 0;
 	return err_set(err, "libunbound does not start (%s): %s", ub_strerror(status),
-	    said.last[0] != '\0' ? said.last : "it says no more; look at root_hints and trust_anchor");
+	    said.first[0] != '\0' ? said.first : "it says no more; look at root_hints and trust_anchor");
 }
 
 struct ub_ctx *

@@ -159,6 +159,8 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
 
 	(void)ratelimited;
+	if (v.cause == CAUSE_BOGUS && !v.good)
+		event_say(EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
 	if (v.good)
 		question_answer(q, &o, &v);
 	else
