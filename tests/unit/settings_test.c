@@ -664,6 +664,8 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		struct settings *s = arena_get(arena, sizeof(*s));
 
+		if (strcmp(files.gl_pathv[i], "etc/resolver.conf") == 0)
+			continue; /* another room's */
 		if (settings_read(files.gl_pathv[i], s, arena, &err) < 0)
 			fail_msg("%s", err.text);
 		round_trips(files.gl_pathv[i], s);

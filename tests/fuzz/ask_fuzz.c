@@ -1,0 +1,61 @@
+/*
+ * Any octets as a packet between worker and engine, at either end: refused, or read to what writes the
+ * same octets again; an entry that came along is in bounds, and one that is valid can be served.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/dns.h"
+#include "lib/ensure.h"
+#include "resolver/ask.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* On the heap, and no larger than it is: a read behind its end is found. */
+static void
+as_question(const uint8_t *data, size_t size)
+{
+	uint8_t again[ASK_MAX];
+	struct ask a;
+
+	if (!ask_decode(data, size, &a))
+		return;
+	ENSURE(ask_encode(&a, again, sizeof(again)) == size);
+	ENSURE(memcmp(data, again, size) == 0);
+}
+
+static void
+as_answer(const uint8_t *data, size_t size)
+{
+	static uint8_t served[65535];
+	uint8_t *packet = malloc(size > 0 ? size : 1), head[TOLD_HEAD];
+	const struct entry *e;
+	struct dns_message m;
+	struct told t;
+	struct key k;
+	size_t n;
+
+	ENSURE(packet != NULL);
+	memcpy(packet, data, size);
+	if (told_decode(packet, size, &t, &e)) {
+		ENSURE(told_encode(t.id, t.entry_size, head) == TOLD_HEAD);
+		ENSURE(memcmp(head, packet, TOLD_HEAD) == 0);
+		ENSURE((e != NULL) == (t.entry_size > 0));
+		ENSURE(e == NULL || (const uint8_t *)e + t.entry_size == packet + size);
+	}
+	if (e != NULL && entry_valid(e, t.entry_size, NULL)) {
+		entry_key(e, &k);
+		n = entry_serve(e, 1, true, true, k.name, 1000, 30, served, sizeof(served));
+		ENSURE(n == 0 || dns_message_parse(served, n, &m) == DNS_SOUND);
+	}
+	free(packet);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	as_question(data, size);
+	as_answer(data, size);
+	return 0;
+}

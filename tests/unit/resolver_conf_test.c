@@ -1,0 +1,311 @@
+/* resolver.conf: defaults, every mistake with its place and its mend, and the way back. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/event.h"
+#include "resolver/conf.h"
+
+static char anchor[64];
+static char base[2048];
+static struct arena *arena;
+
+static int
+set_up(void **state)
+{
+	int fd;
+
+	(void)state;
+	arena = arena_new();
+	strcpy(anchor, "/tmp/anypop-anchor-XXXXXX");
+	fd = mkstemp(anchor);
+	close(fd);
+	snprintf(base, sizeof(base),
+	    "pop = \"ams\";\n"
+	    "node = \"ams-1\";\n"
+	    "listen = [ \"192.0.2.53\", \"2001:db8:53::53\" ];\n"
+	    "allow = [ \"198.51.100.0/24\" ];\n"
+	    "worker = { l1_mib = 8; };\n"
+	    "engine = { mode = \"root\";\n"
+	    "	root_hints = \"%s\";\n"
+	    "	trust_anchor = \"%s\";\n"
+	    "	outgoing_addresses = [ \"203.0.113.9\" ];\n"
+	    "	special = [ \"test.\" ]; };\n"
+	    "ttl = { max_s = 3600; };\n",
+	    anchor, anchor);
+	return fd < 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	arena_free(arena);
+	return unlink(anchor);
+}
+
+static struct resolver_conf *
+read_well(const char *text)
+{
+	struct resolver_conf *c = arena_get(arena, sizeof(*c));
+	struct err err = {""};
+
+	if (resolver_conf_read_text(text, "r.conf", c, arena, &err) < 0)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static char *
+rendered(const struct resolver_conf *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	resolver_conf_render(to, c);
+	fclose(to);
+	return text;
+}
+
+/* `text` with its only `from` replaced. */
+static char *
+replaced(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+
+	if (at == NULL || strstr(at + 1, from) != NULL)
+		fail_msg("\"%s\" is not in the text just once", from);
+	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+/* The error is expected on the line of the '^' in `to`. */
+struct row {
+	const char *from, *to, *key, *mend;
+};
+
+static void
+expect(const struct row *r)
+{
+	char *text = replaced(base, r->from, r->to), *mark = strchr(text, '^'), *at;
+	struct resolver_conf c;
+	struct err err = {""};
+	const char *want;
+	int line = 1;
+
+	for (at = text; mark != NULL && at < mark; at++)
+		line += *at == '\n';
+	if (mark != NULL)
+		memmove(mark, mark + 1, strlen(mark));
+	if (resolver_conf_read_text(text, "r.conf", &c, arena, &err) == 0)
+		fail_msg("\"%s\" is taken", r->to);
+	want = mark != NULL ? arena_printf(arena, "r.conf:%d: %s: ", line, r->key)
+			    : arena_printf(arena, "r.conf: %s: ", r->key);
+	if (strncmp(err.text, want, strlen(want)) != 0)
+		fail_msg("\"%s\" gives \"%s\", expected \"%s...\"", r->to, err.text, want);
+	if (strstr(err.text + strlen(want), r->mend) == NULL)
+		fail_msg("\"%s\" gives \"%s\", expected \"%s\" in it", r->to, err.text, r->mend);
+}
+
+static void
+mistakes_in_tables_are_told(void **state)
+{
+	static const struct row rows[] = {
+	    {"node = \"ams-1\";", "^noed = \"ams-1\";", "noed", "did you mean \"node\"?"},
+	    {"pop = \"ams\";\n", "", "pop", "missing"},
+	    {"\"root\"", "^\"rot\"", "engine.mode", "write \"root\" or \"forward\""},
+	    {"l1_mib = 8", "^l1_mib = 0", "worker.l1_mib", "write 1 to"},
+	    {"listen = [ \"192.0.2.53\"", "listen = [ ^\"192.0.2.530\"", "listen[0]", "address"},
+	    {"\"198.51.100.0/24\"", "^\"198.51.100.1/24\"", "allow[0]", "prefix"},
+	    {"max_s = 3600", "^failure_s = 301", "ttl.failure_s", "write 1 to 300"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_of_workers_are_told(void **state)
+{
+	static const struct row rows[] = {
+	    {"pop = \"ams\"", "^pop = \"a ms\"", "pop", "without spaces"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^identity = \"%p/%x\";", "identity", "%i for the worker"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^identity = \"100%\";", "identity", "means nothing"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^run_dir = \"run\";", "run_dir", "absolute"},
+	    {"\"2001:db8:53::53\"", "^\"192.0.2.53\"", "listen[1]", "there twice"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^probe_address = \"here\";", "probe_address",
+		"\"127.0.0.1\""},
+	    {"pop = \"ams\";", "pop = \"ams\"; port = 5301; ^probe_address = \"192.0.2.53\";",
+		"probe_address", "move probe_port"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^probe_port = 65500;", "probe_port", "at most 65472"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^health_name = \"a..b\";", "health_name", "not a name"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^health_name = \".\";", "health_name", "of your own"},
+	    {"pop = \"ams\";", "pop = \"ams\"; ^health_address = \"192.0.2.1\";", "health_address",
+		"not an IPv6"},
+	    {"l1_mib = 8;", "^deadline_ms = 4000;", "worker.deadline_ms",
+		"is not above engine.deadline_ms = 4000"},
+	    {"max_s = 3600;", "min_s = 20; ^max_s = 10;", "ttl.max_s", "under min_s = 20"},
+	    {"max_s = 3600;", "neg_min_s = 20; ^neg_max_s = 10;", "ttl.neg_max_s", "raise it"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_of_engines_are_told(void **state)
+{
+	const struct row rows[] = {
+	    {"\"203.0.113.9\"", "\"203.0.113.9\", ^\"192.0.2.53\"", "engine.outgoing_addresses[1]",
+		"answers would land at another PoP"},
+	    {"\"203.0.113.9\"", "^\"2001:db8:53:0::53\"", "engine.outgoing_addresses[0]",
+		"is a service address"},
+	    {"\"203.0.113.9\"", "^\"eth0\"", "engine.outgoing_addresses[0]", "is not an address"},
+	    {"engine = { mode = \"root\";\n	", "engine = { mode = \"forward\";\n	^",
+		"engine.root_hints", "mode \"root\"; take it out"},
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+		"^mode = \"forward\";", "engine.forwarders", "or mode = \"root\""},
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+		"mode = \"forward\"; forwarders = [ \"192.0.2.9\", ^\"192.0.2.9@0\" ];",
+		"engine.forwarders[1]", "neither an address nor address@port"},
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+		"mode = \"forward\"; forwarders = [ ^\"192.0.2.53\" ];", "engine.forwarders[0]",
+		"round in circles"},
+	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"/nowhere/hints\"",
+		"engine.root_hints", "install dns-root-data"},
+	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"hints\"",
+		"engine.root_hints", "start it with a /"},
+	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"/a\\\"b\"",
+		"engine.root_hints", "without quotes"},
+	    {arena_printf(arena, "trust_anchor = \"%s\"", anchor), "^trust_anchor = \"/nowhere/key\"",
+		"engine.trust_anchor", "No such file"},
+	    {"\"test.\"", "\"test.\", ^\"a..\"", "engine.special[1]", "not a zone's name"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+defaults_are_there(void **state)
+{
+	struct resolver_conf *c = read_well("pop = \"p\"; node = \"n\"; listen = [ \"192.0.2.53\" ];"
+	    "engine = { root_hints = \"\"; trust_anchor = \"\"; };");
+	struct addr a;
+
+	(void)state;
+	assert_string_equal(c->identity, "%p/%n/%i");
+	assert_string_equal(c->run_dir, "/run/anypop");
+	assert_int_equal(c->port, 53);
+	assert_int_equal(c->engines, 1);
+	assert_int_equal(c->engine.mode, ENGINE_ROOT);
+	assert_true(c->engine.seccomp);
+	assert_int_equal(c->log_level, EVENT_INFO);
+	assert_int_equal(c->ttl.neg_min_s, 30);
+	assert_int_equal(c->ttl.neg_max_s, 3600);
+	assert_int_equal(c->ttl.failure_s, 5);
+	assert_int_equal(c->n_allow, 2);
+	assert_true(addr_parse("127.0.0.9", &a) && prefix_holds(&c->allow[0], &a));
+	assert_true(addr_parse("::1", &a) && prefix_holds(&c->allow[1], &a));
+}
+
+static void
+values_arrive(void **state)
+{
+	struct resolver_conf *c = read_well(base);
+
+	(void)state;
+	assert_int_equal(c->n_listen, 2);
+	assert_int_equal(c->n_allow, 1);
+	assert_int_equal(c->worker.l1_mib, 8);
+	assert_int_equal(c->ttl.max_s, 3600);
+	assert_string_equal(c->engine.special[0], "test.");
+	assert_string_equal(c->engine.trust_anchor, anchor);
+}
+
+static void
+what_is_printed_reads_to_the_same(void **state)
+{
+	char *forward = replaced(base, arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";",
+		anchor), "mode = \"forward\"; forwarders = [ \"192.0.2.9@5353\" ];");
+	const char *texts[] = {base, forward};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char *once = rendered(read_well(texts[i])), *twice = rendered(read_well(once));
+
+		assert_string_equal(once, twice);
+		assert_non_null(strstr(once, "failure_s = 5;"));
+		free(once);
+		free(twice);
+	}
+}
+
+/* On a host that has no root data, too. */
+static char *
+example(void)
+{
+	FILE *from = fopen("etc/resolver.conf", "r");
+	char *text = arena_get(arena, 1 << 16);
+
+	assert_non_null(from);
+	assert_true(fread(text, 1, (1 << 16) - 1, from) > 0);
+	fclose(from);
+	text = replaced(text, "/usr/share/dns/root.hints", anchor);
+	return replaced(text, "/usr/share/dns/root.key", anchor);
+}
+
+static void
+the_example_shows_every_key_and_the_defaults(void **state)
+{
+	struct resolver_conf *c = read_well(example()), *plain;
+	char *reference = NULL, *line, *rest, *shown = rendered(c), *defaults;
+	size_t size;
+	FILE *to = open_memstream(&reference, &size);
+
+	(void)state;
+	resolver_conf_reference(to);
+	fclose(to);
+	for (line = strtok_r(reference, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		char *dot;
+
+		line[strcspn(line, " \t")] = '\0';
+		dot = strrchr(line, '.');
+		if (strstr(example(), arena_printf(arena, "%s = ", dot != NULL ? dot + 1 : line)) == NULL)
+			fail_msg("%s is not in etc/resolver.conf", line);
+	}
+	plain = read_well(arena_printf(arena, "pop = \"ams\"; node = \"ams-1\"; listen = [ \"192.0.2.53\","
+	    "\"2001:db8:53::53\" ]; engine = { root_hints = \"%s\"; trust_anchor = \"%s\"; };", anchor,
+	    anchor));
+	plain->allow = c->allow;
+	plain->n_allow = c->n_allow;
+	defaults = rendered(plain);
+	assert_string_equal(shown, defaults);
+	free(reference);
+	free(shown);
+	free(defaults);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(mistakes_in_tables_are_told),
+	    cmocka_unit_test(mistakes_of_workers_are_told),
+	    cmocka_unit_test(mistakes_of_engines_are_told),
+	    cmocka_unit_test(defaults_are_there),
+	    cmocka_unit_test(values_arrive),
+	    cmocka_unit_test(what_is_printed_reads_to_the_same),
+	    cmocka_unit_test(the_example_shows_every_key_and_the_defaults),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
