@@ -30,7 +30,8 @@ struct scoreboard {
 	_Alignas(64) _Atomic uint64_t heartbeat_us; /* CLOCK_BOOTTIME of the writer's last turn */
 	_Atomic uint64_t generation, pid, started_us;
 	_Atomic uint64_t state; /* 0 starting, 1 answering, 2 stale only, 3 failing */
-	_Alignas(64) _Atomic uint64_t queries_udp, queries_tcp;
+	_Alignas(64) _Atomic uint64_t queries_udp;
+	_Atomic uint64_t queries_tcp;
 	_Atomic uint64_t rcode[SCORE_RCODES], layer[N_LAYERS], cause[N_CAUSES], drop[N_DROPS];
 	_Atomic uint64_t latency[SCORE_BUCKETS];
 	_Atomic uint64_t in_flight, joined, truncated;
