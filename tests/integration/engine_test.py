@@ -64,13 +64,13 @@ remote-control:
 '''
 
 CONF = '''
-pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ];
+pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = 16;
 worker = {{ l2_mib = 4; deadline_ms = 60000; }};
 engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {more}
 	deadline_ms = {deadline}; in_flight = {in_flight}; seccomp = true; user = "{user}"; }};
 '''
 
-children, failures, passed = [], [], 0
+children, failures, passed, finished = [], [], 0, False
 
 
 def make_internet(base):
@@ -409,10 +409,14 @@ def a_dead_upstream_is_told_within_the_deadline(w):
     expect(w.get('www.example.test'), rcode=0)
 
 
-def user_of(pid):
+def status_of(pid):
     with open(f'/proc/{pid}/status', encoding='ascii') as f:
         status = dict(line.split(':\t', 1) for line in f)
     return status
+
+
+def state_of(pid):
+    return status_of(pid)['State'][0]
 
 
 class Rest:
@@ -428,7 +432,7 @@ class Rest:
         return Worker(self.base, self.tool, number)
 
     def the_engine_has_no_rights(self, first):
-        status = user_of(first.process.pid)
+        status = status_of(first.process.pid)
         assert status['Uid'].split() == ['65534'] * 4, status['Uid']
         assert int(status['CapPrm'], 16) == 0 and status['NoNewPrivs'].strip() == '1'
         assert status['Seccomp'].strip() == '2', status['Seccomp']
@@ -598,6 +602,42 @@ class Rest:
         w.close()
         assert e.stop() == 0
 
+    def the_scoreboard_tells_of_it(self, _):
+        e = self.engine(13)  # its configuration; the next one is started with a scoreboard
+        w = self.worker(13)
+        w.close()
+        e.stop(signal.SIGKILL)
+        with open(e.log, 'a', encoding='ascii') as log:
+            scored = start(self.tool, 'scored', *e.command, stdin=subprocess.PIPE, text=True,
+                           stdout=subprocess.PIPE, stderr=log, bufsize=1)
+
+        def score():
+            scored.stdin.write('\n')
+            return {k: int(v) for k, v in re.findall(r'(\w+)=(\d+)', scored.stdout.readline())}
+        w = self.worker(13)
+        assert score()['state'] == 1 and score()['generation'] == 1, score()
+        expect(w.get('www.example.test'), rcode=0)
+        expect(w.get('www.bogus.test'), rcode=2)
+        expect(w.get('www.example.test', 'TYPE251'), rcode=2)
+        pending = [w.ask(f'n{i}.silent.test') for i in range(8)]
+        wait_for(lambda: score()['in_flight'] == 8, 'eight in flight')
+        for number in pending:
+            expect(w.told(number), rcode=2)
+        wait_for(lambda: score()['in_flight'] == 0, 'none in flight')
+        s = score()
+        assert (s['good'], s['servfail'], s['upstream'], s['bogus'], s['internal'], s['state']) == \
+            (1, 10, 8, 1, 1, 3), s
+        expect(w.get('www.example.test'), rcode=0)
+        assert score()['state'] == 1, score()
+        wait_for(lambda: score()['heartbeat'] > s['heartbeat'], 'the heart beats')
+        os.kill(s['pid'], signal.SIGSTOP)
+        wait_for(lambda: state_of(s['pid']) == 'T', 'it is stopped')
+        s = score()
+        time.sleep(0.2)  # four beats that must not come
+        assert score()['heartbeat'] == s['heartbeat'], 'a stopped engine has a heartbeat'
+        scored.stdin.close()
+        scored.wait(WITHIN)
+
     def a_successor_takes_the_place_over(self, _):
         old = self.engine(11)
         w = self.worker(11)
@@ -631,13 +671,14 @@ def clean_up(base):
             process.kill()
     for process in children:
         process.wait()
-    if failures:
+    if failures or not finished:
         for log in sorted(glob.glob(f'{base}/*.log')):
             print(f'---- {log}\n{open(log, encoding="ascii").read()[-2000:]}')
     shutil.rmtree(base, ignore_errors=True)
 
 
 def main():
+    global finished
     if os.environ.get('ENGINE_TEST_INSIDE') is None:
         os.environ['ENGINE_TEST_INSIDE'] = '1'
         os.execvp('unshare', ['unshare', '--net', sys.executable, *sys.argv])
@@ -666,6 +707,7 @@ def main():
         case(name.replace('_', ' '), getattr(rest, name), first)
     first.stop()
     silent.close()
+    finished = True
     print(f'{passed} passed, {len(failures)} failed')
     sys.exit(1 if failures else 0)
 

@@ -10,13 +10,20 @@
  *     pass                            sends a question with a descriptor along, which nobody should
  *     flood COUNT ID NAME TYPE [...]  asks so often, under this id, and reads nothing meanwhile
  * "hello" is printed once the engine's came, "closed" at the connection's end.
+ *
+ *     engine_tool scored COMMAND...
+ *
+ * starts an engine with a scoreboard handed in and prints what that says for each line of standard input.
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/dns.h"
@@ -24,6 +31,7 @@
 #include "lib/mono.h"
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
+#include "resolver/engine.h"
 #include "resolver/store.h"
 
 static _Alignas(8) uint8_t packet[TOLD_MAX], found[ENTRY_ROOM];
@@ -238,12 +246,50 @@ read_commands(int socket)
 	return true;
 }
 
+static void
+print_score(const struct scoreboard *s)
+{
+	printf("score state=%lu generation=%lu pid=%lu heartbeat=%lu good=%lu servfail=%lu upstream=%lu "
+	    "bogus=%lu internal=%lu full=%lu malformed=%lu in_flight=%lu\n", s->state, s->generation, s->pid,
+	    s->heartbeat_us, s->rcode[DNS_NOERROR], s->rcode[DNS_SERVFAIL], s->cause[CAUSE_UPSTREAM],
+	    s->cause[CAUSE_BOGUS], s->cause[CAUSE_INTERNAL], s->drop[DROP_FULL],
+	    s->drop[DROP_MALFORMED], s->in_flight);
+}
+
+static int
+scored(char **command)
+{
+	char text[16];
+	struct err err;
+	int fd;
+	struct scoreboard *s = scoreboard_make('e', &fd, &err);
+	pid_t pid;
+
+	ENSURE(s != NULL && fcntl(fd, F_SETFD, 0) == 0);
+	snprintf(text, sizeof(text), "%d", fd);
+	setenv(ENGINE_ENV_SCORE, text, 1);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execv(command[0], command);
+		_exit(127);
+	}
+	while (fgets(text, sizeof(text), stdin) != NULL)
+		print_score(s);
+	kill(pid, SIGKILL);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
 	struct err err;
 
+	if (argc > 2 && strcmp(argv[1], "scored") == 0) {
+		setvbuf(stdout, NULL, _IOLBF, 0);
+		return scored(argv + 2);
+	}
 	ENSURE(argc == 3);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	p[1].fd = ask_connect(argv[1], atoi(argv[2]), &err);
