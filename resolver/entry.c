@@ -9,9 +9,9 @@
 
 _Static_assert(sizeof(struct entry) == 32, "an entry's header is a layout that processes share");
 
-#define QUESTION_TAIL 4	    /* type, class */
-#define RECORD_TTL 5	    /* a record's TTL stands at least so far behind its start */
-#define AHEAD_S 60	    /* clocks read at two moments; more than this is damage */
+#define QUESTION_TAIL 4 /* type, class */
+#define RECORD_TTL 5	/* a record's TTL stands at least so far behind its start */
+#define AHEAD_S 60	/* clocks read at two moments; more than this is damage */
 
 enum {
 	FLAG_QR = 0x80, /* third octet of a message */

@@ -1,12 +1,13 @@
 /*
  * entry_build: a whole answer message checked and rendered into an entry.
  *
- * Two passes over the records: the first finds where the OPT cuts the message off, what kind of answer
- * it is and how many TTLs it has; the second clamps them and notes where they stand in the copy.
+ * Two passes over the records: the first finds where the OPT cuts the message off, what kind of
+ * answer it is and how many TTLs it has; the second clamps them and notes where they stand in the
+ * copy.
  *
- * Serving changes id, flags and TTLs. A name that points among those would change with them, into one
- * that is none. So the copy is first read with octets there that begin no label; only a message that
- * is sound even so is kept.
+ * Serving changes id, flags and TTLs. A name that points among those would change with them, into
+ * one that is none. So the copy is first read with octets there that begin no label; only a message
+ * that is sound even so is kept.
  */
 #include <string.h>
 
@@ -15,7 +16,8 @@
 #include "resolver/entry.h"
 
 #define RCODE_YXDOMAIN 6 /* RFC 6672: a DNAME led to a name too long; an answer */
-#define TYPE_META_FIRST 249 /* TKEY, TSIG, IXFR, AXFR, MAILB, MAILA, ANY: of a transaction, not data */
+/* TKEY, TSIG, IXFR, AXFR, MAILB, MAILA, ANY: of a transaction, not data. */
+#define TYPE_META_FIRST 249
 #define TYPE_META_LAST 255
 #define FLAGS 0x8080u /* QR, RA; both octets begin no label */
 #define POISON 0x80808080u
@@ -57,8 +59,7 @@ clamp(uint32_t v, uint32_t least, uint32_t most)
 }
 
 static bool
-question_of(const struct key *k, const uint8_t *message, size_t length,
-    const struct dns_message *m)
+question_of(const struct key *k, const uint8_t *message, size_t length, const struct dns_message *m)
 {
 	size_t end = DNS_HEADER + (size_t)k->name_length;
 	struct key asked;
@@ -84,8 +85,8 @@ record_note(struct plan *p, enum section s, const uint8_t *message, const struct
 	/* A sound SOA has at least its five numbers: the parser looked. */
 	minimum = get32(message + r->rdata.at + r->rdata.length - SOA_TAIL);
 	p->soa = true;
-	p->neg_ttl_s = clamp(r->ttl < minimum ? r->ttl : minimum, p->policy->neg_min_s,
-	    p->policy->neg_max_s);
+	p->neg_ttl_s =
+	    clamp(r->ttl < minimum ? r->ttl : minimum, p->policy->neg_min_s, p->policy->neg_max_s);
 }
 
 /* False when a record is none to be kept. */
@@ -135,8 +136,8 @@ put32(uint8_t *p, uint32_t v)
 /* Clamps the TTLs of `message` into the copy and notes their offsets; the shortest. `poison` stands
  * there instead when it is not 0. */
 static uint32_t
-ttls_render(const struct plan *p, const uint8_t *message, uint32_t poison, uint8_t *copy,
-    uint8_t *offsets)
+ttls_render(
+    const struct plan *p, const uint8_t *message, uint32_t poison, uint8_t *copy, uint8_t *offsets)
 {
 	size_t at = DNS_HEADER + (size_t)p->key->name_length + 4;
 	uint32_t ttl, least = UINT32_MAX;

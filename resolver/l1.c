@@ -1,16 +1,16 @@
 /*
- * l1: a worker's own cache, S3-FIFO (Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for
- * cache eviction", SOSP 2023) over entries of any size in fixed memory.
+ * l1: a worker's own cache, S3-FIFO (Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need
+ * for cache eviction", SOSP 2023) over entries of any size in fixed memory.
  *
  * Both queues are rings of records. What is new enters the small ring, a tenth of the memory; what
- * reaches its end without a hit leaves and is remembered as a ghost (32 bits of its hash); with a hit
- * it moves to the main ring, where each hit (three at most are counted) buys one more round. A ghost
- * that comes back enters the main ring at once. So a flood of names that are asked once costs only the
- * small ring, and a hit writes nothing but one octet.
+ * reaches its end without a hit leaves and is remembered as a ghost (32 bits of its hash); with a
+ * hit it moves to the main ring, where each hit (three at most are counted) buys one more round. A
+ * ghost that comes back enters the main ring at once. So a flood of names that are asked once costs
+ * only the small ring, and a hit writes nothing but one octet.
  *
- * A record that was replaced or dropped is dead where it lies until its ring comes round. The index is
- * a set-associative table: 8 slots a bucket, each the upper half of the hash and the record's place in
- * units of 16 octets (0: none).
+ * A record that was replaced or dropped is dead where it lies until its ring comes round. The index
+ * is a set-associative table: 8 slots a bucket, each the upper half of the hash and the record's
+ * place in units of 16 octets (0: none).
  *
  * One owner, no locks. Nothing is allocated after l1_new().
  */
@@ -22,7 +22,7 @@
 #include "resolver/store.h"
 
 #define SLOTS 8
-#define UNIT 16 /* records and rings are multiples of it, so that a filler has room for its header */
+#define UNIT 16 /* of records and rings, so that a filler has room for its header */
 #define HITS_MAX 3
 #define SMALL_SHARE 10	  /* the small ring has one part of so many */
 #define ENTRY_TYPICAL 192 /* octets, to size the index when nobody says */
@@ -179,7 +179,7 @@ slot_room(struct l1 *c, uint64_t hash)
 	return worst;
 }
 
-/* Is there room for n octets in one piece at the head? Wraps for it, with a dead record as filler. */
+/* Is there room for n octets in one piece at the head? Wraps for it, with a dead filler. */
 static bool
 ring_fits(struct ring *r, size_t n)
 {
@@ -249,7 +249,7 @@ record_evict(struct l1 *c, struct record *r)
 	c->evictions++;
 }
 
-/* Takes from the main ring until n octets are free; each hit is a round more, while `*again` lasts. */
+/* Takes from the main ring until n octets are free; each hit is a round more while `*again` lasts. */
 static void
 main_room(struct l1 *c, size_t n, int *again)
 {

@@ -45,8 +45,8 @@ l2_shape_of(size_t bytes, struct l2_shape *out)
 	    .segment_bytes = segment,
 	    .segments_at = round_up(sizeof(struct l2_header), 64),
 	};
-	out->buckets_at = round_up(
-	    out->segments_at + bytes / segment * sizeof(struct l2_segment), 4096);
+	out->buckets_at =
+	    round_up(out->segments_at + bytes / segment * sizeof(struct l2_segment), 4096);
 	out->log_at = round_up(out->buckets_at + out->n_buckets * sizeof(struct l2_bucket), 4096);
 	out->n_segments = (bytes - out->log_at) / segment;
 	return true;

@@ -3,8 +3,8 @@
  */
 #include "resolver/l2_shard.h"
 
-/* Copies the record at a place into `out`, with its checksum beside; its entry's size, 0 when that can't
- * be. Word by word: the writer may be at the same words, so what comes out may be torn. */
+/* Copies the record at a place into `out`, with its checksum beside; its entry's size, 0 when that
+ * can't be. Word by word: the writer may be at the same words, so what comes out may be torn. */
 static size_t
 record_copy(const struct l2 *s, uint64_t place, uint64_t *out, uint64_t *check)
 {

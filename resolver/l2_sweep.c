@@ -1,5 +1,5 @@
 /*
- * l2_sweep: a shard taken over from another writer, which was killed at any instruction or left well.
+ * l2_sweep: a shard taken over from another writer, which was killed anywhere or left well.
  */
 #include "resolver/l2_shard.h"
 

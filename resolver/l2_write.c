@@ -210,8 +210,8 @@ record_append(struct l2 *s, const struct entry *e)
 		atomic_store_explicit(to + i, word, memory_order_relaxed);
 	}
 	s->own[s->current].used += size;
-	atomic_store_explicit(&s->segments[s->current].used, s->own[s->current].used,
-	    memory_order_release);
+	atomic_store_explicit(
+	    &s->segments[s->current].used, s->own[s->current].used, memory_order_release);
 	count(&s->header->bytes_used, (int64_t)size);
 	return place;
 }

@@ -1,7 +1,7 @@
 /*
- * entry_fuzz: any octets as an answer of the engine, and any octets as an entry. What entry_build() takes
- * is a valid entry, and is served at any time, in any room, as a sound message with the TTLs of the
- * policy; what entry_valid() takes can be served without a stray access.
+ * entry_fuzz: any octets as an answer of the engine, and any octets as an entry. What entry_build()
+ * takes is a valid entry, and is served at any time, in any room, as a sound message with the TTLs
+ * of the policy; what entry_valid() takes can be served without a stray access.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,8 +38,8 @@ serve_check(const struct entry *e, int64_t now_s, uint32_t stale_ttl_s, size_t m
 	struct dns_message m;
 	size_t length;
 
-	length = entry_serve(e, 0xffff, true, true, entry_message(e) + DNS_HEADER, now_s, stale_ttl_s,
-	    out, max);
+	length = entry_serve(
+	    e, 0xffff, true, true, entry_message(e) + DNS_HEADER, now_s, stale_ttl_s, out, max);
 	ENSURE(length <= max);
 	if (length == 0)
 		return;

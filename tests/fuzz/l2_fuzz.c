@@ -1,6 +1,6 @@
 /*
- * l2_fuzz: a shard under a program of puts, drops, finds, takeovers and damage at chosen places. Whatever
- * is found is an entry that was made for that key; without damage, it is the last one put.
+ * l2_fuzz: a shard under a program of puts, drops, finds, takeovers and damage at chosen places.
+ * Whatever is found is an entry that was made for that key; without damage, it is the last one put.
  *
  * Four octets an instruction: what, key, and a number.
  */
@@ -82,8 +82,8 @@ damage(struct world *w, unsigned what, unsigned n, unsigned number)
 
 	if (what % 3 == 1) { /* a bucket in use */
 		from = (uint64_t)((uint8_t *)l2_bucket_of(w->reader,
-		    key_hash(&keys[n], atomic_load(&w->reader->header->seed))) -
-		    w->reader->memory);
+				      key_hash(&keys[n], atomic_load(&w->reader->header->seed))) -
+				  w->reader->memory);
 		length = sizeof(struct l2_bucket);
 	} else if (what % 3 == 2) {
 		from = shape->log_at;
@@ -117,8 +117,8 @@ instruct(struct world *w, const uint8_t *p)
 		take_over(w);
 		break;
 	case 6:
-		l2_bucket_begin(l2_bucket_of(w->writer,
-		    key_hash(&keys[n], atomic_load(&w->writer->header->seed))));
+		l2_bucket_begin(l2_bucket_of(
+		    w->writer, key_hash(&keys[n], atomic_load(&w->writer->header->seed))));
 		break;
 	default:
 		find(w, w->writer, n);

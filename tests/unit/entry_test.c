@@ -65,10 +65,9 @@ keys_fold_case_and_keep_do_and_cd_apart(void **state)
 {
 	struct key a = wire_key("WWW.Example.", 1, false, false);
 	struct key b = wire_key("www.eXAMPLE.", 1, false, false);
-	const struct key others[] = {
-	    wire_key("www.example.", 28, false, false), wire_key("www.example.", 1, true, false),
-	    wire_key("www.example.", 1, false, true), wire_key("ww.example.", 1, false, false),
-	    wire_key("www.example.x.", 1, false, false)};
+	const struct key others[] = {wire_key("www.example.", 28, false, false),
+	    wire_key("www.example.", 1, true, false), wire_key("www.example.", 1, false, true),
+	    wire_key("ww.example.", 1, false, false), wire_key("www.example.x.", 1, false, false)};
 
 	(void)state;
 	assert_true(key_equal(&a, &b));
@@ -94,8 +93,8 @@ names_that_are_none_make_no_key(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(rows); i++)
-		assert_false(key_make(&k, (const uint8_t *)rows[i].octets, rows[i].length, 1, 1,
-		    false, false));
+		assert_false(key_make(
+		    &k, (const uint8_t *)rows[i].octets, rows[i].length, 1, 1, false, false));
 	memset(longest, 1, sizeof(longest));
 	longest[254] = 0;
 	assert_true(key_make(&k, longest, sizeof(longest), 1, 1, false, false));
@@ -308,9 +307,9 @@ ad_needs_a_secure_answer_and_an_asker(void **state)
 {
 	static const struct {
 		bool secure, dnssec_ok, ad_wanted, ad;
-	} rows[] = {
-	    {true, false, false, false}, {true, false, true, true}, {true, true, false, true},
-	    {true, true, true, true}, {false, true, true, false}, {false, false, true, false}};
+	} rows[] = {{true, false, false, false}, {true, false, true, true},
+	    {true, true, false, true}, {true, true, true, true}, {false, true, true, false},
+	    {false, false, true, false}};
 
 	(void)state;
 	for (size_t i = 0; i < N(rows); i++) {
@@ -335,8 +334,8 @@ question_is_told_in_the_case_it_was_asked(void **state)
 	wire_a(&made, 0, 60);
 	assert_true(build(&k, &policy, 0) > 0);
 	assert_memory_equal(entry_message(entry) + 12, "\3www\7example", 13);
-	length = entry_serve(entry, 1, false, false, (const uint8_t *)"\3WwW\7exAmplE", NOW, 0, out,
-	    sizeof(out));
+	length = entry_serve(
+	    entry, 1, false, false, (const uint8_t *)"\3WwW\7exAmplE", NOW, 0, out, sizeof(out));
 	assert_int_equal(length, made.length);
 	assert_memory_equal(out + 12, "\3WwW\7exAmplE", 13);
 	assert_int_equal(out[2], 0x80);
@@ -358,8 +357,8 @@ what_does_not_fit_is_truncated_to_its_question(void **state)
 	assert_int_equal(serve(NOW, true, 0, made.length - 1), question);
 	assert_true(told.ancount == 0 && told.tc && !told.ad);
 	assert_int_equal(serve(NOW, true, 0, question), question);
-	assert_int_equal(entry_serve(entry, 1, true, true, entry_message(entry) + 12, NOW, 0, out,
-			     question - 1),
+	assert_int_equal(
+	    entry_serve(entry, 1, true, true, entry_message(entry) + 12, NOW, 0, out, question - 1),
 	    0);
 }
 
@@ -390,11 +389,20 @@ messages_not_for_this_question_or_malformed_are_refused(void **state)
 		size_t at;
 		uint8_t octet;
 	} rows[] = {
-	    {"a query", 2, 0x00}, {"truncated", 2, 0x82}, {"another opcode", 2, 0xa8},
-	    {"no question", 5, 0}, {"two questions", 5, 2}, {"another name", 13, 'v'},
-	    {"another type", 26, 28}, {"another class", 28, 3}, {"more answers than there are", 7, 9},
-	    {"fewer answers", 7, 0}, {"rdata too long", 40, 5}, {"rdata of the wrong size", 40, 3},
-	    {"name of no kind", 29, 0x80}, {"name from within the id", 30, 0},
+	    {"a query", 2, 0x00},
+	    {"truncated", 2, 0x82},
+	    {"another opcode", 2, 0xa8},
+	    {"no question", 5, 0},
+	    {"two questions", 5, 2},
+	    {"another name", 13, 'v'},
+	    {"another type", 26, 28},
+	    {"another class", 28, 3},
+	    {"more answers than there are", 7, 9},
+	    {"fewer answers", 7, 0},
+	    {"rdata too long", 40, 5},
+	    {"rdata of the wrong size", 40, 3},
+	    {"name of no kind", 29, 0x80},
+	    {"name from within the id", 30, 0},
 	    {"TSIG", 32, 250},
 	};
 	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
@@ -469,7 +477,8 @@ damaged_entries_are_refused_or_harmless(void **state)
 			}
 			entry_key(entry, &own);
 			assert_true(key_equal(&own, &k));
-			length = entry_serve(entry, 1, true, true, k.name, NOW, 30, out, sizeof(out));
+			length =
+			    entry_serve(entry, 1, true, true, k.name, NOW, 30, out, sizeof(out));
 			assert_true(length >= 29 && length <= size);
 		}
 	}

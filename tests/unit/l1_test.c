@@ -141,8 +141,8 @@ what_is_not_to_be_kept_is_not(void **state)
 	l1_free(c);
 }
 
-/* Random puts, drops and finds, entries of 100 octets to some kilobytes, rings that wrap hundreds of times:
- * what is found is of the last version put, and never what was dropped. */
+/* Random puts, drops and finds, entries of 100 octets to some kilobytes, rings that wrap hundreds
+ * of times: what is found is of the last version put, and never what was dropped. */
 static void
 it_agrees_with_a_model(void **state)
 {
@@ -178,8 +178,8 @@ it_agrees_with_a_model(void **state)
 				continue;
 			hits++;
 			assert_true(last[n] != 0);
-			assert_int_equal(numbered_entry(n, last[n], rows[row].large, 1000, memory),
-			    e->size);
+			assert_int_equal(
+			    numbered_entry(n, last[n], rows[row].large, 1000, memory), e->size);
 			assert_memory_equal(e, memory, e->size);
 		}
 		l1_stats(c, &stats);

@@ -1,6 +1,6 @@
 /*
- * l2: a shard between processes: writers killed at any instruction, damage, wrap-around, takeover. Every
- * answer is compared octet by octet with what its key and version prescribe.
+ * l2: a shard between processes: writers killed at any instruction, damage, wrap-around, takeover.
+ * Every answer is compared octet by octet with what its key and version prescribe.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -209,7 +209,8 @@ what_is_put_is_found_replaced_and_dropped(void **state)
 	close(fd);
 }
 
-/* Many times the shard's size, with entries of up to 64 KiB: the newest are found, the oldest went. */
+/* Many times the shard's size, with entries of up to 64 KiB: the newest are found, the oldest went.
+ */
 static void
 a_full_shard_forgets_the_oldest(void **state)
 {
@@ -368,9 +369,11 @@ killed_writers_cost_no_wrong_answer(void **state)
 			after += look(r, chance(&seed) % KEYS);
 	}
 	stats = stats_of(r);
-	print_message("%d kills: %lu right answers beside writers, %lu after; %lu puts, %lu evictions, "
-		      "%lu buckets torn\n", KILLS, hits, after, (unsigned long)stats.puts,
-	    (unsigned long)stats.evictions, (unsigned long)stats.torn);
+	print_message(
+	    "%d kills: %lu right answers beside writers, %lu after; %lu puts, %lu evictions, "
+	    "%lu buckets torn\n",
+	    KILLS, hits, after, (unsigned long)stats.puts, (unsigned long)stats.evictions,
+	    (unsigned long)stats.torn);
 	assert_int_equal(stats.remade, 0);
 	assert_int_equal(stats.sweeps, KILLS);
 	assert_true(hits > KILLS && after > KILLS);
@@ -379,9 +382,9 @@ killed_writers_cost_no_wrong_answer(void **state)
 }
 
 /*
- * The same, exhaustively: a writer run instruction by instruction through puts, replacements, drops and
- * the emptying of a segment. At each instruction within a change, and at many others, it is as if it were
- * killed there: the next writer takes over a copy.
+ * The same, exhaustively: a writer run instruction by instruction through puts, replacements, drops
+ * and the emptying of a segment. At each instruction within a change, and at many others, it is as
+ * if it were killed there: the next writer takes over a copy.
  */
 static bool
 is_large(const struct entry *e)
