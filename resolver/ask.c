@@ -1,7 +1,7 @@
 /*
- * The packets between worker and engine. A packet is read field by field into a struct of the reader's
- * own, and is refused whole when any byte of it is not as this version writes it: whoever sends anything
- * else is broken or hostile, and is cut off either way.
+ * The packets between worker and engine. A packet is read field by field into a struct of the
+ * reader's own, and is refused whole when any byte of it is not as this version writes it: whoever
+ * sends anything else is broken or hostile, and is cut off either way.
  */
 #include "resolver/ask.h"
 
@@ -59,7 +59,7 @@ static bool
 ask_sound(const struct ask *a)
 {
 	return a->version == ASK_VERSION && a->id != TOLD_HELLO &&
-	    (a->flags & ~(KEY_DO | KEY_CD)) == 0 && name_sound(a->name, a->name_length);
+	       (a->flags & ~(KEY_DO | KEY_CD)) == 0 && name_sound(a->name, a->name_length);
 }
 
 size_t
@@ -118,7 +118,8 @@ told_decode(const void *in, size_t length, struct told *t, const struct entry **
 	t->version = get32(from);
 	t->id = get32(from + 4);
 	t->entry_size = get32(from + 8);
-	if (t->version != ASK_VERSION || get32(from + 12) != 0 || t->entry_size != length - TOLD_HEAD)
+	if (t->version != ASK_VERSION || get32(from + 12) != 0 ||
+	    t->entry_size != length - TOLD_HEAD)
 		return false;
 	if (t->entry_size == 0)
 		return true;

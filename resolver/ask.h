@@ -1,10 +1,10 @@
 /*
- * ask: between worker and engine, over SOCK_SEQPACKET (a listening Unix socket per engine). One packet a
- * message, bounded; both ends treat the other's as hostile. Pure.
+ * ask: between worker and engine, over SOCK_SEQPACKET (a listening Unix socket per engine). One
+ * packet a message, bounded; both ends treat the other's as hostile. Pure.
  *
- * Numbers are in host order: both ends are on one host. The engine's first message is the hello: id 0, no
- * entry, and with it, once it has one, a read-only descriptor of its shard of the cache (SCM_RIGHTS, see
- * ask_io.h). A worker's ids are its own business, but not 0.
+ * Numbers are in host order: both ends are on one host. The engine's first message is the hello: id
+ * 0, no entry, and with it, once it has one, a read-only descriptor of its shard of the cache
+ * (SCM_RIGHTS, see ask_io.h). A worker's ids are its own business, but not 0.
  */
 #ifndef RESOLVER_ASK_H
 #define RESOLVER_ASK_H
@@ -13,7 +13,8 @@
 #include "resolver/entry.h"
 
 #define ASK_VERSION 1
-#define ASK_HEAD 16 /* of a question: version, id, type, class, flags, name_length, zeros; then the name */
+#define ASK_HEAD                                                                                   \
+	16 /* of a question: version, id, type, class, flags, name_length, zeros; then the name */
 #define ASK_MAX (ASK_HEAD + ENTRY_NAME_MAX)
 #define TOLD_HEAD 16 /* of an answer: version, id, entry_size, zeros; then the entry */
 #define TOLD_MAX (TOLD_HEAD + ENTRY_ROOM)
@@ -39,10 +40,11 @@ size_t ask_encode(const struct ask *a, void *out, size_t room);
 /* The head alone: the entry's own bytes follow it in the same packet. Always TOLD_HEAD. */
 size_t told_encode(uint32_t id, uint32_t entry_size, uint8_t out[static TOLD_HEAD]);
 
-/* Exactly one well-formed message of this version? A name is whole, uncompressed and lower-cased. */
+/* Exactly one well-formed message of this version? A name is whole, uncompressed and lower-cased.
+ */
 bool ask_decode(const void *in, size_t length, struct ask *a);
-/* `*entry` lies within `in`, which is aligned to 8, and is of the size told, nothing more: entry_valid() is
- * still to be asked. NULL when there is none. */
+/* `*entry` lies within `in`, which is aligned to 8, and is of the size told, nothing more:
+ * entry_valid() is still to be asked. NULL when there is none. */
 bool told_decode(const void *in, size_t length, struct told *t, const struct entry **entry);
 
 #endif

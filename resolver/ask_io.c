@@ -1,7 +1,7 @@
 /*
- * The socket between worker and engine. A listener is bound under a name of its own and renamed into
- * place, so that there is no moment without an engine's socket once the first one stood there, and a
- * successor takes the place over while its predecessor still serves those it has.
+ * The socket between worker and engine. A listener is bound under a name of its own and renamed
+ * into place, so that there is no moment without an engine's socket once the first one stood there,
+ * and a successor takes the place over while its predecessor still serves those it has.
  */
 #include "resolver/ask_io.h"
 
@@ -28,7 +28,8 @@ address(struct sockaddr_un *to, const char *run_dir, int number, const char *end
 
 	memset(to, 0, sizeof(*to));
 	to->sun_family = AF_UNIX;
-	n = snprintf(to->sun_path, sizeof(to->sun_path), "%s/engine-%d.sock%s", run_dir, number, end);
+	n = snprintf(
+	    to->sun_path, sizeof(to->sun_path), "%s/engine-%d.sock%s", run_dir, number, end);
 	if (n < 0 || (size_t)n >= sizeof(to->sun_path))
 		return err_set(err, "%s is too long for a socket's path; shorten run_dir", run_dir);
 	return 0;
@@ -54,7 +55,8 @@ hand_to(const char *path, const char *user, struct err *err)
 		return 0;
 	pw = getpwnam(user);
 	if (pw == NULL)
-		return err_set(err, "there is no user \"%s\"; create it, or correct worker.user", user);
+		return err_set(
+		    err, "there is no user \"%s\"; create it, or correct worker.user", user);
 	if (pw->pw_uid != geteuid() && chown(path, pw->pw_uid, (gid_t)-1) < 0)
 		return err_errno(err, "cannot give %s to %s; start as root", path, user);
 	return 0;
@@ -146,7 +148,9 @@ ask_receive(int socket, void *in, size_t room, int *descriptor)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_PASSED * sizeof(int))];
 	struct iovec iov = {in, room};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
 	    .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 

@@ -15,12 +15,12 @@ int ask_listen(const char *run_dir, int number, const char *user, struct err *er
 /* A non-blocking connection to it (the worker's side); -1 when no engine is there. */
 int ask_connect(const char *run_dir, int number, struct err *err);
 
-/* One packet, never blocking. As recv(): its length, 0 at the end, -1 with errno (EAGAIN; EMSGSIZE for one
- * that is larger than `room`). `*descriptor` receives the one that came along, or -1; others are closed.
- * The caller owns it. */
+/* One packet, never blocking. As recv(): its length, 0 at the end, -1 with errno (EAGAIN; EMSGSIZE
+ * for one that is larger than `room`). `*descriptor` receives the one that came along, or -1;
+ * others are closed. The caller owns it. */
 ssize_t ask_receive(int socket, void *in, size_t room, int *descriptor);
-/* Head and body as one packet, never blocking, `descriptor` along with it unless -1. 0, or -1 with errno
- * (EAGAIN: the other end does not read). */
+/* Head and body as one packet, never blocking, `descriptor` along with it unless -1. 0, or -1 with
+ * errno (EAGAIN: the other end does not read). */
 int ask_send(int socket, const void *head, size_t head_length, const void *body, size_t body_length,
     int descriptor);
 

@@ -1,6 +1,6 @@
 /*
- * resolver.conf from file to struct and back. Read by key table (conf_keys.c), derived here, checked
- * (conf_check.c); all of it lives in the arena that the caller gave.
+ * resolver.conf from file to struct and back. Read by key table (conf_keys.c), derived here,
+ * checked (conf_check.c); all of it lives in the arena that the caller gave.
  */
 #include "resolver/conf.h"
 
@@ -41,7 +41,8 @@ derive_and_check(struct resolver_conf *c, struct arena *arena, struct err *err)
 }
 
 int
-resolver_conf_read(const char *path, struct resolver_conf *out, struct arena *arena, struct err *err)
+resolver_conf_read(
+    const char *path, struct resolver_conf *out, struct arena *arena, struct err *err)
 {
 	memset(out, 0, sizeof(*out));
 	if (conf_read_placed(path, resolver_conf_keys, out, arena, &out->places, err) < 0)
@@ -54,7 +55,8 @@ resolver_conf_read_text(const char *text, const char *path, struct resolver_conf
     struct arena *arena, struct err *err)
 {
 	memset(out, 0, sizeof(*out));
-	if (conf_read_text_placed(text, path, resolver_conf_keys, out, arena, &out->places, err) < 0)
+	if (conf_read_text_placed(text, path, resolver_conf_keys, out, arena, &out->places, err) <
+	    0)
 		return -1;
 	return derive_and_check(out, arena, err);
 }

@@ -1,6 +1,6 @@
 /*
- * Combinations that a key table cannot check, section by section. Each returns -1 with one sentence; the
- * first found wins.
+ * Combinations that a key table cannot check, section by section. Each returns -1 with one
+ * sentence; the first found wins.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "lib/dns.h"
 #include "resolver/conf_keys.h"
 
-#define SAY(c, base, key, index, err, ...) \
+#define SAY(c, base, key, index, err, ...)                                                         \
 	conf_wrong((c)->places, base, key, index, err, __VA_ARGS__)
 
 static bool
@@ -25,7 +25,8 @@ listens_on(const struct resolver_conf *c, const struct addr *a)
 	return false;
 }
 
-/* In NSID and CHAOS answers: printable, and short enough for one string with room for the number. */
+/* In NSID and CHAOS answers: printable, and short enough for one string with room for the number.
+ */
 static int
 check_word(const struct resolver_conf *c, const char *key, const char *text, struct err *err)
 {
@@ -34,8 +35,10 @@ check_word(const struct resolver_conf *c, const char *key, const char *text, str
 	for (i = 0; i < length && text[i] > ' ' && text[i] < 0x7f; i++)
 		continue;
 	if (length == 0 || i < length || length > 64)
-		return SAY(c, c, key, -1, err, "\"%s\" cannot be told to clients; write 1 to 64 printable "
-		    "characters without spaces", text);
+		return SAY(c, c, key, -1, err,
+		    "\"%s\" cannot be told to clients; write 1 to 64 printable "
+		    "characters without spaces",
+		    text);
 	return 0;
 }
 
@@ -49,7 +52,8 @@ check_identity(const struct resolver_conf *c, struct err *err)
 		return -1;
 	for (at = strchr(c->identity, '%'); at != NULL; at = strchr(at + 1, '%')) {
 		if (at[1] == '\0' || strchr("pni", at[1]) == NULL)
-			return SAY(c, c, "identity", -1, err, "\"%s\" has a %% that means nothing; write "
+			return SAY(c, c, "identity", -1, err,
+			    "\"%s\" has a %% that means nothing; write "
 			    "%%p for the pop, %%n for the node, %%i for the worker's number",
 			    c->identity);
 	}
@@ -64,24 +68,33 @@ check_listen(const struct resolver_conf *c, struct err *err)
 	int i, j;
 
 	if (c->run_dir[0] != '/' || strlen(c->run_dir) > 64)
-		return SAY(c, c, "run_dir", -1, err, "\"%s\" cannot hold the engines' sockets; write an "
-		    "absolute path of at most 64 characters", c->run_dir);
+		return SAY(c, c, "run_dir", -1, err,
+		    "\"%s\" cannot hold the engines' sockets; write an "
+		    "absolute path of at most 64 characters",
+		    c->run_dir);
 	for (i = 0; i < c->n_listen; i++) {
 		for (j = 0; j < i; j++) {
 			if (addr_equal(&c->listen[i], &c->listen[j]))
-				return SAY(c, c, "listen", i, err, "%s is there twice; take one out",
+				return SAY(c, c, "listen", i, err,
+				    "%s is there twice; take one out",
 				    addr_render(&c->listen[i], text));
 		}
 	}
 	if (!addr_parse(c->probe_address, &a))
-		return SAY(c, c, "probe_address", -1, err, "\"%s\" is not an address; write the workers' "
-		    "private one, such as \"127.0.0.1\"", c->probe_address);
+		return SAY(c, c, "probe_address", -1, err,
+		    "\"%s\" is not an address; write the workers' "
+		    "private one, such as \"127.0.0.1\"",
+		    c->probe_address);
 	if (listens_on(c, &a) && c->port >= c->probe_port && c->port < c->probe_port + 64)
-		return SAY(c, c, "probe_address", -1, err, "%s is a service address, and port = %lld is "
-		    "among the probe ports; move probe_port", c->probe_address, (long long)c->port);
+		return SAY(c, c, "probe_address", -1, err,
+		    "%s is a service address, and port = %lld is "
+		    "among the probe ports; move probe_port",
+		    c->probe_address, (long long)c->port);
 	if (c->probe_port > 65535 - 63)
-		return SAY(c, c, "probe_port", -1, err, "%lld leaves no room for 64 workers; write at "
-		    "most %d", (long long)c->probe_port, 65535 - 63);
+		return SAY(c, c, "probe_port", -1, err,
+		    "%lld leaves no room for 64 workers; write at "
+		    "most %d",
+		    (long long)c->probe_port, 65535 - 63);
 	return 0;
 }
 
@@ -93,14 +106,19 @@ check_health(const struct resolver_conf *c, struct err *err)
 	char text[ADDR_TEXT];
 
 	if (dns_name_parse(c->health_name, &name, &why) < 0)
-		return SAY(c, c, "health_name", -1, err, "\"%s\" is not a name: %s; write one such as "
-		    "\"health.anypop.\"", c->health_name, why.text);
+		return SAY(c, c, "health_name", -1, err,
+		    "\"%s\" is not a name: %s; write one such as "
+		    "\"health.anypop.\"",
+		    c->health_name, why.text);
 	if (name.length == 1)
-		return SAY(c, c, "health_name", -1, err, "the root cannot be answered locally; write a "
+		return SAY(c, c, "health_name", -1, err,
+		    "the root cannot be answered locally; write a "
 		    "name of your own");
 	if (c->health_address.family != FAMILY_V6)
-		return SAY(c, c, "health_address", -1, err, "%s is not an IPv6 address; it is what AAAA "
-		    "of %s answers", addr_render(&c->health_address, text), c->health_name);
+		return SAY(c, c, "health_address", -1, err,
+		    "%s is not an IPv6 address; it is what AAAA "
+		    "of %s answers",
+		    addr_render(&c->health_address, text), c->health_name);
 	return 0;
 }
 
@@ -108,15 +126,17 @@ static int
 check_times(const struct resolver_conf *c, struct err *err)
 {
 	if (c->worker.deadline_ms <= c->engine.deadline_ms)
-		return SAY(c, &c->worker, "deadline_ms", -1, err, "%lld is not above engine.deadline_ms = "
-		    "%lld; a worker that gives up first never learns why", (long long)c->worker.deadline_ms,
-		    (long long)c->engine.deadline_ms);
+		return SAY(c, &c->worker, "deadline_ms", -1, err,
+		    "%lld is not above engine.deadline_ms = "
+		    "%lld; a worker that gives up first never learns why",
+		    (long long)c->worker.deadline_ms, (long long)c->engine.deadline_ms);
 	if (c->ttls.min_s > c->ttls.max_s)
 		return SAY(c, &c->ttls, "max_s", -1, err, "%lld is under min_s = %lld; raise it",
 		    (long long)c->ttls.max_s, (long long)c->ttls.min_s);
 	if (c->ttls.neg_min_s > c->ttls.neg_max_s)
-		return SAY(c, &c->ttls, "neg_max_s", -1, err, "%lld is under neg_min_s = %lld; raise it",
-		    (long long)c->ttls.neg_max_s, (long long)c->ttls.neg_min_s);
+		return SAY(c, &c->ttls, "neg_max_s", -1, err,
+		    "%lld is under neg_min_s = %lld; raise it", (long long)c->ttls.neg_max_s,
+		    (long long)c->ttls.neg_min_s);
 	return 0;
 }
 
@@ -129,12 +149,16 @@ check_file(const struct resolver_conf *c, const char *key, const char *path, str
 	if (path[0] == '\0')
 		return 0;
 	if (path[0] != '/' || strpbrk(path, "\"\\*?[") != NULL)
-		return SAY(c, &c->engine, key, -1, err, "\"%s\" is no plain absolute path; start it with "
-		    "a /, without quotes or patterns", path);
+		return SAY(c, &c->engine, key, -1, err,
+		    "\"%s\" is no plain absolute path; start it with "
+		    "a /, without quotes or patterns",
+		    path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return SAY(c, &c->engine, key, -1, err, "%s cannot be read: %s; install dns-root-data, or "
-		    "correct the path", path, strerror(errno));
+		return SAY(c, &c->engine, key, -1, err,
+		    "%s cannot be read: %s; install dns-root-data, or "
+		    "correct the path",
+		    path, strerror(errno));
 	close(fd);
 	return 0;
 }
@@ -149,11 +173,15 @@ check_outgoing(const struct resolver_conf *c, struct err *err)
 		const char *text = c->engine.outgoing_addresses[i];
 
 		if (!addr_parse(text, &a))
-			return SAY(c, &c->engine, "outgoing_addresses", i, err, "\"%s\" is not an address; "
-			    "write one of this host's own", text);
+			return SAY(c, &c->engine, "outgoing_addresses", i, err,
+			    "\"%s\" is not an address; "
+			    "write one of this host's own",
+			    text);
 		if (listens_on(c, &a))
-			return SAY(c, &c->engine, "outgoing_addresses", i, err, "%s is a service address, "
-			    "so answers would land at another PoP; write one of this host's own", text);
+			return SAY(c, &c->engine, "outgoing_addresses", i, err,
+			    "%s is a service address, "
+			    "so answers would land at another PoP; write one of this host's own",
+			    text);
 	}
 	return 0;
 }
@@ -166,17 +194,22 @@ check_forwarders(const struct resolver_conf *c, struct err *err)
 	int i;
 
 	if (c->engine.mode == ENGINE_FORWARD && c->engine.n_forwarders == 0)
-		return SAY(c, &c->engine, "forwarders", -1, err, "is missing in mode \"forward\"; write "
+		return SAY(c, &c->engine, "forwarders", -1, err,
+		    "is missing in mode \"forward\"; write "
 		    "the resolvers to ask, or mode = \"root\"");
 	for (i = 0; i < c->engine.n_forwarders; i++) {
 		const char *text = c->engine.forwarders[i];
 
 		if (!resolver_conf_server(text, &a, &port))
-			return SAY(c, &c->engine, "forwarders", i, err, "\"%s\" is neither an address nor "
-			    "address@port", text);
+			return SAY(c, &c->engine, "forwarders", i, err,
+			    "\"%s\" is neither an address nor "
+			    "address@port",
+			    text);
 		if (port == c->port && listens_on(c, &a))
-			return SAY(c, &c->engine, "forwarders", i, err, "%s is our own service; questions "
-			    "would go round in circles, so write another resolver", text);
+			return SAY(c, &c->engine, "forwarders", i, err,
+			    "%s is our own service; questions "
+			    "would go round in circles, so write another resolver",
+			    text);
 	}
 	return 0;
 }
@@ -192,8 +225,10 @@ check_special(const struct resolver_conf *c, struct err *err)
 		const char *text = c->engine.special[i];
 
 		if (dns_name_parse(text, &name, &why) < 0 || strpbrk(text, "\"\\ ") != NULL)
-			return SAY(c, &c->engine, "special", i, err, "\"%s\" is not a zone's name; write "
-			    "one such as \"test.\"", text);
+			return SAY(c, &c->engine, "special", i, err,
+			    "\"%s\" is not a zone's name; write "
+			    "one such as \"test.\"",
+			    text);
 	}
 	return 0;
 }
@@ -205,7 +240,8 @@ resolver_conf_check(const struct resolver_conf *c, struct err *err)
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
 	    check_special(c, err) < 0)
 		return -1;
-	if (c->engine.mode == ENGINE_ROOT && check_file(c, "root_hints", c->engine.root_hints, err) < 0)
+	if (c->engine.mode == ENGINE_ROOT &&
+	    check_file(c, "root_hints", c->engine.root_hints, err) < 0)
 		return -1;
 	return check_file(c, "trust_anchor", c->engine.trust_anchor, err);
 }

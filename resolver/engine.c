@@ -1,6 +1,6 @@
 /*
- * The engine's life: take or make the descriptors, make the context (which reads every file), give up
- * rights, serve until told to stop, let what is in flight end, go.
+ * The engine's life: take or make the descriptors, make the context (which reads every file), give
+ * up rights, serve until told to stop, let what is in flight end, go.
  *
  * The heartbeat is a timer of the loop that resolves, so that it stops when resolving hangs.
  */
@@ -103,7 +103,8 @@ on_heartbeat(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	atomic_store_explicit(&e->score->heartbeat_us, (uint64_t)mono_now().us, memory_order_relaxed);
+	atomic_store_explicit(
+	    &e->score->heartbeat_us, (uint64_t)mono_now().us, memory_order_relaxed);
 }
 
 void
@@ -113,7 +114,8 @@ engine_settled(struct engine *e)
 		ev_break(e->loop, EVBREAK_ALL);
 }
 
-/* Questions that were asked are answered, at their deadlines at the latest; new ones are not taken. */
+/* Questions that were asked are answered, at their deadlines at the latest; new ones are not taken.
+ */
 static void
 on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
 {
@@ -122,8 +124,8 @@ on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (!e->stopping)
-		event_say(EVENT_NOTICE, "engine_stopping", "signal %d; %lld questions are in flight",
-		    w->signum, (long long)e->in_flight);
+		event_say(EVENT_NOTICE, "engine_stopping",
+		    "signal %d; %lld questions are in flight", w->signum, (long long)e->in_flight);
 	e->stopping = true;
 	peers_refuse(e);
 	engine_settled(e);
@@ -164,8 +166,9 @@ engine_start(struct engine *e, struct err *err)
 	questions_init(e);
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
-	event_say(EVENT_NOTICE, "engine_started", "engine %d resolves with libunbound %s, %s%s", e->number,
-	    ub_version(), e->conf->engine.mode == ENGINE_ROOT ? "from the root" : "by forwarders",
+	event_say(EVENT_NOTICE, "engine_started", "engine %d resolves with libunbound %s, %s%s",
+	    e->number, ub_version(),
+	    e->conf->engine.mode == ENGINE_ROOT ? "from the root" : "by forwarders",
 	    e->conf->engine.trust_anchor[0] != '\0' ? "" : ", without validation");
 	if (enter_cage(e, err) < 0)
 		return -1;
@@ -184,14 +187,17 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	e->conf = conf;
 	e->number = number;
 	e->loop = ev_default_loop(EVFLAG_NOENV);
-	if (e->loop == NULL)
-		return err_set(err, "libev makes no loop");
+	ENSURE(e->loop != NULL);
 	e->base = bridge_new(e->loop);
-	if (engine_start(e, err) < 0)
+	if (engine_start(e, err) < 0) {
+		free(e);
 		return -1;
+	}
 	ev_run(e->loop, 0);
-	event_say(EVENT_NOTICE, "engine_stopped", "engine %d ends; libunbound still worked on %lld "
-	    "questions that nobody waits for", e->number, (long long)e->in_flight);
+	event_say(EVENT_NOTICE, "engine_stopped",
+	    "engine %d ends; libunbound still worked on %lld "
+	    "questions that nobody waits for",
+	    e->number, (long long)e->in_flight);
 	peers_fini(e);
 	ub_ctx_delete(e->ctx);
 	questions_fini(e);

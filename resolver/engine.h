@@ -1,12 +1,12 @@
 /*
  * engine: the process that resolves: libunbound behind a SEQPACKET socket.
  *
- * It asks the hostile Internet and reads its answers, so it is alone in a process without rights, under
- * seccomp, and may die at any moment: workers go on from cache and connect again to the next one. It is
- * the only writer of its shard of the cache.
+ * It asks the hostile Internet and reads its answers, so it is alone in a process without rights,
+ * under seccomp, and may die at any moment: workers go on from cache and connect again to the next
+ * one. It is the only writer of its shard of the cache.
  *
- * Descriptors that outlive it may be handed in by environment variables that hold their numbers; what
- * is not, it makes itself.
+ * Descriptors that outlive it may be handed in by environment variables that hold their numbers;
+ * what is not, it makes itself.
  */
 #ifndef RESOLVER_ENGINE_H
 #define RESOLVER_ENGINE_H
@@ -18,7 +18,8 @@
 #define ENGINE_ENV_SHARD "ANYPOP_ENGINE_SHARD"	 /* a memfd of l2_make(), writable */
 #define ENGINE_ENV_SCORE "ANYPOP_ENGINE_SCORE"	 /* a memfd of scoreboard_make(), writable */
 
-/* Runs until SIGTERM or SIGINT: 0 after a clean stop, -1 when it cannot start. Logs are open already. */
+/* Runs until SIGTERM or SIGINT: 0 after a clean stop, -1 when it cannot start. Logs are open
+ * already. */
 int engine_run(const struct resolver_conf *conf, int number, struct err *err);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * libunbound sees a base and events with tables of functions; behind each event stand a libev io and a
- * libev timer. The meaning is libevent's, which libunbound was written for: an event that does not
- * persist is off before its callback runs, one that persists has its timeout counted anew from each
- * activation, and a callback may delete or free the very event that called it, so nothing here touches
- * an event after calling back.
+ * libunbound sees a base and events with tables of functions; behind each event stand a libev io
+ * and a libev timer. The meaning is libevent's, which libunbound was written for: an event that
+ * does not persist is off before its callback runs, one that persists has its timeout counted anew
+ * from each activation, and a callback may delete or free the very event that called it, so nothing
+ * here touches an event after calling back.
  *
  * An event is owned by libunbound, from new_event() to free().
  */

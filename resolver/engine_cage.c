@@ -1,7 +1,8 @@
 /*
- * The cage: what is left to code that reads the hostile Internet. Sockets to servers, the connections of
- * workers, memory, time and chance; no files, no programs, no other processes. The list is of calls that
- * libunbound, libev, libnettle and the C library's memory and standard I/O make once everything is open.
+ * The cage: what is left to code that reads the hostile Internet. Sockets to servers, the
+ * connections of workers, memory, time and chance; no files, no programs, no other processes. The
+ * list is of calls that libunbound, libev, libnettle and the C library's memory and standard I/O
+ * make once everything is open.
  */
 #include "resolver/engine_cage.h"
 
@@ -27,7 +28,8 @@ cage_drop(const char *user, struct err *err)
 		return 0;
 	pw = getpwnam(user);
 	if (pw == NULL)
-		return err_set(err, "there is no user \"%s\"; create it, or correct engine.user", user);
+		return err_set(
+		    err, "there is no user \"%s\"; create it, or correct engine.user", user);
 	if (pw->pw_uid == geteuid() && pw->pw_uid == getuid())
 		return 0;
 	if (setgroups(1, &pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
@@ -38,23 +40,53 @@ cage_drop(const char *user, struct err *err)
 
 static const int allowed[] = {
     /* descriptors that are open */
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
-    SCMP_SYS(fcntl), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(close),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
     SCMP_SYS(epoll_ctl),
     /* libev makes these anew when it meets a descriptor that it does not know */
-    SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(eventfd2),
     /* sockets */
-    SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-    SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
-    SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(shutdown),
+    SCMP_SYS(bind),
+    SCMP_SYS(connect),
+    SCMP_SYS(accept4),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(shutdown),
     /* memory; mmap and mprotect are below */
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
     /* time, chance, oneself */
-    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(restart_syscall),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(restart_syscall),
     SCMP_SYS(sysinfo), /* how large qsort() may grow */
     /* signals and the end */
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(exit),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(exit),
     SCMP_SYS(exit_group),
 };
 

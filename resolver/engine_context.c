@@ -1,10 +1,10 @@
 /*
- * The context is configured by a text in unbound.conf's language, written to memory: that takes every
- * option, where the calls take some. What stands here was measured with 1.17.1: the library's defaults
- * are for a stub (16 sockets, caches of some kilobytes, a dead server is waited for 17 s), trust
- * anchors are read by ub_ctx_add_ta_file() (an autotrust file that cannot be written ends the process),
- * and a question that the library answers by itself finalises everything at once and without a
- * synchronous call, which would open files again later.
+ * The context is configured by a text in unbound.conf's language, written to memory: that takes
+ * every option, where the calls take some. What stands here was measured with 1.17.1: the library's
+ * defaults are for a stub (16 sockets, caches of some kilobytes, a dead server is waited for 17 s),
+ * trust anchors are read by ub_ctx_add_ta_file() (an autotrust file that cannot be written ends the
+ * process), and a question that the library answers by itself finalises everything at once and
+ * without a synchronous call, which would open files again later.
  */
 #include "resolver/engine_context.h"
 
@@ -24,8 +24,8 @@
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
 #define LINES_PER_S 10
 
-/* What the library said first (its cause; the rest is consequence), for the error that follows; and how
- * much it said within this second. */
+/* What the library said first (its cause; the rest is consequence), for the error that follows; and
+ * how much it said within this second. */
 static struct {
 	char first[256];
 	int64_t second;
@@ -99,7 +99,8 @@ put_caches(FILE *to, const struct resolver_conf *c)
 	fprintf(to, "\trrset-cache-size: %ldk\n\tmsg-cache-size: %ldk\n", kib / 2, kib / 4);
 	fprintf(to, "\tkey-cache-size: %ldk\n\tneg-cache-size: %ldk\n", kib / 8, kib / 16);
 	fputs("\trrset-cache-slabs: 1\n\tmsg-cache-slabs: 1\n\tkey-cache-slabs: 1\n"
-	    "\tinfra-cache-slabs: 1\n\tinfra-cache-numhosts: 20000\n", to);
+	      "\tinfra-cache-slabs: 1\n\tinfra-cache-numhosts: 20000\n",
+	    to);
 	fprintf(to, "\tcache-max-ttl: %u\n\tcache-max-negative-ttl: %u\n", c->ttl.max_s,
 	    c->ttl.neg_max_s);
 }
@@ -109,7 +110,8 @@ static void
 put_patience(FILE *to)
 {
 	fputs("\tinfra-cache-max-rtt: 1000\n\toutbound-msg-retry: 2\n\tinfra-keep-probing: yes\n"
-	    "\tinfra-host-ttl: 30\n", to);
+	      "\tinfra-host-ttl: 30\n",
+	    to);
 }
 
 static void
@@ -147,7 +149,8 @@ context_options(FILE *to, const struct resolver_conf *c, long ports)
 
 	fprintf(to, "server:\n\tverbosity: 0\n\tmodule-config: \"%s\"\n",
 	    c->engine.trust_anchor[0] != '\0' ? "validator iterator" : "iterator");
-	fprintf(to, "\toutgoing-range: %ld\n\toutgoing-num-tcp: %d\n\tnum-queries-per-thread: %lld\n",
+	fprintf(to,
+	    "\toutgoing-range: %ld\n\toutgoing-num-tcp: %d\n\tnum-queries-per-thread: %lld\n",
 	    ports, TCP_OUT, (long long)c->engine.in_flight);
 	fprintf(to, "\tedns-buffer-size: %d\n\taggressive-nsec: yes\n", DNS_UDP_PAYLOAD);
 	put_caches(to, c);
@@ -178,8 +181,10 @@ ports_for(const struct resolver_conf *c)
 	if (wanted <= room)
 		return wanted;
 	room = room < 16 ? 16 : room;
-	event_say(EVENT_WARN, "engine_descriptors", "descriptors are enough for %ld sockets only; raise "
-	    "LimitNOFILE to %ld", room, wanted + TCP_OUT + OTHER_DESCRIPTORS);
+	event_say(EVENT_WARN, "engine_descriptors",
+	    "descriptors are enough for %ld sockets only; raise "
+	    "LimitNOFILE to %ld",
+	    room, wanted + TCP_OUT + OTHER_DESCRIPTORS);
 	return room;
 }
 
@@ -235,7 +240,8 @@ finalise(struct ub_ctx *ctx, struct err *err)
 	if (status == 0)
 		return 0;
 	return err_set(err, "libunbound does not start (%s): %s", ub_strerror(status),
-	    said.first[0] != '\0' ? said.first : "it says no more; look at root_hints and trust_anchor");
+	    said.first[0] != '\0' ? said.first
+				  : "it says no more; look at root_hints and trust_anchor");
 }
 
 struct ub_ctx *

@@ -1,10 +1,10 @@
 /*
  * engine_impl: the engine's parts and what they share. Internal to engine*.c.
  *
- * Peers are workers' connections, in slots; questions stand in a pool as large as engine.in_flight. A
- * question begins when a peer asks and ends when libunbound calls back: only then is its slot free, since
- * libunbound cannot be made to forget it. Who asked is answered at the question's deadline at the latest;
- * an answer that comes later still goes into the shard.
+ * Peers are workers' connections, in slots; questions stand in a pool as large as engine.in_flight.
+ * A question begins when a peer asks and ends when libunbound calls back: only then is its slot
+ * free, since libunbound cannot be made to forget it. Who asked is answered at the question's
+ * deadline at the latest; an answer that comes later still goes into the shard.
  */
 #ifndef RESOLVER_ENGINE_IMPL_H
 #define RESOLVER_ENGINE_IMPL_H

@@ -1,7 +1,7 @@
 /*
- * Workers' connections. What a peer sends is checked packet by packet, and the first that is none of ours
- * ends the connection. What it does not read is kept for it up to a bound, and as long as anything is kept
- * it is not read from either: a peer that hangs costs that bound, not more.
+ * Workers' connections. What a peer sends is checked packet by packet, and the first that is none
+ * of ours ends the connection. What it does not read is kept for it up to a bound, and as long as
+ * anything is kept it is not read from either: a peer that hangs costs that bound, not more.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -194,8 +194,10 @@ on_listener(struct ev_loop *loop, struct ev_io *w, int revents)
 		return;
 	}
 	score_add(&e->score->drop[DROP_FULL], 1);
-	event_say(EVENT_WARN, "engine_peer_refused", "%d workers are connected, and there is room for no "
-	    "more", MAX_PEERS);
+	event_say(EVENT_WARN, "engine_peer_refused",
+	    "%d workers are connected, and there is room for no "
+	    "more",
+	    MAX_PEERS);
 	close(fd);
 }
 

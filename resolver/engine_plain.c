@@ -1,7 +1,8 @@
 /*
- * libunbound always asks for DNSSEC, and answers with it. Records cannot simply be cut out: later names may
- * point into them. So every name that may be compressed is written anew, against the names written so far;
- * what may not (RFC 3597, 4) is copied as it stands, since it holds no pointers.
+ * libunbound always asks for DNSSEC, and answers with it. Records cannot simply be cut out: later
+ * names may point into them. So every name that may be compressed is written anew, against the
+ * names written so far; what may not (RFC 3597, 4) is copied as it stands, since it holds no
+ * pointers.
  */
 #include "resolver/engine_plain.h"
 
@@ -14,7 +15,7 @@
 #define TYPE_NSEC 47
 #define TYPE_NSEC3 50
 #define POINTS_MAX 0x4000 /* what a compression pointer can reach */
-#define PLACES 64 /* a name that would need a further one is written out */
+#define PLACES 64	  /* a name that would need a further one is written out */
 
 struct writer {
 	uint8_t *out;
@@ -54,7 +55,8 @@ place_find(const struct writer *w, const struct dns_name *suffix)
 	for (i = 0; i < w->n_places && !w->full; i++) {
 		at = w->places[i];
 		/* The first label tells most apart, at little cost. */
-		if (memcmp(w->out + at, suffix->wire, 1u + suffix->wire[0]) == 0 &&
+		if (at + 1u + suffix->wire[0] <= w->at &&
+		    memcmp(w->out + at, suffix->wire, 1u + suffix->wire[0]) == 0 &&
 		    dns_name_read(w->out, w->at, &at, &there) && there.length == suffix->length &&
 		    memcmp(there.wire, suffix->wire, suffix->length) == 0)
 			return w->places[i];
@@ -67,7 +69,7 @@ put_name(struct writer *w, const struct dns_name *name)
 {
 	struct dns_name suffix = *name;
 	size_t label, new_places[128], n_new = 0;
-	int place;
+	int place = -1;
 
 	while (suffix.wire[0] != 0 && !w->full) {
 		place = place_find(w, &suffix);
@@ -80,15 +82,16 @@ put_name(struct writer *w, const struct dns_name *name)
 		suffix.length = (uint8_t)(suffix.length - label);
 		memmove(suffix.wire, suffix.wire + label, suffix.length);
 	}
-	if (suffix.wire[0] == 0)
-		put(w, "", 1);
-	else
+	if (place >= 0)
 		put16(w, 0xc000u | (unsigned)place);
+	else
+		put(w, "", 1);
 	for (label = 0; label < n_new && w->n_places < PLACES; label++)
 		w->places[w->n_places++] = (uint16_t)new_places[label];
 }
 
-/* How many octets stand before the names in data of this type, and how many names; the rest follows. */
+/* How many octets stand before the names in data of this type, and how many names; the rest
+ * follows. */
 static bool
 names_in(uint16_t type, size_t *before, int *names)
 {
@@ -100,7 +103,6 @@ names_in(uint16_t type, size_t *before, int *names)
 	case DNS_TYPE_PTR:
 	case DNS_TYPE_MX:
 	case DNS_TYPE_SOA:
-		return true;
 	case 3: /* MD, MF, MB, MG, MR: gone, but compressible for ever */
 	case 4:
 	case 7:
@@ -166,8 +168,8 @@ asked_for(const struct key *k, uint16_t type)
 
 /* The records of one section; how many stay, or -1. `*end` is set at an OPT. */
 static int
-put_section(struct writer *w, const struct key *k, const uint8_t *message, size_t length, size_t *at,
-    unsigned count, bool *end)
+put_section(struct writer *w, const struct key *k, const uint8_t *message, size_t length,
+    size_t *at, unsigned count, bool *end)
 {
 	struct dns_record r;
 	int kept = 0;

@@ -9,9 +9,11 @@
 
 #include "resolver/entry.h"
 
-/* Copies a whole answer to this key's question without the signatures and proofs that were not asked for
- * (RRSIG, NSEC, NSEC3 of another type than the question's; RFC 4035, 3.2.1); with them may go OPT and
- * what follows it. The length; 0 when the message is malformed or `room` is too small. */
-size_t plain_render(const struct key *k, const uint8_t *message, size_t length, uint8_t *out, size_t room);
+/* Copies a whole answer to this key's question without the signatures and proofs that were not
+ * asked for (RRSIG, NSEC, NSEC3 of another type than the question's; RFC 4035, 3.2.1); with them
+ * may go OPT and what follows it. The length; 0 when the message is malformed or `room` is too
+ * small. */
+size_t
+plain_render(const struct key *k, const uint8_t *message, size_t length, uint8_t *out, size_t room);
 
 #endif

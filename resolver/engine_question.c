@@ -1,9 +1,11 @@
 /*
- * Questions in flight: taken up within the cap, handed to libunbound, and ended by its callback. All
- * deadlines are equally far, so the list by age is the list by deadline, and one timer serves them all.
+ * Questions in flight: taken up within the cap, handed to libunbound, and ended by its callback.
+ * All deadlines are equally far, so the list by age is the list by deadline, and one timer serves
+ * them all.
  *
- * A failure is told to who asked, but goes into the shard only where nothing better stands: an expired
- * answer can still be served when nothing else can (RFC 8767), a failure is gone in seconds.
+ * A failure is told to who asked, but goes into the shard only where nothing better stands: an
+ * expired answer can still be served when nothing else can (RFC 8767), a failure is gone in
+ * seconds.
  */
 #include <stdlib.h>
 
@@ -139,8 +141,8 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 		length = plain_render(&q->key, message, length, e->plain, sizeof(e->plain));
 		message = e->plain;
 	}
-	if (length == 0 || entry_build(&q->key, message, length, &e->conf->ttl, v->flags, v->ede, now_s(),
-	    e->entry) == 0) {
+	if (length == 0 || entry_build(&q->key, message, length, &e->conf->ttl, v->flags, v->ede,
+			       now_s(), e->entry) == 0) {
 		question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 		return;
 	}
@@ -154,13 +156,17 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 {
 	struct question *q = arg;
 	struct engine *e = q->engine;
-	const struct outcome o = {.rcode = rcode, .packet = packet,
-	    .length = length > 0 ? (size_t)length : 0, .sec = sec, .why = why};
+	const struct outcome o = {.rcode = rcode,
+	    .packet = packet,
+	    .length = length > 0 ? (size_t)length : 0,
+	    .sec = sec,
+	    .why = why};
 	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
 
 	(void)ratelimited;
 	if (v.cause == CAUSE_BOGUS && !v.good)
-		event_say(EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
+		event_say(
+		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
 	if (v.good)
 		question_answer(q, &o, &v);
 	else
@@ -174,7 +180,7 @@ static bool
 resolvable(const struct ask *a)
 {
 	return a->class == DNS_CLASS_IN && a->type != 0 && a->type != DNS_TYPE_OPT &&
-	    (a->type < 128 || a->type >= 255);
+	       (a->type < 128 || a->type >= 255);
 }
 
 static bool
@@ -208,8 +214,8 @@ question_start(struct peer *p, const struct ask *a)
 	memcpy(name.wire, a->name, a->name_length);
 	wait_on(q);
 	/* A cached answer calls back within this call, and `q` is gone then. */
-	if (resolvable(a) && ub_resolve_event(e->ctx, dns_name_render(&name, text), a->type, a->class, q,
-	    on_outcome, NULL) == 0)
+	if (resolvable(a) && ub_resolve_event(e->ctx, dns_name_render(&name, text), a->type,
+				 a->class, q, on_outcome, NULL) == 0)
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_free(q);

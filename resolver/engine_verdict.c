@@ -1,7 +1,7 @@
 /*
- * libunbound says one thing in several ways. No answer is rcode 2 with a length that means nothing, or
- * rcode 0 with a packet whose own rcode is 2. A bogus answer is rcode 0, a packet full of what must not
- * be believed, and sec 1.
+ * libunbound says one thing in several ways. No answer is rcode 2 with a length that means nothing,
+ * or rcode 0 with a packet whose own rcode is 2. A bogus answer is rcode 0, a packet full of what
+ * must not be believed, and sec 1.
  */
 #include "resolver/engine_verdict.h"
 

@@ -16,14 +16,14 @@
 #define EDE_NO_REACHABLE_AUTHORITY 22
 
 struct outcome {
-	int rcode;	      /* of the call */
+	int rcode;	       /* of the call */
 	const uint8_t *packet; /* untouched when rcode is not 0 */
 	size_t length;
-	int sec; /* 0 insecure, 1 bogus, 2 secure */
+	int sec;	 /* 0 insecure, 1 bogus, 2 secure */
 	const char *why; /* why it is bogus, or NULL */
 };
 struct verdict {
-	bool good; /* the packet is the answer; else: SERVFAIL, by cause */
+	bool good;     /* the packet is the answer; else: SERVFAIL, by cause */
 	uint8_t flags; /* ENTRY_SECURE, or ENTRY_FAILURE */
 	uint16_t ede;
 	enum score_cause cause;
@@ -32,7 +32,8 @@ struct verdict {
 /* `checking_disabled`: who asked wants bogus data too (RFC 4035, 3.2.2). */
 struct verdict verdict_of(const struct outcome *o, bool checking_disabled);
 
-/* The extended error (RFC 8914) that libunbound's sentence stands for; EDE_BOGUS when it tells no more. */
+/* The extended error (RFC 8914) that libunbound's sentence stands for; EDE_BOGUS when it tells no
+ * more. */
 uint16_t verdict_ede(const char *why);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Any octets as an answer of libunbound, for both kinds of clients: a good verdict has a message that is
- * built to a valid entry or refused, and one without DNSSEC holds the same records but for those that
- * were not asked for.
+ * Any octets as an answer of libunbound, for both kinds of clients: a good verdict has a message
+ * that is built to a valid entry or refused, and one without DNSSEC holds the same records but for
+ * those that were not asked for.
  */
 #include <stdint.h>
 #include <string.h>
@@ -56,7 +56,7 @@ same_records(const uint8_t *data, size_t size, size_t n, const struct key *k)
 		ENSURE(next_kept(plain, n, &at_after, &left_after, k->type, &is));
 		ENSURE(was.type == is.type && was.class == is.class && was.ttl == is.ttl);
 		ENSURE(was.owner.length == is.owner.length &&
-		    memcmp(was.owner.wire, is.owner.wire, was.owner.length) == 0);
+		       memcmp(was.owner.wire, is.owner.wire, was.owner.length) == 0);
 	}
 	ENSURE(!next_kept(plain, n, &at_after, &left_after, k->type, &is));
 }
@@ -68,8 +68,8 @@ key_of(const uint8_t *data, size_t size, bool dnssec_ok, struct key *k)
 	size_t at = DNS_HEADER;
 
 	return size > DNS_HEADER && dns_name_read(data, size, &at, &name) && at + 4 <= size &&
-	    key_make(k, name.wire, name.length, (uint16_t)(data[at] << 8 | data[at + 1]),
-		(uint16_t)(data[at + 2] << 8 | data[at + 3]), dnssec_ok, false);
+	       key_make(k, name.wire, name.length, (uint16_t)(data[at] << 8 | data[at + 1]),
+		   (uint16_t)(data[at + 2] << 8 | data[at + 3]), dnssec_ok, false);
 }
 
 static void

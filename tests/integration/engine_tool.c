@@ -13,7 +13,8 @@
  *
  *     engine_tool scored COMMAND...
  *
- * starts an engine with a scoreboard handed in and prints what that says for each line of standard input.
+ * starts an engine with a scoreboard handed in and prints what that says for each line of standard
+ * input.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -53,7 +54,10 @@ print_answers(const struct entry *e)
 	for (i = 0; i < m.ancount + m.nscount + m.arcount; i++) {
 		ENSURE(dns_record_read(wire, e->message_length, &at, &r));
 		ENSURE(dns_rdata_render(wire, e->message_length, &r, text, sizeof(text)));
-		printf(" %s=%s/%s", i < m.ancount ? "an" : i < m.ancount + m.nscount ? "ns" : "ar",
+		printf(" %s=%s/%s",
+		    i < m.ancount		? "an"
+		    : i < m.ancount + m.nscount ? "ns"
+						: "ar",
 		    dns_type_render(r.type, type), r.type == 46 ? "..." : text);
 	}
 }
@@ -249,11 +253,12 @@ read_commands(int socket)
 static void
 print_score(const struct scoreboard *s)
 {
-	printf("score state=%lu generation=%lu pid=%lu heartbeat=%lu good=%lu servfail=%lu upstream=%lu "
-	    "bogus=%lu internal=%lu full=%lu malformed=%lu in_flight=%lu\n", s->state, s->generation, s->pid,
-	    s->heartbeat_us, s->rcode[DNS_NOERROR], s->rcode[DNS_SERVFAIL], s->cause[CAUSE_UPSTREAM],
-	    s->cause[CAUSE_BOGUS], s->cause[CAUSE_INTERNAL], s->drop[DROP_FULL],
-	    s->drop[DROP_MALFORMED], s->in_flight);
+	printf("score state=%lu generation=%lu pid=%lu heartbeat=%lu good=%lu servfail=%lu "
+	       "upstream=%lu "
+	       "bogus=%lu internal=%lu full=%lu malformed=%lu in_flight=%lu\n",
+	    s->state, s->generation, s->pid, s->heartbeat_us, s->rcode[DNS_NOERROR],
+	    s->rcode[DNS_SERVFAIL], s->cause[CAUSE_UPSTREAM], s->cause[CAUSE_BOGUS],
+	    s->cause[CAUSE_INTERNAL], s->drop[DROP_FULL], s->drop[DROP_MALFORMED], s->in_flight);
 }
 
 static int

@@ -9,8 +9,13 @@
 
 #include "resolver/ask.h"
 
-static const struct ask good = {.version = ASK_VERSION, .id = 7, .type = 1, .class = 1,
-    .flags = KEY_DO | KEY_CD, .name_length = 5, .name = "\3www"};
+static const struct ask good = {.version = ASK_VERSION,
+    .id = 7,
+    .type = 1,
+    .class = 1,
+    .flags = KEY_DO | KEY_CD,
+    .name_length = 5,
+    .name = "\3www"};
 
 static size_t
 encoded(const struct ask *a, uint8_t *out)
