@@ -1,7 +1,7 @@
 """Just enough DNS for tests that speak it themselves: queries out, answers in, as plain values."""
 import struct
 
-A, CNAME, SOA, TXT, AAAA, OPT, ANY = 1, 5, 6, 16, 28, 41, 255
+A, NS, CNAME, SOA, TXT, AAAA, OPT, RRSIG, ANY = 1, 2, 5, 6, 16, 28, 41, 46, 255
 IN, CH = 1, 3
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
 NSID, KEEPALIVE, EDE = 3, 11, 15
@@ -54,7 +54,7 @@ class Answer:
         self.rd, self.ra = bool(flags & 0x100), bool(flags & 0x80)
         self.ad, self.cd = bool(flags & 0x20), bool(flags & 0x10)
         self.opcode, self.rcode = flags >> 11 & 15, flags & 15
-        self.question, self.edns, self.do, self.options, self.ttls = None, None, False, {}, []
+        self.question, self.edns, self.do, self.options, self.places = None, None, False, {}, []
         at = 12
         for _ in range(qd):
             name, at = _name(wire, at)
@@ -77,7 +77,7 @@ class Answer:
             raise ValueError('cut off')
         if rtype != OPT:
             records.append((owner, rtype, ttl, data))
-            self.ttls.append((at + 4, ttl))
+            self.places.append(at + 10)
             return at + 10 + size
         self.edns, self.do = rclass, bool(ttl & 0x8000)
         self.rcode |= ttl >> 24 << 4
@@ -87,6 +87,16 @@ class Answer:
             self.options[code] = data[o + 4:o + 4 + length]
             o += 4 + length
         return at + 10 + size
+
+    def canonical(self, rtype, data, at):
+        """Data of a record at `at`, its names whole and in lower case."""
+        if rtype in (NS, CNAME):
+            return name_wire(_name(self.wire, at)[0].lower())
+        if rtype == SOA:
+            first, end = _name(self.wire, at)
+            second, end = _name(self.wire, end)
+            return name_wire(first.lower()) + name_wire(second.lower()) + self.wire[end:end + 20]
+        return data
 
     @property
     def answers(self):

@@ -1,0 +1,373 @@
+#!/usr/bin/python3
+"""Worker and engine together, on the lab's small signed Internet, compared with its zones.
+
+usage: resolver_test.py [CASE ...]     (root; makes its own network and mount namespace; BIN=build/bin)
+
+NSD serves the zones that lab/internet.py signs; whatever the resolver answers is held against what the
+zone's own server says of the same question.
+"""
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, ROOT + '/lab']
+import dnswire as dns  # noqa: E402
+import internet  # noqa: E402
+from worker_test import Failed, eventually, expect, frame, mortal, unframe  # noqa: E402
+
+BINDIR = os.path.abspath(os.environ.get('BIN', ROOT + '/build/bin'))
+PATIENCE = 10.0
+NEG_TTL = 30
+SERVERS = {'.': '10.9.0.1', 'test.': '10.9.1.1', 'example.test.': '10.9.2.1',
+           'insecure.test.': '10.9.2.1', 'bogus.test.': '10.9.2.1'}
+SECURE = {'.', 'test.', 'example.test.', 'bogus.test.'}
+BOGUS = {('www.bogus.test.', dns.A)}
+TYPES = {'A': 1, 'NS': 2, 'SOA': 6, 'AAAA': 28, 'DS': 43, 'NSEC': 47, 'DNSKEY': 48}
+CLONE_NEWNS, CLONE_NEWNET, MS_REC, MS_PRIVATE = 0x20000, 0x40000000, 0x4000, 1 << 18
+
+CONF = '''
+pop = "lab"; node = "one"; run_dir = "/run/anypop"; listen = [ "192.0.2.53", "2001:db8:53::53" ];
+engines = 2; allow = [ "0.0.0.0/0", "::/0" ];
+worker = {{ user = "nobody"; }};
+engine = {{ user = "daemon"; root_hints = "{dir}/root.hints"; trust_anchor = "{dir}/anchor.key";
+	special = [ "test." ]; }};
+'''
+libc = ctypes.CDLL(None, use_errno=True)
+processes = []
+
+
+def must(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    if done.returncode:
+        sys.exit(f'{" ".join(command)}: {done.stdout}')
+
+
+def namespace():
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) or \
+            libc.mount(None, b'/', None, MS_REC | MS_PRIVATE, None) or \
+            libc.mount(b'none', b'/run', b'tmpfs', 0, None):
+        sys.exit(f'no namespace: {os.strerror(ctypes.get_errno())}')
+    must('ip', 'link', 'set', 'lo', 'up')
+    for address in ('10.9.0.1', '10.9.0.2', '10.9.1.1', '10.9.2.1', '10.9.2.2', '192.0.2.53'):
+        must('ip', 'address', 'add', address + '/32', 'dev', 'lo')
+    for address in ('fd00:9:0::1', 'fd00:9:0::2', 'fd00:9:1::1', 'fd00:9:2::1', 'fd00:9:2::2',
+                    '2001:db8:53::53'):
+        must('ip', '-6', 'address', 'add', address + '/128', 'dev', 'lo', 'nodad')
+
+
+def start(*command):
+    processes.append(subprocess.Popen(command, preexec_fn=mortal, stderr=log, stdout=log))
+    return processes[-1]
+
+
+def stop(process, how=signal.SIGKILL):
+    process.send_signal(how)
+    return process.wait(PATIENCE)
+
+
+class Client:
+    """Asks one server: by UDP, and when that is truncated, by TCP."""
+
+    def __init__(self, address, port=53):
+        self.at = (address, port)
+        self.udp = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET,
+                                 socket.SOCK_DGRAM)
+        self.udp.settimeout(PATIENCE)
+        self.udp.connect(self.at)
+        self.id = 0
+
+    def get(self, name, qtype, **more):
+        self.id = self.id + 1 & 0xffff
+        wire = dns.query(name, qtype, qid=self.id, **more)
+        self.udp.send(wire)
+        a = dns.Answer(self.udp.recv(65536))
+        if a.tc:
+            with socket.create_connection(self.at, timeout=PATIENCE) as s:
+                s.sendall(frame(wire))
+                a = unframe(s)
+        expect((a.id, a.question), (self.id, (name, qtype, dns.IN)), 'id and question')
+        return a
+
+
+def zone_of(name, qtype):
+    """A DS stands in the parent."""
+    below = name if qtype != TYPES['DS'] else name.partition('.')[2] or '.'
+    while below not in SERVERS:
+        below = below.partition('.')[2] or '.'
+    return below
+
+
+def truth(name, qtype):
+    server = SERVERS[zone_of(name, qtype)]
+    if server not in authorities:
+        authorities[server] = Client(server)
+    return authorities[server].get(name, qtype, edns=dns.opt(do=True, payload=4096), rd=False)
+
+
+def content(a, signatures):
+    return sorted((owner.lower(), rtype, a.canonical(rtype, data, at))
+                  for (owner, rtype, _, data), at in zip(a.answers, a.places)
+                  if signatures or rtype != dns.RRSIG)
+
+
+def compare(client, name, qtype, do):
+    """One answer against the zone's."""
+    what = f'{name} type {qtype}{" DO" if do else ""}'
+    got = client.get(name, qtype, edns=dns.opt(do=do), ad=True)
+    if (name, qtype) in BOGUS:
+        expect((got.rcode, got.ede, got.answers), (dns.SERVFAIL, 6, []), what)
+        return got
+    want = truth(name, qtype)
+    expect(got.rcode, want.rcode, what + ': rcode')
+    expect(content(got, do), content(want, do), what)
+    expect((got.ad, got.ra, got.aa), (zone_of(name, qtype) in SECURE, True, False), what + ': AD RA AA')
+    most = {rtype: ttl for _, rtype, ttl, _ in want.answers}
+    for _, rtype, ttl, _ in got.answers:
+        if not most[rtype] - 60 <= ttl <= most[rtype]:
+            raise Failed(f'{what}: TTL {ttl} of type {rtype}, the zone says {most[rtype]}')
+    return got
+
+
+def zone_names():
+    """Every name and type of every zone, but what is glue there."""
+    seen = []
+    for zone in SERVERS:
+        path = f'{zones}/{zone.rstrip(".") or "root"}.zone'
+        with open(path, encoding='ascii') as f:
+            for line in f:
+                word = line.split()
+                if len(word) > 4 and word[3] in TYPES and not word[0].startswith(('*', ';')):
+                    pair = (word[0].lower(), TYPES[word[3]])
+                    if zone_of(*pair) == zone and pair not in seen:
+                        seen.append(pair)
+    return seen
+
+
+def score(process):
+    """Answers by layer, out of its own memory (lib/scoreboard.h)."""
+    for fd in os.listdir(f'/proc/{process.pid}/fd'):
+        path = f'/proc/{process.pid}/fd/{fd}'
+        if 'anypop-scoreboard' in os.readlink(path):
+            with open(path, 'rb') as f:
+                return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
+                                struct.unpack_from('=5Q', f.read(), 128 + 18 * 8)))
+    raise Failed('no scoreboard')
+
+
+class Resolver:
+    def __init__(self):
+        self.engines = [self.engine(n) for n in (0, 1)]
+        self.worker = None
+        self.start_worker()
+        self.ready()
+
+    @staticmethod
+    def engine(number):
+        return start(BINDIR + '/resolver', '-c', conf, 'engine', str(number))
+
+    def start_worker(self):
+        self.worker = start(BINDIR + '/resolver', '-c', conf, 'worker', '0')
+        self.client = Client('192.0.2.53')
+
+    def ready(self):
+        """Both engines resolve: each has some of these names."""
+        def look():
+            try:
+                return all(self.client.get(f'ready{i}.random.example.test.', dns.A).rcode == 0
+                           for i in range(8))
+            except OSError:
+                return False
+        eventually('both engines resolve', look)
+
+    def end(self):
+        for p in (*self.engines, self.worker):
+            if p.poll() is None:
+                stop(p)
+
+
+# Cases
+
+def every_name_of_every_zone_is_answered_as_it_stands(r):
+    names = zone_names()
+    if len(names) < 400:
+        raise Failed(f'only {len(names)} names; the zones are not read well')
+    before = score(r.worker)
+    for do in (True, False):
+        for _ in range(2):
+            for name, qtype in names:
+                compare(r.client, name, qtype, do)
+    after = score(r.worker)
+    # Each second round comes from cache. Failures are told again by the cache, too.
+    if after['l1'] - before['l1'] < 2 * len(names):
+        raise Failed(f'{before} -> {after}: the second rounds were no hits')
+
+
+def both_families_and_tcp_agree(r):
+    six = Client('2001:db8:53::53')
+    for name in ('www7.example.test.', 'www.insecure.test.', 'nothing.example.test.'):
+        compare(six, name, dns.A, True)
+        with socket.create_connection(('192.0.2.53', 53), timeout=PATIENCE) as s:
+            s.sendall(frame(dns.query(name, edns=dns.opt(do=True))))
+            expect(content(unframe(s), True), content(truth(name, dns.A), True), name + ' by TCP')
+
+
+def wildcards_and_negatives_are_as_the_zone_has_them(r):
+    for i in range(20):
+        for zone in ('example', 'insecure', 'bogus'):
+            compare(r.client, f'n{i}.random.{zone}.test.', dns.A, i % 2 == 0)
+    for name, qtype, rcode in (('nothing.example.test.', dns.A, dns.NXDOMAIN),
+                               ('nothing.insecure.test.', dns.A, dns.NXDOMAIN),
+                               ('nothing.', dns.A, dns.NXDOMAIN),
+                               ('www1.example.test.', dns.AAAA, dns.NOERROR),
+                               ('www.insecure.test.', dns.TXT, dns.NOERROR)):
+        for _ in range(2):
+            a = compare(r.client, name, qtype, True)
+            expect((a.rcode, a.answers), (rcode, []), name)
+            ttls = [ttl for _, rtype, ttl, _ in a.sections[1] if rtype == dns.SOA]
+            if len(ttls) != 1 or not NEG_TTL - 2 <= ttls[0] <= NEG_TTL:
+                raise Failed(f'{name}: SOA {ttls}; 5 s in the zone, {NEG_TTL} s the floor')
+
+
+def bogus_is_told_but_for_who_checks_himself(r):
+    a = r.client.get('www.bogus.test.', dns.A, edns=dns.opt())
+    expect((a.rcode, a.ede, a.answers), (dns.SERVFAIL, 6, []), 'bogus')
+    a = r.client.get('www.bogus.test.', dns.A, edns=dns.opt(do=True), cd=True)
+    expect((a.rcode, a.cd, a.ad), (0, True, False), 'with CD')
+    expect(content(a, True), content(truth('www.bogus.test.', dns.A), True), 'its data')
+    a = r.client.get('www.bogus.test.', dns.A, edns=dns.opt())
+    expect(a.rcode, dns.SERVFAIL, 'what CD brought does not answer others')
+
+
+def ad_is_for_who_asks(r):
+    for more, ad in ((dict(), False), (dict(ad=True), True), (dict(edns=dns.opt(do=True)), True)):
+        expect(r.client.get('www9.example.test.', dns.A, **more).ad, ad, f'{more}: AD')
+
+
+def a_new_worker_is_warm(r):
+    names = [(f'www{i}.example.test.', dns.A) for i in range(100)]
+    for name, qtype in names:
+        compare(r.client, name, qtype, False)
+    stop(r.worker)
+    r.start_worker()
+    eventually('the new worker answers', lambda: answers(r.client))
+    for name, qtype in names:
+        compare(r.client, name, qtype, False)
+    expect({k: v for k, v in score(r.worker).items() if k in ('l2', 'engine')},
+           {'l2': 100, 'engine': 0}, 'layers')
+
+
+def answers(client):
+    try:
+        client.udp.send(dns.query('id.server', dns.TXT, dns.CH))
+        return dns.Answer(client.udp.recv(4096)).rcode == 0
+    except OSError:
+        return False
+
+
+def without_engines_the_cache_answers_and_they_come_back(r):
+    names = [(f'www{i}.example.test.', dns.A) for i in range(50)]
+    for name, qtype in names:
+        compare(r.client, name, qtype, True)
+    for e in r.engines:
+        stop(e)
+    for name, qtype in names:
+        compare(r.client, name, qtype, True)
+    a = r.client.get('new.random.example.test.', dns.A, edns=dns.opt())
+    expect((a.rcode, a.ede), (dns.SERVFAIL, 0), 'what is not there')
+    r.engines = [r.engine(n) for n in (0, 1)]
+    r.ready()
+    for i in range(20):
+        compare(r.client, f'back{i}.random.example.test.', dns.A, False)
+
+
+def an_engine_is_killed_again_and_again(r):
+    """What is asked meanwhile is right or an honest SERVFAIL, and nothing else."""
+    wrong = failed = 0
+    for i in range(10):
+        stop(r.engines[i % 2])
+        r.engines[i % 2] = r.engine(i % 2)
+        for k in range(20):
+            name = f'k{i}x{k}.random.example.test.'
+            a = r.client.get(name, dns.A, edns=dns.opt(do=True))
+            if a.rcode == dns.SERVFAIL:
+                failed += 1
+            elif content(a, True) != content(truth(name, dns.A), True) or not a.ad:
+                wrong += 1
+    expect(wrong, 0, 'wrong answers')
+    if failed > 20:
+        raise Failed(f'{failed} of 200 failed')
+
+
+def both_end_well(r):
+    for p in (r.worker, *r.engines):
+        expect(stop(p, signal.SIGTERM), 0, 'exit status')
+
+
+CASES = [f for name, f in list(globals().items())
+         if callable(f) and getattr(f, '__code__', None) and f.__code__.co_varnames[:1] == ('r',)
+         and f.__code__.co_argcount == 1]
+
+
+def run(case):
+    at, r = log.tell(), None
+    try:
+        r = Resolver()
+        case(r)
+        return True
+    except (Failed, OSError, ValueError, struct.error, subprocess.SubprocessError) as e:
+        print(f'FAILED {case.__name__}: {type(e).__name__}: {e}')
+        log.seek(at)
+        print(log.read())
+        return False
+    finally:
+        if r:
+            r.end()
+
+
+def main():
+    chosen = [c for c in CASES if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
+    results = [run(c) for c in chosen]
+    print(f'{results.count(True)} passed, {results.count(False)} failed')
+    return 0 if results and all(results) else 1
+
+
+if __name__ == '__main__':
+    authorities = {}
+    log = tempfile.TemporaryFile('w+')
+    base = tempfile.mkdtemp(prefix='anypop-resolver-')
+    os.chmod(base, 0o755)
+    try:
+        internet.make(base)
+        zones, conf = base + '/zones', base + '/resolver.conf'
+        with open(conf, 'w', encoding='ascii') as f_conf:
+            f_conf.write(CONF.format(dir=base))
+        namespace()
+        shutil.copytree(zones, '/run/lab/zones')
+        for server_name in ('root', 'tld', 'leaf'):
+            os.mkdir(f'/run/nsd-{server_name}')
+            start('nsd', '-d', '-c', f'{ROOT}/lab/node/nsd-{server_name}.conf')
+        for server_zone in SERVERS:
+            def served(zone=server_zone):
+                try:
+                    return truth(zone, dns.SOA).rcode == 0
+                except OSError:
+                    return False
+            eventually(f'{server_zone} is served', served)
+        status = main()
+    finally:
+        for child in processes:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(status)
