@@ -32,7 +32,6 @@ as_answer(const uint8_t *data, size_t size)
 	static uint8_t served[65535];
 	uint8_t *packet = malloc(size > 0 ? size : 1), head[TOLD_HEAD];
 	const struct entry *e;
-	struct dns_message m;
 	struct told t;
 	struct key k;
 	size_t n;
@@ -48,7 +47,8 @@ as_answer(const uint8_t *data, size_t size)
 	if (e != NULL && entry_valid(e, t.entry_size, NULL)) {
 		entry_key(e, &k);
 		n = entry_serve(e, 1, true, true, k.name, 1000, 30, served, sizeof(served));
-		ENSURE(n == 0 || dns_message_parse(served, n, &m) == DNS_SOUND);
+		/* Whether its records make sense is the engine's word; that all is in bounds is ours. */
+		ENSURE(n == e->message_length || n == (size_t)DNS_HEADER + k.name_length + 4);
 	}
 	free(packet);
 }
