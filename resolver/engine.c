@@ -177,7 +177,23 @@ engine_start(struct engine *e, struct err *err)
 	return 0;
 }
 
-/* A start that failed ends the process: what it opened goes with it. */
+/* Also of one that did not get far; its peers are gone. */
+static void
+engine_free(struct engine *e)
+{
+	if (e->ctx != NULL)
+		ub_ctx_delete(e->ctx);
+	questions_fini(e);
+	bridge_free(e->base);
+	if (e->shard != NULL)
+		l2_close(e->shard);
+	if (e->score != NULL)
+		scoreboard_unmap(e->score);
+	if (e->shard_reader >= 0)
+		close(e->shard_reader);
+	free(e);
+}
+
 int
 engine_run(const struct resolver_conf *conf, int number, struct err *err)
 {
@@ -186,25 +202,19 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	ENSURE(e != NULL);
 	e->conf = conf;
 	e->number = number;
+	e->shard_reader = -1;
 	e->loop = ev_default_loop(EVFLAG_NOENV);
 	ENSURE(e->loop != NULL);
 	e->base = bridge_new(e->loop);
 	if (engine_start(e, err) < 0) {
-		free(e);
+		engine_free(e);
 		return -1;
 	}
 	ev_run(e->loop, 0);
 	event_say(EVENT_NOTICE, "engine_stopped",
-	    "engine %d ends; libunbound still worked on %lld "
-	    "questions that nobody waits for",
+	    "engine %d ends; libunbound still worked on %lld questions that nobody waits for",
 	    e->number, (long long)e->in_flight);
 	peers_fini(e);
-	ub_ctx_delete(e->ctx);
-	questions_fini(e);
-	bridge_free(e->base);
-	l2_close(e->shard);
-	scoreboard_unmap(e->score);
-	close(e->shard_reader);
-	free(e);
+	engine_free(e);
 	return 0;
 }
