@@ -1,5 +1,6 @@
 /*
- * conf: resolver.conf, by the same key-table rules as healthd.conf. etc/resolver.conf shows every key.
+ * conf: resolver.conf, by the same key-table rules as healthd.conf. etc/resolver.conf shows every
+ * key.
  */
 #ifndef RESOLVER_CONF_H
 #define RESOLVER_CONF_H
@@ -12,7 +13,8 @@
 enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
 
 struct resolver_conf {
-	const char *identity;  /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
+	const char
+	    *identity; /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
 	const char *pop, *node;
 	const char *run_dir;   /* engines' sockets: engine-N.sock */
 	struct addr *listen;   /* service addresses */
@@ -22,7 +24,8 @@ struct resolver_conf {
 	int64_t probe_port;
 	const char *health_name; /* answered locally, A 192.0.2.1 and AAAA by `health_address` */
 	struct addr health_address;
-	struct prefix *allow;  /* who may ask; others are REFUSED. Never empty: loopback by default */
+	struct prefix
+	    *allow; /* who may ask; others are REFUSED. Never empty: loopback by default */
 	int n_allow;
 	int64_t engines;
 	struct {
@@ -36,7 +39,7 @@ struct resolver_conf {
 		int n_forwarders;
 		const char *root_hints;	  /* "" = those that libunbound brings along */
 		const char *trust_anchor; /* "" = nothing is validated */
-		const char **special;	  /* special-use zones (RFC 6761, 6303) resolved all the same */
+		const char **special; /* special-use zones (RFC 6761, 6303) resolved all the same */
 		int n_special;
 		const char **outgoing_addresses;
 		int n_outgoing_addresses;

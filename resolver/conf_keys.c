@@ -1,5 +1,6 @@
 /*
- * The key table of resolver.conf. A number here is a default or a range; the unit is in the key's name.
+ * The key table of resolver.conf. A number here is a default or a range; the unit is in the key's
+ * name.
  */
 #include "resolver/conf_keys.h"
 

@@ -35,7 +35,8 @@ enum entry_flag {
 	ENTRY_FAILURE = 4, /* RFC 9520 */
 };
 
-/* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, zeros. */
+/* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, zeros.
+ */
 struct entry {
 	uint32_t size;	     /* all of it, multiple of 8 */
 	uint32_t ttl_s;	     /* it lives so long; 0: for those who wait for it, not to be kept */
@@ -64,14 +65,14 @@ bool key_equal(const struct key *a, const struct key *b);
 
 /*
  * Checks a whole answer message of the engine for this key and renders it into `out` (ENTRY_ROOM
- * octets): bounds, question, TTLs, OPT (and what follows it) left out. `flags`: ENTRY_SECURE or 0. The
- * size, or 0 when the message is not usable (not for this question, truncated, malformed).
+ * octets): bounds, question, TTLs, OPT (and what follows it) left out. `flags`: ENTRY_SECURE or 0.
+ * The size, or 0 when the message is not usable (not for this question, truncated, malformed).
  *
  * TTLs are clamped in this order, each as an unsigned number (RFC 8767, 4):
  * 1. A failure (neither NOERROR, NXDOMAIN nor YXDOMAIN) becomes entry_fail() with its rcode; its
  *    cause is `upstream` until the caller knows better.
- * 2. In the authority of a negative answer t = min(TTL of SOA, its MINIMUM) (RFC 2308, 5), raised to
- *    neg_min_s, then lowered to neg_max_s, is the SOA's; the other records there are raised and
+ * 2. In the authority of a negative answer t = min(TTL of SOA, its MINIMUM) (RFC 2308, 5), raised
+ * to neg_min_s, then lowered to neg_max_s, is the SOA's; the other records there are raised and
  *    lowered likewise, then to t (RFC 9077).
  * 3. All others are raised to min_s, then lowered to max_s.
  * 4. The entry lives as long as its shortest record. A negative answer without SOA has a ttl_s of 0
@@ -98,9 +99,9 @@ bool entry_fresh(const struct entry *e, int64_t now_s);
 /* Writes the answer to one client into `out`: id, flags, question as asked (its case, name_length
  * octets), TTLs aged, no underflow; OPT is the caller's. AD is set on a secure answer where the
  * client asked (`ad_wanted`, or DO in the key); CD is the key's.
- * `stale_ttl_s` above 0 permits staleness: an entry that is not fresh has this for every TTL, and no
- * AD, since its signatures may have ended. With 0 (just told) TTLs only age.
- * Over `max` octets it is TC and the question alone. The length; 0 when not even that fits. */
+ * `stale_ttl_s` above 0 permits staleness: an entry that is not fresh has this for every TTL, and
+ * no AD, since its signatures may have ended. With 0 (just told) TTLs only age. Over `max` octets
+ * it is TC and the question alone. The length; 0 when not even that fits. */
 size_t entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
     const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max);
 

@@ -1,8 +1,8 @@
 /*
  * failing: which questions failed a moment ago, so that they are not asked again at once: an answer
  * past its time is then given without waiting for another failure (RFC 8767, section 5), and where
- * there is none, the failure itself (RFC 9520). Pure; a fixed table in which a newer one may take an
- * older one's place.
+ * there is none, the failure itself (RFC 9520). Pure; a fixed table in which a newer one may take
+ * an older one's place.
  */
 #ifndef RESOLVER_FAILING_H
 #define RESOLVER_FAILING_H

@@ -1,10 +1,10 @@
 /*
- * join: identical misses share one question to an engine. Pure, bounded: all memory is the caller's,
- * given once; everything is meant by its index in it.
+ * join: identical misses share one question to an engine. Pure, bounded: all memory is the
+ * caller's, given once; everything is meant by its index in it.
  *
- * A question is open from its first asker until join_close(); askers wait at it, and it may have none
- * (all were answered from stale data while it still runs). Both stand in the order in which they came,
- * so the oldest of each is known: deadlines need no more than that.
+ * A question is open from its first asker until join_close(); askers wait at it, and it may have
+ * none (all were answered from stale data while it still runs). Both stand in the order in which
+ * they came, so the oldest of each is known: deadlines need no more than that.
  */
 #ifndef RESOLVER_JOIN_H
 #define RESOLVER_JOIN_H

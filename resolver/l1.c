@@ -249,7 +249,8 @@ record_evict(struct l1 *c, struct record *r)
 	c->evictions++;
 }
 
-/* Takes from the main ring until n octets are free; each hit is a round more while `*again` lasts. */
+/* Takes from the main ring until n octets are free; each hit is a round more while `*again` lasts.
+ */
 static void
 main_room(struct l1 *c, size_t n, int *again)
 {

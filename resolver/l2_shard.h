@@ -6,18 +6,20 @@
  * All places follow from the size (l2_shape_of()), so nobody believes a length that stands in the
  * shard. Everything in it is read as if anybody had written it.
  *
- * - The log is made of equal segments. Records are appended to the newest; when it is full the oldest
- *   is emptied and becomes the newest (FIFO). A record is a checksum and an entry.
- * - The index is a table of buckets, a cache line each: a sequence and 7 slots. A slot is the upper half
- *   of the key's hash and the record's place in units of 8 octets; 0 is none (place 0 is the header).
- * - The writer makes a bucket's sequence odd, changes slots, makes it even. A record is complete before
- *   a slot leads to it, and no slot leads to it when its octets are written over. So a reader that finds
- *   the bucket's sequence even and unchanged after it has copied a record holds what was written.
- *   Order: the writer's odd sequence, release fence, changes; the reader's copy, acquire fence, sequence.
- * - The checksum (xxh3, seeded by the shard's random seed) is for what the sequence cannot see: memory
- *   damaged, or a writer gone mad.
- * - A writer may be killed at any instruction. Then at most one bucket is odd (a miss until the next
- *   writer sweeps), and octets behind `used` of the newest segment may be of no meaning.
+ * - The log is made of equal segments. Records are appended to the newest; when it is full the
+ * oldest is emptied and becomes the newest (FIFO). A record is a checksum and an entry.
+ * - The index is a table of buckets, a cache line each: a sequence and 7 slots. A slot is the upper
+ * half of the key's hash and the record's place in units of 8 octets; 0 is none (place 0 is the
+ * header).
+ * - The writer makes a bucket's sequence odd, changes slots, makes it even. A record is complete
+ * before a slot leads to it, and no slot leads to it when its octets are written over. So a reader
+ * that finds the bucket's sequence even and unchanged after it has copied a record holds what was
+ * written. Order: the writer's odd sequence, release fence, changes; the reader's copy, acquire
+ * fence, sequence.
+ * - The checksum (xxh3, seeded by the shard's random seed) is for what the sequence cannot see:
+ * memory damaged, or a writer gone mad.
+ * - A writer may be killed at any instruction. Then at most one bucket is odd (a miss until the
+ * next writer sweeps), and octets behind `used` of the newest segment may be of no meaning.
  */
 #ifndef RESOLVER_L2_SHARD_H
 #define RESOLVER_L2_SHARD_H

@@ -85,8 +85,8 @@ chaos_answer(const struct local *l, const struct query *q, const struct key *key
 	if (q->type == DNS_TYPE_TXT || q->type == TYPE_ANY) {
 		rdata[0] = (uint8_t)strlen(text);
 		memcpy(rdata + 1, text, rdata[0]);
-		*length = reply_record(DNS_TYPE_TXT, DNS_CLASS_CH, 0, rdata, 1u + rdata[0], out, *length,
-		    room);
+		*length = reply_record(
+		    DNS_TYPE_TXT, DNS_CLASS_CH, 0, rdata, 1u + rdata[0], out, *length, room);
 	}
 	return LOCAL_ANSWERED;
 }
@@ -100,8 +100,8 @@ health_answer(const struct local *l, const struct query *q, const uint8_t *wire,
 
 	*length = reply_head(q, wire, DNS_NOERROR, REPLY_AA | REPLY_RA, out, room);
 	if (q->type == DNS_TYPE_A || q->type == TYPE_ANY)
-		*length = reply_record(DNS_TYPE_A, DNS_CLASS_IN, LOCAL_HEALTH_TTL_S, a, sizeof(a), out,
-		    *length, room);
+		*length = reply_record(
+		    DNS_TYPE_A, DNS_CLASS_IN, LOCAL_HEALTH_TTL_S, a, sizeof(a), out, *length, room);
 	else if (q->type == DNS_TYPE_AAAA)
 		*length = reply_record(DNS_TYPE_AAAA, DNS_CLASS_IN, LOCAL_HEALTH_TTL_S,
 		    l->health_address.bytes, 16, out, *length, room);
@@ -116,7 +116,8 @@ any_answer(const struct query *q, const uint8_t *wire, uint8_t *out, size_t *len
 	size_t room = QUERY_UDP_LEAST + DNS_NAME_MAX;
 
 	*length = reply_head(q, wire, DNS_NOERROR, REPLY_RA, out, room);
-	*length = reply_record(TYPE_HINFO, DNS_CLASS_IN, 3600, hinfo, sizeof(hinfo), out, *length, room);
+	*length =
+	    reply_record(TYPE_HINFO, DNS_CLASS_IN, 3600, hinfo, sizeof(hinfo), out, *length, room);
 	return LOCAL_ANSWERED;
 }
 

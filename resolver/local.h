@@ -22,7 +22,8 @@ struct local {
 	struct addr health_address; /* of AAAA; A is LOCAL_HEALTH_A */
 };
 
-/* "%p/%n/%i" with pop, node and number put in, "%%" a percent sign; what does not fit is cut off. */
+/* "%p/%n/%i" with pop, node and number put in, "%%" a percent sign; what does not fit is cut off.
+ */
 void local_identity(const char *form, const char *pop, const char *node, int number,
     char out[static LOCAL_TEXT_MAX + 1]);
 /* 0, or -1 with what is wrong with the name; "" is none. `address` is of IPv6. */

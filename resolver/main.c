@@ -83,8 +83,9 @@ run(const struct resolver_conf *conf, const char *role_name, const char *number_
 		return 2;
 	}
 	if (role->run == engine_run && number >= conf->engines) {
-		fprintf(stderr, "resolver: there is no engine %d: `engines` is %lld, counted from 0\n",
-		    number, (long long)conf->engines);
+		fprintf(stderr,
+		    "resolver: there is no engine %d: `engines` is %lld, counted from 0\n", number,
+		    (long long)conf->engines);
 		return 2;
 	}
 	snprintf(ident, sizeof(ident), "resolver-%s-%d", role->name, number);

@@ -1,6 +1,6 @@
 /*
- * query: what a client asks, read from any octets at all, and the simple parts of an answer written.
- * Pure (RFC 1035, 6891, 8906).
+ * query: what a client asks, read from any octets at all, and the simple parts of an answer
+ * written. Pure (RFC 1035, 6891, 8906).
  *
  * A query is judged once: what kind of reply it deserves, and, for QUERY_ASK, its key. The question
  * stays in the client's own bytes, so that it goes back in the client's own case.

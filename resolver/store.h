@@ -1,15 +1,15 @@
 /*
  * store: the two cache layers a worker reads.
  *
- * L1: in the worker's own memory. L2: one shard per engine in a sealed memfd; the engine is its only
- * writer, workers map it read-only and read by seqlock (copy, recheck, validate the copy); an odd
- * sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps it.
- * Versioned; another layout, size or damage is detected and the shard begun anew.
+ * L1: in the worker's own memory. L2: one shard per engine in a sealed memfd; the engine is its
+ * only writer, workers map it read-only and read by seqlock (copy, recheck, validate the copy); an
+ * odd sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps
+ * it. Versioned; another layout, size or damage is detected and the shard begun anew.
  *
- * Both take sound entries only (entry_valid(), or fresh from entry_build()) and keep expired ones until
- * their memory is wanted (see entry_fresh). What is put replaces what is there for its key, also where it
- * is itself not kept (a ttl_s of 0): nobody is told an older answer than the last. Whoever would rather
- * have a stale answer than a failure does not put the failure.
+ * Both take sound entries only (entry_valid(), or fresh from entry_build()) and keep expired ones
+ * until their memory is wanted (see entry_fresh). What is put replaces what is there for its key,
+ * also where it is itself not kept (a ttl_s of 0): nobody is told an older answer than the last.
+ * Whoever would rather have a stale answer than a failure does not put the failure.
  */
 #ifndef RESOLVER_STORE_H
 #define RESOLVER_STORE_H
@@ -22,14 +22,15 @@
 #define L2_BYTES_MAX ((size_t)32 << 30)
 
 struct l1;
-/* `bytes` (at least L1_BYTES_MIN) for entries, and an index that suits about `entries` of them (0: as
- * many as are likely to fit). All memory is taken and touched now. Ends the process when there is
- * none. */
+/* `bytes` (at least L1_BYTES_MIN) for entries, and an index that suits about `entries` of them (0:
+ * as many as are likely to fit). All memory is taken and touched now. Ends the process when there
+ * is none. */
 struct l1 *l1_new(size_t bytes, size_t entries);
 void l1_free(struct l1 *c); /* NULL is fine */
 /* Borrowed until the next l1_ call that changes it; NULL: a miss. */
 const struct entry *l1_find(struct l1 *c, const struct key *k);
-/* `e` is copied, and does not lie in this cache. One of more than a twentieth of the cache is not kept. */
+/* `e` is copied, and does not lie in this cache. One of more than a twentieth of the cache is not
+ * kept. */
 void l1_put(struct l1 *c, const struct entry *e);
 void l1_drop(struct l1 *c, const struct key *k);
 void l1_clear(struct l1 *c);
@@ -39,24 +40,25 @@ struct l1_stats {
 void l1_stats(const struct l1 *c, struct l1_stats *out);
 
 struct l2;
-/* A new sealed memfd of so many bytes (whole pages; L2_BYTES_MIN to L2_BYTES_MAX), its layout written;
- * *fd owned by the caller, who takes readers' descriptors off it by sealed_reopen() before it drops
- * privileges: mode 0600 lets only its maker do that. 0 or -1. */
+/* A new sealed memfd of so many bytes (whole pages; L2_BYTES_MIN to L2_BYTES_MAX), its layout
+ * written; *fd owned by the caller, who takes readers' descriptors off it by sealed_reopen() before
+ * it drops privileges: mode 0600 lets only its maker do that. 0 or -1. */
 int l2_make(size_t bytes, int *fd, struct err *err);
 /* For the engine: takes a shard over (after a crash: swept, in a time that goes with its size, some
- * 50 ms a GiB). Made anew in place when damaged. An error while another process writes it. The caller
- * keeps `fd` open, and closes no other descriptor of it, before l2_close(): a lock that dies with the
- * process hangs on it. */
+ * 50 ms a GiB). Made anew in place when damaged. An error while another process writes it. The
+ * caller keeps `fd` open, and closes no other descriptor of it, before l2_close(): a lock that dies
+ * with the process hangs on it. */
 struct l2 *l2_open_writer(int fd, struct err *err);
-/* `fd` may be closed after. What is in the shard does not matter: until a writer has mended it, all is
- * a miss. */
+/* `fd` may be closed after. What is in the shard does not matter: until a writer has mended it, all
+ * is a miss. */
 struct l2 *l2_open_reader(int fd, struct err *err);
 void l2_close(struct l2 *s); /* NULL is fine */
 void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
 /* All entries gone, for readers at once. 0 or -1. */
 int l2_clear(struct l2 *s, struct err *err);
-/* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never waits. */
+/* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never
+ * waits. */
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
 struct l2_stats {
 	uint64_t entries, bytes_used, bytes, puts, evictions;

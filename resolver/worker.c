@@ -1,8 +1,8 @@
 /*
  * The worker's life: what it opens, its loop, its signals, its end.
  *
- * On SIGTERM it goes on answering while what is in flight ends, at most WORKER_STOP_MS, so that nobody
- * who has asked is left alone; connections that wait for nothing are closed at once.
+ * On SIGTERM it goes on answering while what is in flight ends, at most WORKER_STOP_MS, so that
+ * nobody who has asked is left alone; connections that wait for nothing are closed at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,8 +81,8 @@ stop(struct ev_loop *loop, ev_signal *signal, int events)
 	if (mono_is_set(w->stop_at))
 		return;
 	w->stop_at = mono_add_ms(w->now, WORKER_STOP_MS);
-	event_say(EVENT_NOTICE, "stopping", "signal %d; %u clients wait for an answer", signal->signum,
-	    w->join.n_waiting);
+	event_say(EVENT_NOTICE, "stopping", "signal %d; %u clients wait for an answer",
+	    signal->signum, w->join.n_waiting);
 	tcp_stop(w);
 }
 
@@ -92,7 +92,8 @@ no_reload(struct ev_loop *loop, ev_signal *signal, int events)
 	(void)loop;
 	(void)signal;
 	(void)events;
-	event_say(EVENT_WARN, "not_reloaded", "a worker does not read its configuration again; replace "
+	event_say(EVENT_WARN, "not_reloaded",
+	    "a worker does not read its configuration again; replace "
 	    "the workers one by one: bgpctl upgrade");
 }
 
@@ -101,7 +102,8 @@ static int
 memory_get(struct worker *w, struct err *err)
 {
 	const struct resolver_conf *c = w->conf;
-	uint32_t n = (uint32_t)c->worker.in_flight, n_waiters = n * WAITERS_A_QUESTION, n_buckets = 1;
+	uint32_t n = (uint32_t)c->worker.in_flight, n_waiters = n * WAITERS_A_QUESTION,
+		 n_buckets = 1;
 	size_t l1_bytes = (size_t)c->worker.l1_mib << 20;
 
 	while (n_buckets < n)
@@ -138,7 +140,8 @@ score_open(struct worker *w, struct err *err)
 		fd = strtol(handed, &end, 10);
 		if (errno != 0 || end == handed || *end != '\0' || fd < 0 || fd > 1 << 20 ||
 		    fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
-			return err_set(err, "%s=%s names no open descriptor", WORKER_ENV_SCORE, handed);
+			return err_set(
+			    err, "%s=%s names no open descriptor", WORKER_ENV_SCORE, handed);
 		w->score = scoreboard_map((int)fd, true, err);
 	}
 	if (w->score == NULL)
@@ -239,7 +242,8 @@ worker_run(const struct resolver_conf *conf, int number, struct err *err)
 	done = open_all(&w, err);
 	if (done == 0) {
 		watchers_start(&w);
-		event_say(EVENT_NOTICE, "worker_ready", "%s, %d UDP sockets", w.local.identity, w.n_udp);
+		event_say(
+		    EVENT_NOTICE, "worker_ready", "%s, %d UDP sockets", w.local.identity, w.n_udp);
 		ev_run(w.loop, 0);
 		event_say(EVENT_NOTICE, "worker_stopped", "%u clients were left without an answer",
 		    w.join.n_waiting);

@@ -89,7 +89,8 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	int64_t now_s = seconds(w->now);
 	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
 	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), NULL);
-	size_t opt_length = reply_opt_length(q, &opt), body = room - DNS_HEADER - q->question_length;
+	size_t opt_length = reply_opt_length(q, &opt),
+	       body = room - DNS_HEADER - q->question_length;
 	size_t length;
 
 	length = entry_serve(e, q->id, q->rd, q->ad || q->dnssec_ok, wire + DNS_HEADER, now_s,
@@ -128,8 +129,8 @@ worker_find(struct worker *w, const struct key *k, enum score_layer *layer)
 
 /* From cache while it is fresh, or through an engine. */
 static size_t
-resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t *wire, uint8_t *out,
-    size_t room)
+resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t *wire,
+    uint8_t *out, size_t room)
 {
 	enum score_layer layer;
 	const struct entry *e;

@@ -2,9 +2,10 @@
  * A connection (RFC 7766): queries come one after another, answers go out as they are known, in any
  * order.
  *
- * It is bounded in everything: the length of a query, the queries it may have waiting, the octets of
- * answers it leaves unread (past a mark nothing more is read from it), and time: to send a query it has
- * begun, to take an answer, to be silent. It is freed by conn_settle(), never while it is being read.
+ * It is bounded in everything: the length of a query, the queries it may have waiting, the octets
+ * of answers it leaves unread (past a mark nothing more is read from it), and time: to send a query
+ * it has begun, to take an answer, to be silent. It is freed by conn_settle(), never while it is
+ * being read.
  */
 #include <errno.h>
 #include <stdlib.h>

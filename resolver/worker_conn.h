@@ -1,5 +1,6 @@
 /*
- * worker_conn: one TCP connection of a client (worker_conn.c), and the places they have (worker_tcp.c).
+ * worker_conn: one TCP connection of a client (worker_conn.c), and the places they have
+ * (worker_tcp.c).
  */
 #ifndef RESOLVER_WORKER_CONN_H
 #define RESOLVER_WORKER_CONN_H
@@ -46,7 +47,8 @@ struct tcp {
 /* In a free place; takes the descriptor. NULL: no memory, and it is closed. */
 struct conn *conn_new(struct worker *w, int fd, const union endpoint *client, bool trusted);
 void conn_free(struct conn *c);
-/* Takes up what may be taken up, sends what there is, watches for what may come, frees what is done. */
+/* Takes up what may be taken up, sends what there is, watches for what may come, frees what is
+ * done. */
 void conn_settle(struct conn *c);
 /* Nothing comes, goes or is waited for. */
 bool conn_is_idle(const struct conn *c);

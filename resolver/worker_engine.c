@@ -1,9 +1,9 @@
 /*
  * Links to the engines, one each, opened anew for as long as it takes.
  *
- * A key belongs to one engine, whose shard of the cache holds its answer; while that one is away any
- * other resolves it just as well. What an engine says is checked as if it were hostile: it reads the
- * Internet. Its shard stays mapped while it is away.
+ * A key belongs to one engine, whose shard of the cache holds its answer; while that one is away
+ * any other resolves it just as well. What an engine says is checked as if it were hostile: it
+ * reads the Internet. Its shard stays mapped while it is away.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -84,8 +84,8 @@ link_down(struct engine_link *l, const char *why)
 		n++;
 	}
 	state_tell(w);
-	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number, why,
-	    n);
+	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number,
+	    why, n);
 	ev_timer_again(w->loop, &l->retry);
 	send_unsent(w);
 }
@@ -149,8 +149,8 @@ shard_take(struct engine_link *l, int fd)
 	shard = l2_open_reader(fd, &err);
 	close(fd);
 	if (shard == NULL) {
-		event_say(EVENT_ALARM, "shard_unusable", "engine %d: %s; its answers are not shared",
-		    l->number, err.text);
+		event_say(EVENT_ALARM, "shard_unusable",
+		    "engine %d: %s; its answers are not shared", l->number, err.text);
 		return;
 	}
 	if (l->shard != NULL)
@@ -206,7 +206,8 @@ told_take(struct engine_link *l, size_t length, int fd)
 	else if (entry_valid(e, t.entry_size, &w->join.questions[question].key))
 		worker_told(w, question, e);
 	else
-		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine's answer is damaged");
+		worker_failed(
+		    w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine's answer is damaged");
 	return true;
 }
 

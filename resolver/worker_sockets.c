@@ -1,8 +1,9 @@
 /*
  * The sockets that clients reach: handed in, or made here; and the private listener for probes.
  *
- * One socket per address, so that an answer leaves from the address that was asked without being told;
- * all workers share them by SO_REUSEPORT. An address need not be bound on any link yet (IP_FREEBIND).
+ * One socket per address, so that an answer leaves from the address that was asked without being
+ * told; all workers share them by SO_REUSEPORT. An address need not be bound on any link yet
+ * (IP_FREEBIND).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,11 +55,13 @@ options_set(int fd, const struct addr *a, bool tcp)
 {
 	bool v6 = a->family == FAMILY_V6;
 
-	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1 || set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1 ||
+	    set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (v6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == -1)
 		return -1;
-	if (v6 ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) == -1 : set(fd, IPPROTO_IP, IP_FREEBIND, 1) == -1)
+	if (v6 ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) == -1
+	       : set(fd, IPPROTO_IP, IP_FREEBIND, 1) == -1)
 		return -1;
 	if (tcp)
 		return 0;
@@ -88,8 +91,10 @@ open_one(struct worker *w, const struct addr *a, uint16_t port, bool tcp, bool t
 		return err_errno(err, "cannot make a %s socket for %s", transport, text);
 	if (options_set(fd, a, tcp) == -1 || bind(fd, &at.any, length) == -1 ||
 	    (tcp && listen(fd, BACKLOG) == -1)) {
-		err_errno(err, "cannot listen on %s port %u (%s); is somebody else there, or the right "
-		    "to do so missing?", text, port, transport);
+		err_errno(err,
+		    "cannot listen on %s port %u (%s); is somebody else there, or the right "
+		    "to do so missing?",
+		    text, port, transport);
 		close(fd);
 		return -1;
 	}
@@ -136,8 +141,10 @@ take_all(struct worker *w, const char *list, struct err *err)
 	do {
 		errno = 0;
 		fd = strtol(at, &end, 10);
-		if (errno != 0 || end == at || fd < 0 || fd > 1 << 20 || (*end != ',' && *end != '\0'))
-			return err_set(err, "%s=%s is no list of descriptors", WORKER_ENV_SOCKETS, list);
+		if (errno != 0 || end == at || fd < 0 || fd > 1 << 20 ||
+		    (*end != ',' && *end != '\0'))
+			return err_set(
+			    err, "%s=%s is no list of descriptors", WORKER_ENV_SOCKETS, list);
 		if (take_one(w, (int)fd, err) == -1)
 			return -1;
 		at = end + 1;

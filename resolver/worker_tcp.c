@@ -1,6 +1,6 @@
 /*
- * TCP listeners and the places for connections. When all are taken, whoever has been idle longest makes
- * room; out of descriptors, accepting pauses until the next look.
+ * TCP listeners and the places for connections. When all are taken, whoever has been idle longest
+ * makes room; out of descriptors, accepting pauses until the next look.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /*
  * Questions that an engine works on, and the askers that wait for them.
  *
- * An asker is answered once: by what the engine told; after 1.8 s, or as soon as it is known that the
- * engine won't, by what is past its time (RFC 8767); else by SERVFAIL and why. Its question goes on
- * without it, so that the next asker finds a fresh answer.
+ * An asker is answered once: by what the engine told; after 1.8 s, or as soon as it is known that
+ * the engine won't, by what is past its time (RFC 8767); else by SERVFAIL and why. Its question
+ * goes on without it, so that the next asker finds a fresh answer.
  */
 #include <string.h>
 
@@ -88,15 +88,16 @@ question_fail(struct worker *w, uint32_t question, struct outcome o, bool rememb
 	int64_t for_ms = stale != NULL ? WORKER_STALE_RECHECK_MS : w->conf->ttl.failure_s * 1000LL;
 
 	if (remember)
-		failing_put(w->failing, &(struct failure){q->hash, mono_add_ms(w->now, for_ms), o.cause,
-		    o.ede});
+		failing_put(w->failing,
+		    &(struct failure){q->hash, mono_add_ms(w->now, for_ms), o.cause, o.ede});
 	if (stale != NULL)
 		o = (struct outcome){.entry = stale, .layer = LAYER_STALE};
 	question_end(w, question, &o);
 }
 
 void
-worker_failed(struct worker *w, uint32_t question, enum score_cause cause, int ede, const char *text)
+worker_failed(
+    struct worker *w, uint32_t question, enum score_cause cause, int ede, const char *text)
 {
 	const struct asking *a = &w->asking[question];
 
@@ -111,8 +112,10 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 	struct outcome o = {.entry = e, .layer = LAYER_ENGINE};
 
 	/* With something past its time at hand a failure is not worth telling. */
-	if ((e->flags & ENTRY_FAILURE) && e->cause != CAUSE_BOGUS && stale_find(w, &q->key) != NULL) {
-		question_fail(w, question, (struct outcome){.cause = e->cause, .ede = e->ede}, true);
+	if ((e->flags & ENTRY_FAILURE) && e->cause != CAUSE_BOGUS &&
+	    stale_find(w, &q->key) != NULL) {
+		question_fail(
+		    w, question, (struct outcome){.cause = e->cause, .ede = e->ede}, true);
 		return;
 	}
 	failing_drop(w->failing, q->hash);
@@ -176,7 +179,8 @@ overfull(struct worker *w, const struct asker *a, const struct key *k, const uin
 }
 
 size_t
-worker_ask(struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire, uint8_t *out)
+worker_ask(
+    struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire, uint8_t *out)
 {
 	uint64_t hash = key_hash(k, w->secret);
 	uint32_t question, waiter;

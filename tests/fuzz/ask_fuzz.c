@@ -47,7 +47,8 @@ as_answer(const uint8_t *data, size_t size)
 	if (e != NULL && entry_valid(e, t.entry_size, NULL)) {
 		entry_key(e, &k);
 		n = entry_serve(e, 1, true, true, k.name, 1000, 30, served, sizeof(served));
-		/* Whether its records make sense is the engine's word; that all is in bounds is ours. */
+		/* Whether its records make sense is the engine's word; that all is in bounds is
+		 * ours. */
 		ENSURE(n == e->message_length || n == (size_t)DNS_HEADER + k.name_length + 4);
 	}
 	free(packet);

@@ -1,6 +1,6 @@
 /*
- * query_fuzz: any octets as a query; and for whatever verdict, the reply that a worker would write must
- * be a sound message of the same id and question, within its room.
+ * query_fuzz: any octets as a query; and for whatever verdict, the reply that a worker would write
+ * must be a sound message of the same id and question, within its room.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,8 @@ key_sound(const struct query *q, const struct key *k, const uint8_t *wire)
 {
 	struct key again;
 
-	must(k->name_length == q->question_length - 4 && k->type == q->type && k->class == q->class);
+	must(
+	    k->name_length == q->question_length - 4 && k->type == q->type && k->class == q->class);
 	must(key_make(&again, wire + DNS_HEADER, k->name_length, q->type, q->class, q->dnssec_ok,
 	    q->cd));
 	must(key_equal(k, &again));
@@ -94,7 +95,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	key_sound(&q, &k, data);
 	locally(verdict, &q, &k, data);
-	/* What is served is sound to the other reader, too, which also looks into records beside OPT. */
+	/* What is served is sound to the other reader, too, which also looks into records beside
+	 * OPT. */
 	fault = dns_message_parse(data, size, &m);
 	must(fault == DNS_SOUND || fault == DNS_FAULT_RDATA);
 	must(fault != DNS_SOUND || m.edns == q.edns);

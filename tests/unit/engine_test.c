@@ -1,4 +1,5 @@
-/* The engine's pure parts and its cage: what libunbound's words mean, answers without DNSSEC, no way out. */
+/* The engine's pure parts and its cage: what libunbound's words mean, answers without DNSSEC, no
+ * way out. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -24,7 +25,8 @@
 static void
 every_outcome_has_its_verdict(void **state)
 {
-	static const char why[] = "validation failure <a.test. A IN>: signature expired from 192.0.2.1";
+	static const char why[] =
+	    "validation failure <a.test. A IN>: signature expired from 192.0.2.1";
 	static const struct {
 		const char *what;
 		int rcode, wire; /* wire -1: no packet */
@@ -64,8 +66,8 @@ every_outcome_has_its_verdict(void **state)
 		v = verdict_of(&o, rows[i].cd);
 		if (v.good != rows[i].good || v.flags != rows[i].flags || v.ede != rows[i].ede ||
 		    (!v.good && v.cause != rows[i].cause))
-			fail_msg("%s: good %d, flags %d, ede %d, cause %d", rows[i].what, v.good, v.flags,
-			    v.ede, v.cause);
+			fail_msg("%s: good %d, flags %d, ede %d, cause %d", rows[i].what, v.good,
+			    v.flags, v.ede, v.cause);
 	}
 }
 
@@ -136,7 +138,8 @@ signatures_go_and_names_stay_whole(void **state)
 	struct dns_message m;
 	struct dns_record r;
 	uint8_t out[512];
-	size_t i, at, n = plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, sizeof(out));
+	size_t i, at,
+	    n = plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, sizeof(out));
 
 	(void)state;
 	assert_int_equal(dns_message_parse(out, n, &m), DNS_SOUND);
@@ -185,7 +188,8 @@ cut_messages_and_small_rooms_are_refused(void **state)
 	for (i = 0; i < sizeof(signed_answer) - 1; i++)
 		assert_int_equal(plain_render(&k, signed_answer, i, out, sizeof(out)), 0);
 	for (i = 0; i < n; i++)
-		assert_int_equal(plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, i), 0);
+		assert_int_equal(
+		    plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, i), 0);
 	assert_int_equal(plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, n), n);
 }
 
@@ -271,8 +275,8 @@ unlinks(void)
 static void
 what_is_forbidden_ends_the_process(void **state)
 {
-	static void (*const calls[])(void) = {opens, executes, forks, kills, signals_another, goes_to_unix,
-	    makes_code, makes_memory_code, traces, unlinks};
+	static void (*const calls[])(void) = {opens, executes, forks, kills, signals_another,
+	    goes_to_unix, makes_code, makes_memory_code, traces, unlinks};
 	size_t i;
 	int status;
 
@@ -288,8 +292,8 @@ static void
 resolves(void)
 {
 	long fd = syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
-	long memory = syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	    -1, 0);
+	long memory =
+	    syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (fd < 0 || memory < 0)
 		syscall(SYS_exit_group, 98);
@@ -337,13 +341,17 @@ options_follow_the_configuration(void **state)
 	char *text;
 
 	(void)state;
-	if (resolver_conf_read_text(arena_printf(arena, "%s engine = { trust_anchor = \"\"; root_hints "
-		"= \"\"; special = [ \"test.\" ]; outgoing_addresses = [ \"198.51.100.7\" ]; };", head),
+	if (resolver_conf_read_text(arena_printf(arena,
+					"%s engine = { trust_anchor = \"\"; root_hints "
+					"= \"\"; special = [ \"test.\" ]; outgoing_addresses = [ "
+					"\"198.51.100.7\" ]; };",
+					head),
 		"x", &c, arena, &err) < 0)
 		fail_msg("%s", err.text);
 	text = options(&c);
 	assert_non_null(strstr(text, "module-config: \"iterator\"\n"));
-	assert_non_null(strstr(text, "outgoing-interface: 198.51.100.7\n\tdo-ip4: yes\n\tdo-ip6: no\n"));
+	assert_non_null(
+	    strstr(text, "outgoing-interface: 198.51.100.7\n\tdo-ip4: yes\n\tdo-ip6: no\n"));
 	assert_non_null(strstr(text, "local-zone: \"test.\" nodefault\n"));
 	assert_non_null(strstr(text, "infra-cache-max-rtt: 1000\n\toutbound-msg-retry: 2\n"
 	    "\tinfra-keep-probing: yes\n\tinfra-host-ttl: 30\n"));
@@ -351,13 +359,17 @@ options_follow_the_configuration(void **state)
 	assert_null(strstr(text, "root-hints"));
 	assert_null(strstr(text, "unwanted-reply-threshold"));
 	free(text);
-	if (resolver_conf_read_text(arena_printf(arena, "%s engine = { mode = \"forward\"; trust_anchor "
-		"= \"/dev/null\"; forwarders = [ \"2001:db8::9@5353\" ]; };", head), "x", &c, arena,
-		&err) < 0)
+	if (resolver_conf_read_text(
+		arena_printf(arena,
+		    "%s engine = { mode = \"forward\"; trust_anchor "
+		    "= \"/dev/null\"; forwarders = [ \"2001:db8::9@5353\" ]; };",
+		    head),
+		"x", &c, arena, &err) < 0)
 		fail_msg("%s", err.text);
 	text = options(&c);
 	assert_non_null(strstr(text, "module-config: \"validator iterator\"\n"));
-	assert_non_null(strstr(text, "forward-zone:\n\tname: \".\"\n\tforward-addr: 2001:db8::9@5353\n"));
+	assert_non_null(
+	    strstr(text, "forward-zone:\n\tname: \".\"\n\tforward-addr: 2001:db8::9@5353\n"));
 	free(text);
 	arena_free(arena);
 }

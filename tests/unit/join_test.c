@@ -1,6 +1,6 @@
 /*
- * join and failing. join is also walked at random against a plain model: whatever is entered, left and
- * closed in whatever order, both agree on who waits where, who is oldest, and what is full.
+ * join and failing. join is also walked at random against a plain model: whatever is entered, left
+ * and closed in whatever order, both agree on who waits where, who is oldest, and what is full.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,8 @@ at(int64_t us)
 static struct key
 key_of(int n)
 {
-	struct key k = {.type = 1, .class = 1, .name_length = 3, .name = {1, (uint8_t)('a' + n), 0}};
+	struct key k = {
+	    .type = 1, .class = 1, .name_length = 3, .name = {1, (uint8_t)('a' + n), 0}};
 
 	return k;
 }

@@ -31,10 +31,14 @@ static const struct row {
 	int ede; /* checked unless EDE_NONE */
 } rows[] = {
     {"a plain query", WIRE(RD_Q WWW A_IN), QUERY_ASK, EDE_NONE},
-    {"the root", WIRE(RD_Q "\0" "\0\x02\0\x01"), QUERY_ASK, EDE_NONE},
-    {"with EDNS", WIRE(RD_E WWW A_IN PLAIN_OPT), QUERY_ASK, EDE_NONE},
-    {"an unknown option", WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\x06") "\xff\xf0\0\2ab"),
+    {"the root",
+	WIRE(RD_Q "\0"
+		  "\0\x02\0\x01"),
 	QUERY_ASK, EDE_NONE},
+    {"with EDNS", WIRE(RD_E WWW A_IN PLAIN_OPT), QUERY_ASK, EDE_NONE},
+    {"an unknown option",
+	WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\x06") "\xff\xf0\0\2ab"), QUERY_ASK,
+	EDE_NONE},
     {"unknown EDNS flags", WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\x7f\xff", "\0\0")), QUERY_ASK,
 	EDE_NONE},
     {"a record beside OPT (TSIG)",
@@ -52,8 +56,10 @@ static const struct row {
 
     {"IQUERY", WIRE(H("\x08", "\0", "\0", "\1", "\0", "\0")), QUERY_NOTIMP, EDE_NONE},
     {"STATUS", WIRE(H("\x10", "\0", "\0", "\0", "\0", "\0")), QUERY_NOTIMP, EDE_NONE},
-    {"NOTIFY", WIRE(H("\x20", "\0", "\1", "\0", "\0", "\0") WWW "\0\6\0\1"), QUERY_NOTIMP, EDE_NONE},
-    {"UPDATE", WIRE(H("\x28", "\0", "\1", "\0", "\0", "\0") WWW "\0\6\0\1"), QUERY_NOTIMP, EDE_NONE},
+    {"NOTIFY", WIRE(H("\x20", "\0", "\1", "\0", "\0", "\0") WWW "\0\6\0\1"), QUERY_NOTIMP,
+	EDE_NONE},
+    {"UPDATE", WIRE(H("\x28", "\0", "\1", "\0", "\0", "\0") WWW "\0\6\0\1"), QUERY_NOTIMP,
+	EDE_NONE},
     {"opcode 15, garbage behind", WIRE(H("\x78", "\0", "\7", "\7", "\7", "\7") "garbage"),
 	QUERY_NOTIMP, EDE_NONE},
 
@@ -69,17 +75,22 @@ static const struct row {
     {"cut in the class", WIRE(RD_Q WWW "\0\1\0"), QUERY_FORMERR, EDE_NONE},
     {"a pointer to the header", WIRE(RD_Q "\xc0\0\0\1\0\1"), QUERY_FORMERR, EDE_NONE},
     {"a pointer to itself", WIRE(RD_Q "\xc0\x0c\0\1\0\1"), QUERY_FORMERR, EDE_NONE},
-    {"a label of 64", WIRE(RD_Q "\x40" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-			       "\0" A_IN),
+    {"a label of 64",
+	WIRE(RD_Q "\x40"
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "\0" A_IN),
 	QUERY_FORMERR, EDE_NONE},
-    {"an extended label type", WIRE(RD_Q "\x80" "a\0" A_IN), QUERY_FORMERR, EDE_NONE},
+    {"an extended label type",
+	WIRE(RD_Q "\x80"
+		  "a\0" A_IN),
+	QUERY_FORMERR, EDE_NONE},
     {"octets behind", WIRE(RD_Q WWW A_IN "x"), QUERY_FORMERR, EDE_NONE},
     {"octets behind OPT", WIRE(RD_E WWW A_IN PLAIN_OPT "x"), QUERY_FORMERR, EDE_NONE},
-    {"an answer in it", WIRE(H("\1", "\0", "\1", "\1", "\0", "\0") WWW A_IN "\xc0\x0c" A_IN
-				"\0\0\0\1\0\4\1\2\3\4"),
+    {"an answer in it",
+	WIRE(H("\1", "\0", "\1", "\1", "\0", "\0") WWW A_IN "\xc0\x0c" A_IN "\0\0\0\1\0\4\1\2\3\4"),
 	QUERY_FORMERR, EDE_NONE},
-    {"an authority in it", WIRE(H("\1", "\0", "\1", "\0", "\1", "\0") WWW A_IN "\xc0\x0c" A_IN
-				   "\0\0\0\1\0\4\1\2\3\4"),
+    {"an authority in it",
+	WIRE(H("\1", "\0", "\1", "\0", "\1", "\0") WWW A_IN "\xc0\x0c" A_IN "\0\0\0\1\0\4\1\2\3\4"),
 	QUERY_FORMERR, EDE_NONE},
     {"OPT is missing", WIRE(RD_E WWW A_IN), QUERY_FORMERR, EDE_NONE},
     {"OPT is cut", WIRE(RD_E WWW A_IN "\0\0\x29\x04\xd0\0\0\0\0\0"), QUERY_FORMERR, EDE_NONE},
@@ -91,7 +102,8 @@ static const struct row {
     {"an option is cut", WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\3") "\0\3\0"),
 	QUERY_FORMERR, EDE_NONE},
     {"an option is longer than OPT",
-	WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\4") "\0\3\0\1"), QUERY_FORMERR, EDE_NONE},
+	WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\4") "\0\3\0\1"), QUERY_FORMERR,
+	EDE_NONE},
     {"type 0", WIRE(RD_Q WWW "\0\0\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
     {"type OPT", WIRE(RD_Q WWW "\0\x29\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
     {"type NXNAME", WIRE(RD_Q WWW "\0\x80\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
@@ -114,8 +126,14 @@ static const struct row {
     {"MAILB", WIRE(RD_Q WWW "\0\xfd\0\1"), QUERY_NOTIMP, EDE_NONE},
     {"type 129", WIRE(RD_Q WWW "\0\x81\0\1"), QUERY_NOTIMP, EDE_NONE},
 
-    {"CHAOS", WIRE(RD_Q "\2id\6server\0" "\0\x10\0\3"), QUERY_CHAOS, EDE_NONE},
-    {"ANY of CHAOS", WIRE(RD_Q "\2id\6server\0" "\0\xff\0\3"), QUERY_CHAOS, EDE_NONE},
+    {"CHAOS",
+	WIRE(RD_Q "\2id\6server\0"
+		  "\0\x10\0\3"),
+	QUERY_CHAOS, EDE_NONE},
+    {"ANY of CHAOS",
+	WIRE(RD_Q "\2id\6server\0"
+		  "\0\xff\0\3"),
+	QUERY_CHAOS, EDE_NONE},
     {"ANY", WIRE(RD_Q WWW "\0\xff\0\1"), QUERY_ANY, EDE_NONE},
 };
 
@@ -144,8 +162,8 @@ every_query_gets_the_verdict_it_deserves(void **state)
 		enum query_verdict verdict = parse(rows[i].wire, rows[i].length, &q, &k);
 
 		if (verdict != rows[i].verdict || q.ede != rows[i].ede)
-			fail_msg("%s: verdict %d, EDE %d; wanted %d, %d", rows[i].what, verdict, q.ede,
-			    rows[i].verdict, rows[i].ede);
+			fail_msg("%s: verdict %d, EDE %d; wanted %d, %d", rows[i].what, verdict,
+			    q.ede, rows[i].verdict, rows[i].ede);
 	}
 }
 
@@ -161,7 +179,8 @@ no_cut_of_a_query_passes(void **state)
 	(void)state;
 	assert_int_equal(parse(whole, sizeof(whole) - 1, &q, &k), QUERY_ASK);
 	for (size_t n = 0; n < sizeof(whole) - 1; n++) {
-		assert_int_equal(parse(whole, n, &q, &k), n < DNS_HEADER ? QUERY_DROP : QUERY_FORMERR);
+		assert_int_equal(
+		    parse(whole, n, &q, &k), n < DNS_HEADER ? QUERY_DROP : QUERY_FORMERR);
 		assert_true(q.question_length == 0 || (size_t)DNS_HEADER + q.question_length <= n);
 	}
 }
@@ -173,8 +192,8 @@ what_is_asked_is_understood(void **state)
 	struct key k;
 
 	(void)state;
-	assert_int_equal(parse(WIRE(H("\1", "\x30", "\1", "\0", "\0", "\1") WWW "\0\x1c\0\1"
-				   OPT("\x10\0", "\0", "\x80\0", "\0\x0a") "\0\3\0\0\0\x0b\0\2\0\1"),
+	assert_int_equal(parse(WIRE(H("\1", "\x30", "\1", "\0", "\0", "\1") WWW "\0\x1c\0\1" OPT(
+				   "\x10\0", "\0", "\x80\0", "\0\x0a") "\0\3\0\0\0\x0b\0\2\0\1"),
 			     &q, &k),
 	    QUERY_ASK);
 	assert_int_equal(q.id, 0x1234);
@@ -188,7 +207,8 @@ what_is_asked_is_understood(void **state)
 	assert_memory_equal(k.name, "\3www\7example", 13);
 	assert_int_equal(k.type, DNS_TYPE_AAAA);
 
-	assert_int_equal(parse(WIRE(H("\0", "\0", "\1", "\0", "\0", "\0") WWW A_IN), &q, &k), QUERY_ASK);
+	assert_int_equal(
+	    parse(WIRE(H("\0", "\0", "\1", "\0", "\0", "\0") WWW A_IN), &q, &k), QUERY_ASK);
 	assert_false(q.rd || q.ad || q.cd || q.edns || q.dnssec_ok || q.nsid || q.keepalive);
 	assert_int_equal(q.payload, 512);
 	assert_int_equal(k.flags, 0);

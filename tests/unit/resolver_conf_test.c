@@ -197,8 +197,9 @@ mistakes_of_engines_are_told(void **state)
 static void
 defaults_are_there(void **state)
 {
-	struct resolver_conf *c = read_well("pop = \"p\"; node = \"n\"; listen = [ \"192.0.2.53\" ];"
-	    "engine = { root_hints = \"\"; trust_anchor = \"\"; };");
+	struct resolver_conf *c =
+	    read_well("pop = \"p\"; node = \"n\"; listen = [ \"192.0.2.53\" ];"
+		      "engine = { root_hints = \"\"; trust_anchor = \"\"; };");
 	struct addr a;
 
 	(void)state;
@@ -234,8 +235,9 @@ values_arrive(void **state)
 static void
 what_is_printed_reads_to_the_same(void **state)
 {
-	char *forward = replaced(base, arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";",
-		anchor), "mode = \"forward\"; forwarders = [ \"192.0.2.9@5353\" ];");
+	char *forward =
+	    replaced(base, arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+		"mode = \"forward\"; forwarders = [ \"192.0.2.9@5353\" ];");
 	const char *texts[] = {base, forward};
 
 	(void)state;
@@ -274,17 +276,20 @@ the_example_shows_every_key_and_the_defaults(void **state)
 	(void)state;
 	resolver_conf_reference(to);
 	fclose(to);
-	for (line = strtok_r(reference, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(reference, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		char *dot;
 
 		line[strcspn(line, " \t")] = '\0';
 		dot = strrchr(line, '.');
-		if (strstr(example(), arena_printf(arena, "%s = ", dot != NULL ? dot + 1 : line)) == NULL)
+		if (strstr(example(), arena_printf(arena, "%s = ", dot != NULL ? dot + 1 : line)) ==
+		    NULL)
 			fail_msg("%s is not in etc/resolver.conf", line);
 	}
-	plain = read_well(arena_printf(arena, "pop = \"ams\"; node = \"ams-1\"; listen = [ \"192.0.2.53\","
-	    "\"2001:db8:53::53\" ]; engine = { root_hints = \"%s\"; trust_anchor = \"%s\"; };", anchor,
-	    anchor));
+	plain = read_well(arena_printf(arena,
+	    "pop = \"ams\"; node = \"ams-1\"; listen = [ \"192.0.2.53\","
+	    "\"2001:db8:53::53\" ]; engine = { root_hints = \"%s\"; trust_anchor = \"%s\"; };",
+	    anchor, anchor));
 	plain->allow = c->allow;
 	plain->n_allow = c->n_allow;
 	defaults = rendered(plain);

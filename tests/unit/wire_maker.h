@@ -1,6 +1,6 @@
 /*
- * wire_maker: DNS messages made by hand for tests, and numbered entries whose every octet follows from
- * key and version, so that any answer that is not one of its key's is seen.
+ * wire_maker: DNS messages made by hand for tests, and numbered entries whose every octet follows
+ * from key and version, so that any answer that is not one of its key's is seen.
  */
 #ifndef TESTS_WIRE_MAKER_H
 #define TESTS_WIRE_MAKER_H
@@ -132,7 +132,8 @@ numbered_key(unsigned n)
 
 #define NUMBERED_TXT 200
 
-/* The entry of key n in this version; its size. Most are small, one of 32 is of `large` records more. */
+/* The entry of key n in this version; its size. Most are small, one of 32 is of `large` records
+ * more. */
 static inline size_t
 numbered_entry(unsigned n, unsigned version, unsigned large, int64_t now_s, void *out)
 {
