@@ -53,17 +53,29 @@ fail:
 	return -1;
 }
 
+static int
+reopen(int fd, int access, struct err *err)
+{
+	char path[40];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, access | O_CLOEXEC);
+	if (again < 0)
+		return err_errno(err, "can't reopen shared memory by %s", path);
+	return again;
+}
+
 int
 sealed_reopen(int fd, struct err *err)
 {
-	char path[40];
-	int reader;
+	return reopen(fd, O_RDONLY, err);
+}
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	reader = open(path, O_RDONLY | O_CLOEXEC);
-	if (reader < 0)
-		return err_errno(err, "can't reopen shared memory by %s", path);
-	return reader;
+int
+sealed_reopen_own(int fd, struct err *err)
+{
+	return reopen(fd, O_RDWR, err);
 }
 
 int

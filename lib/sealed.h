@@ -18,6 +18,9 @@
 int sealed_make(const char *name, size_t bytes, struct err *err);
 /* Another descriptor of the same memory that can only read, owned by the caller; or -1. */
 int sealed_reopen(int fd, struct err *err);
+/* Another one that can write and is nobody else's: a lock on it ends with this process. Both need
+ * the memory to belong to this user. */
+int sealed_reopen_own(int fd, struct err *err);
 /* 0 and its size, or -1 when it is no memory that is sealed so. */
 int sealed_size(int fd, size_t *bytes, struct err *err);
 /* Maps all of it, shared. NULL on error. `*bytes` is what munmap() wants. */

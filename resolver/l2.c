@@ -100,12 +100,18 @@ l2_open_reader(int fd, struct err *err)
 	return shard_map(fd, false, err);
 }
 
+/* Of the open file, which is ours alone: others that hold the memory neither have nor lose the
+ * lock. */
 static int
-shard_lock(int fd, short type)
+shard_lock(int fd, struct err *err)
 {
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	return fcntl(fd, F_SETLK, &lock);
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return err_set(err, "another process writes the cache shard; stop it first");
+	return err_errno(err, "can't lock the cache shard of descriptor %d", fd);
 }
 
 static bool
@@ -120,19 +126,19 @@ header_valid(const struct l2 *s)
 struct l2 *
 l2_open_writer(int fd, struct err *err)
 {
-	struct l2 *s;
+	struct l2 *s = NULL;
+	size_t bytes;
 
-	/* A lock of the process, not of the descriptor, which others may hold too. */
-	if (shard_lock(fd, F_WRLCK) != 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			err_set(err, "another process writes the cache shard; stop it first");
-		else
-			err_errno(err, "can't lock the cache shard of descriptor %d", fd);
+	/* First of all: is it ours at all? A stranger's file is not to be opened again. */
+	if (sealed_size(fd, &bytes, err) != 0)
 		return NULL;
-	}
-	s = shard_map(fd, true, err);
+	fd = sealed_reopen_own(fd, err);
+	if (fd < 0)
+		return NULL;
+	if (shard_lock(fd, err) == 0)
+		s = shard_map(fd, true, err);
 	if (s == NULL) {
-		shard_lock(fd, F_UNLCK);
+		close(fd);
 		return NULL;
 	}
 	s->fd = fd;
@@ -152,7 +158,7 @@ l2_close(struct l2 *s)
 		return;
 	munmap(s->memory, s->shape.bytes);
 	if (s->fd >= 0)
-		shard_lock(s->fd, F_UNLCK);
+		close(s->fd);
 	free(s->own);
 	free(s);
 }

@@ -62,7 +62,7 @@ struct l2 {
 	struct l2_header *header;
 	struct l2_segment *segments;
 	struct l2_bucket *buckets;
-	int fd; /* the writer's lock hangs on it; borrowed. -1: a reader */
+	int fd; /* the writer's lock hangs on it; owned. -1: a reader */
 	/* The writer's own memory of the segment table; owned. */
 	struct l2_used {
 		uint64_t age, used;

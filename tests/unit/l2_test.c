@@ -165,6 +165,7 @@ what_is_no_shard_is_refused(void **state)
 	small = sealed_make("test", 4096, &err);
 	assert_null(l2_open_reader(small, &err));
 	assert_null(l2_open_writer(small, &err));
+	assert_null(l2_open_writer(-1, &err));
 	assert_int_equal(l2_make(L2_BYTES_MIN - 1, &large, &err), -1);
 	assert_int_equal(l2_make(L2_BYTES_MAX + 4096, &large, &err), -1);
 	close(plain);
@@ -529,6 +530,12 @@ a_second_writer_is_refused_until_the_first_is_gone(void **state)
 	assert_null(l2_open_writer(fd, &err));
 	assert_non_null(strstr(err.text, "another process"));
 	writer_kill(pid);
+	w = writer_of(fd);
+	/* Closing what others hold of the memory gives nothing up. */
+	close(sealed_reopen(fd, &err));
+	close(dup(fd));
+	assert_null(l2_open_writer(fd, &err));
+	l2_close(w);
 	w = writer_of(fd);
 	l2_close(w);
 	close(fd);
