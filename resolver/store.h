@@ -45,21 +45,12 @@ struct l2;
  * it drops privileges: mode 0600 lets only its maker do that. 0 or -1. */
 int l2_make(size_t bytes, int *fd, struct err *err);
 /* For the engine: takes a shard over (after a crash: swept, in a time that goes with its size, some
-<<<<<<< HEAD
- * 50 ms a GiB). Made anew in place when damaged. An error while another process writes it. The
- * caller keeps `fd` open, and closes no other descriptor of it, before l2_close(): a lock that dies
- * with the process hangs on it. */
+ * 100 ms a GiB). Made anew in place when damaged. An error while another process writes it, or when
+ * the memory is another user's. `fd` may be closed after. The writer's lock dies with the process;
+ * one that forks must not let the child live on with it. */
 struct l2 *l2_open_writer(int fd, struct err *err);
-/* `fd` may be closed after. What is in the shard does not matter: until a writer has mended it, all
- * is a miss. */
-=======
- * 100 ms a GiB). Made anew in place when damaged. An error while another process writes it, or when the
- * memory is another user's. `fd` may be closed after. The writer's lock dies with the process;
- one that *forks must not let the child live on with it.* / struct l2 *
-     l2_open_writer(int fd, struct err *err);
- /* `fd` may be closed after, too. What is in the shard does not matter: until a writer has mended
-  * it, all is a miss. */
->>>>>>> 9a9a3a6 (l2: Hang the writer's lock on an open file of its own)
+/* `fd` may be closed after, too. What is in the shard does not matter: until a writer has mended
+ * it, all is a miss. */
 struct l2 *l2_open_reader(int fd, struct err *err);
 void l2_close(struct l2 *s); /* NULL is fine */
 void l2_put(struct l2 *s, const struct entry *e);
