@@ -5,7 +5,11 @@
 void
 failing_put(struct failing *f, const struct failure *new)
 {
-	f->slots[new->hash % FAILING_SLOTS] = *new;
+	struct failure *slot = &f->slots[new->hash % FAILING_SLOTS];
+
+	*slot = *new;
+	slot->era = f->era;
+	f->in_a_row++;
 }
 
 const struct failure *
@@ -13,7 +17,8 @@ failing_find(const struct failing *f, uint64_t hash, struct mono now)
 {
 	const struct failure *slot = &f->slots[hash % FAILING_SLOTS];
 
-	return slot->hash == hash && mono_before(now, slot->until) ? slot : NULL;
+	return slot->hash == hash && slot->era == f->era && mono_before(now, slot->until) ? slot
+											  : NULL;
 }
 
 void
@@ -23,4 +28,7 @@ failing_drop(struct failing *f, uint64_t hash)
 
 	if (slot->hash == hash)
 		slot->until = MONO_NEVER;
+	if (f->in_a_row >= FAILING_OUTAGE)
+		f->era++;
+	f->in_a_row = 0;
 }

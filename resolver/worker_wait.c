@@ -88,10 +88,16 @@ question_fail(struct worker *w, uint32_t question, struct outcome o, bool rememb
 	int64_t for_ms = stale != NULL ? WORKER_STALE_RECHECK_MS : w->conf->ttl.failure_s * 1000LL;
 
 	if (remember)
-		failing_put(w->failing,
-		    &(struct failure){q->hash, mono_add_ms(w->now, for_ms), o.cause, o.ede});
+		failing_put(w->failing, &(struct failure){
+		    .hash = q->hash,
+		    .until = mono_add_ms(w->now, for_ms),
+		    .cause = o.cause,
+		    .ede = o.ede,
+		});
 	if (stale != NULL)
 		o = (struct outcome){.entry = stale, .layer = LAYER_STALE};
+	else if (o.entry != NULL && o.entry->ttl_s > 0)
+		l1_put(w->l1, o.entry);
 	question_end(w, question, &o);
 }
 
@@ -111,14 +117,13 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 	const struct join_question *q = &w->join.questions[question];
 	struct outcome o = {.entry = e, .layer = LAYER_ENGINE};
 
-	/* With something past its time at hand a failure is not worth telling. */
-	if ((e->flags & ENTRY_FAILURE) && e->cause != CAUSE_BOGUS &&
-	    stale_find(w, &q->key) != NULL) {
-		question_fail(
-		    w, question, (struct outcome){.cause = e->cause, .ede = e->ede}, true);
+	if (!(e->flags & ENTRY_FAILURE)) {
+		failing_drop(w->failing, q->hash);
+	} else if (e->cause != CAUSE_BOGUS) {
+		question_fail(w, question, (struct outcome){e, LAYER_ENGINE, e->cause,
+		    e->ede != 0 ? e->ede : EDE_NONE, NULL}, true);
 		return;
 	}
-	failing_drop(w->failing, q->hash);
 	if (e->ttl_s > 0)
 		l1_put(w->l1, e);
 	question_end(w, question, &o);

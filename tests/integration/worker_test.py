@@ -513,6 +513,25 @@ def after_a_failure_stale_comes_at_once(start):
     expect(w.score()['cause'], (0, 0, 0), 'nobody failed')
 
 
+def the_end_of_an_outage_is_noticed_at_once(start):
+    w = start()
+    make_stale(w)
+    s = w.udp()
+    for i in range(6):
+        s.send(dns.query(f'n{i}.test' if i else 'stale.test', edns=dns.opt()))
+        ask = w.engine.ask()
+        w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, ede=22, ttl=60))
+        dns.Answer(s.recv(4096))
+    is_stale(w.get('stale.test', edns=dns.opt()))
+    w.engine.quiet()
+    s.send(dns.query('other.test'))
+    w.engine.tell(w.engine.ask())
+    s.recv(4096)
+    s.send(dns.query('stale.test', edns=dns.opt()))
+    w.engine.tell(w.engine.ask())
+    expect(dns.Answer(s.recv(4096)).ede, None, 'what was stale is asked again')
+
+
 def bogus_is_not_covered_by_stale(start):
     w = start()
     make_stale(w)

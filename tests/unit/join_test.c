@@ -299,6 +299,36 @@ a_failure_is_known_until_its_time(void **state)
 	assert_null(failing_find(&f, 5 + FAILING_SLOTS, at(1)));
 }
 
+/* One zone's failures stand while others succeed; an outage's are forgotten with the first success.
+ */
+static void
+the_end_of_an_outage_forgets_its_failures(void **state)
+{
+	static struct failing f;
+	struct failure one = {.hash = 1, .until = at(100), .ede = 22};
+
+	(void)state;
+	failing_put(&f, &one);
+	failing_drop(&f, 1000);
+	assert_non_null(failing_find(&f, 1, at(1)));
+	for (uint64_t i = 2; i < 1 + FAILING_OUTAGE; i++) {
+		one.hash = i;
+		failing_put(&f, &one);
+	}
+	failing_drop(&f, 1000);
+	assert_non_null(failing_find(&f, 1, at(1)));
+	for (uint64_t i = 2; i < 2 + FAILING_OUTAGE; i++) {
+		one.hash = i;
+		failing_put(&f, &one);
+	}
+	assert_non_null(failing_find(&f, 1, at(1)));
+	failing_drop(&f, 1000);
+	for (uint64_t i = 1; i < 2 + FAILING_OUTAGE; i++)
+		assert_null(failing_find(&f, i, at(1)));
+	failing_put(&f, &one);
+	assert_non_null(failing_find(&f, one.hash, at(1)));
+}
+
 int
 main(void)
 {
@@ -308,6 +338,7 @@ main(void)
 	    cmocka_unit_test(the_oldest_come_due_once_each),
 	    cmocka_unit_test(it_agrees_with_a_plain_model),
 	    cmocka_unit_test(a_failure_is_known_until_its_time),
+	    cmocka_unit_test(the_end_of_an_outage_forgets_its_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
