@@ -191,11 +191,11 @@ told_take(struct engine_link *l, size_t length, int fd)
 			close(fd);
 		return false;
 	}
-	l->told++;
 	if (t.id == TOLD_HELLO) {
 		shard_take(l, fd);
 		return true;
 	}
+	l->told++;
 	if (fd >= 0)
 		close(fd);
 	question = join_find(&w->join, t.id);
