@@ -21,9 +21,11 @@ int
 cage_drop(const char *user, struct err *err)
 {
 	const struct passwd *pw;
+	int with_parent = 0;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, "cannot give up new privileges");
+	prctl(PR_GET_PDEATHSIG, &with_parent);
 	if (user[0] == '\0')
 		return 0;
 	pw = getpwnam(user);
@@ -35,6 +37,9 @@ cage_drop(const char *user, struct err *err)
 	if (setgroups(1, &pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		return err_errno(err, "cannot become %s; start as root", user);
+	/* A change of user clears that our parent's death is ours. */
+	if (with_parent != 0 && prctl(PR_SET_PDEATHSIG, with_parent) < 0)
+		return err_errno(err, "cannot keep the parent's death as our own");
 	return 0;
 }
 
