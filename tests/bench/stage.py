@@ -128,6 +128,15 @@ class Bench:
     def close(self):
         self.lab.close()
 
+    def account(self):
+        """What every node thought, into a file, for whoever reads a failure."""
+        with open(f'{OUT}/failure.log', 'w', encoding='utf-8') as f, \
+                contextlib.suppress(Exception):  # the cause matters more than its account
+            self.lab.out = lambda text: print(text, file=f)
+            self.lab.dump()
+        self.lab.out = self.say
+        self.say(f'what the nodes thought is in {os.path.relpath(OUT)}/failure.log')
+
     # ---- the machine's own ids -------------------------------------------------------------
 
     def outer(self, pop, pids):
@@ -281,11 +290,7 @@ def raised(workers, lives, say):
         yield bench
     except Exception as e:
         if bench:
-            with open(f'{OUT}/failure.log', 'w', encoding='utf-8') as f, \
-                    contextlib.suppress(Exception):  # the cause matters more than its account
-                bench.lab.out = lambda text: print(text, file=f)
-                bench.lab.dump()
-            say(f'what the nodes thought is in {os.path.relpath(OUT)}/failure.log')
+            bench.account()
         if isinstance(e, (story.StoryFailed, talk.TalkError)):
             raise nodes.LabError(str(e)) from e
         raise
