@@ -359,7 +359,7 @@ windows_load(struct brain *b, const json_t *all)
 				continue;
 			fields_load(WINDOW_FIELDS, w, to);
 			snprintf(to->why, sizeof(to->why), "%s", text_of(w, "why"));
-			*to = window_sane(*to, mono_now());
+			*to = window_sane(*to, b->started);
 		}
 	}
 }
