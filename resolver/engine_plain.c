@@ -1,8 +1,8 @@
 /*
  * libunbound always asks for DNSSEC, and answers with it. Records cannot simply be cut out: later
  * names may point into them. So every name that may be compressed is written anew, against the
- * names written so far; what may not (RFC 3597, 4) is copied as it stands, since it holds no
- * pointers.
+ * names written so far. Data of unknown types is copied as it stands: it holds no pointers
+ * (RFC 3597, 4).
  */
 #include "resolver/engine_plain.h"
 
@@ -65,6 +65,12 @@ place_find(const struct writer *w, const struct dns_name *suffix)
 }
 
 static void
+put_name_whole(struct writer *w, const struct dns_name *name)
+{
+	put(w, name->wire, name->length);
+}
+
+static void
 put_name(struct writer *w, const struct dns_name *name)
 {
 	struct dns_name suffix = *name;
@@ -90,50 +96,59 @@ put_name(struct writer *w, const struct dns_name *name)
 		w->places[w->n_places++] = (uint16_t)new_places[label];
 }
 
-/* How many octets stand before the names in data of this type, and how many names; the rest
- * follows. */
-static bool
-names_in(uint16_t type, size_t *before, int *names)
+/* Where names stand in data of a type: behind `before` octets there are `names` of them, then what
+ * remains. A reader decompresses them all; a writer compresses those of RFC 1035 alone (RFC 3597, 4;
+ * RFC 6672, 2.5). */
+struct names_in {
+	uint8_t before, names;
+	bool compressed;
+};
+
+static struct names_in
+names_in(uint16_t type)
 {
-	*before = type == DNS_TYPE_MX ? 2 : 0;
-	*names = type == DNS_TYPE_SOA ? 2 : 1;
 	switch (type) {
 	case DNS_TYPE_NS:
 	case DNS_TYPE_CNAME:
 	case DNS_TYPE_PTR:
-	case DNS_TYPE_MX:
-	case DNS_TYPE_SOA:
 	case 3: /* MD, MF, MB, MG, MR: gone, but compressible for ever */
 	case 4:
 	case 7:
 	case 8:
 	case 9:
-		return true;
+		return (struct names_in){0, 1, true};
+	case DNS_TYPE_MX:
+		return (struct names_in){2, 1, true};
+	case DNS_TYPE_SOA:
 	case 14: /* MINFO */
-		*names = 2;
-		return true;
+		return (struct names_in){0, 2, true};
+	case DNS_TYPE_DNAME:
+		return (struct names_in){0, 1, false};
+	case DNS_TYPE_SRV:
+		return (struct names_in){6, 1, false};
 	default:
-		return false;
+		return (struct names_in){0, 0, false};
 	}
 }
 
 static bool
 put_data(struct writer *w, const uint8_t *message, size_t length, const struct dns_record *r)
 {
-	size_t at = r->rdata.at, end = at + r->rdata.length, before;
+	size_t at = r->rdata.at, end = at + r->rdata.length;
+	struct names_in in = names_in(r->type);
 	struct dns_name name;
-	int names;
 
-	if (names_in(r->type, &before, &names)) {
-		if (before > r->rdata.length)
+	if (in.before > r->rdata.length)
+		return false;
+	put(w, message + at, in.before);
+	at += in.before;
+	for (; in.names > 0; in.names--) {
+		if (!dns_name_read(message, length, &at, &name) || at > end)
 			return false;
-		put(w, message + at, before);
-		at += before;
-		for (; names > 0; names--) {
-			if (!dns_name_read(message, length, &at, &name) || at > end)
-				return false;
+		if (in.compressed)
 			put_name(w, &name);
-		}
+		else
+			put_name_whole(w, &name);
 	}
 	put(w, message + at, end - at);
 	return true;

@@ -160,6 +160,35 @@ signatures_go_and_names_stay_whole(void **state)
 	assert_true(n < sizeof(signed_answer) - 1);
 }
 
+/* Those of SRV and DNAME should not be, and are read nevertheless (RFC 3597, 4). */
+static void
+compressed_targets_survive_what_goes_before_them(void **state)
+{
+	static const uint8_t message[] =
+	    "\0\0\x81\xa0\0\1\0\3\0\0\0\0"
+	    "\3www\1a\0\0\x21\0\1"
+	    "\xc0\x0c\0\x2e\0\1\0\0\0\x3c\0\3\1\2\3" /* RRSIG */
+	    "\xc0\x0c\0\x21\0\1\0\0\0\x3c\0\x0a\0\1\0\2\0\3\1s\xc0\x0c"
+	    "\xc0\x10\0\x27\0\1\0\0\0\x3c\0\4\1d\xc0\x38"; /* d.s.www.a. */
+	static const char *const data[] = {"1 2 3 s.www.a.", "d.s.www.a."};
+	struct key k = key_www(0, DNS_TYPE_SRV);
+	char text[DNS_NAME_TEXT];
+	struct dns_message m;
+	struct dns_record r;
+	uint8_t out[512];
+	size_t i, at, n = plain_render(&k, message, sizeof(message) - 1, out, sizeof(out));
+
+	(void)state;
+	assert_int_equal(dns_message_parse(out, n, &m), DNS_SOUND);
+	assert_int_equal(m.ancount, 2);
+	for (i = 0, at = m.answers; i < 2; i++) {
+		assert_true(dns_record_read(out, n, &at, &r));
+		assert_true(dns_rdata_render(out, n, &r, text, sizeof(text)));
+		assert_string_equal(text, data[i]);
+		assert_true(out[at - 1] == 0); /* written whole */
+	}
+}
+
 static void
 what_was_asked_for_stays(void **state)
 {
@@ -381,6 +410,7 @@ main(void)
 	    cmocka_unit_test(every_outcome_has_its_verdict),
 	    cmocka_unit_test(sentences_have_their_extended_error),
 	    cmocka_unit_test(signatures_go_and_names_stay_whole),
+	    cmocka_unit_test(compressed_targets_survive_what_goes_before_them),
 	    cmocka_unit_test(what_was_asked_for_stays),
 	    cmocka_unit_test(cut_messages_and_small_rooms_are_refused),
 	    cmocka_unit_test(what_is_forbidden_ends_the_process),
