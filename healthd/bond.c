@@ -25,7 +25,7 @@ static bool
 is_ours(const struct bond_message *m)
 {
 	return m->version == BOND_VERSION && m->type >= BOND_HELLO && m->type <= BOND_NOTE &&
-	    m->slot >= -1 && m->slot < MAX_WORKERS &&
+	    m->slot >= -1 && m->slot < MAX_SLOTS &&
 	    memchr(m->text, '\0', sizeof(m->text)) != NULL;
 }
 

@@ -12,7 +12,7 @@
 #include "healthd/supervise.h"
 #include "lib/mono.h"
 
-#define BOND_VERSION 1
+#define BOND_VERSION 2
 #define BOND_FD 3 /* the brain finds its end here */
 
 enum bond_type {
@@ -26,7 +26,8 @@ enum bond_type {
 	BOND_DRAINED,	/* shutdown: silent is proven or its time is up; stop the workers now */
 	/* keeper to brain */
 	BOND_ROSTER,	/* one per slot that runs: slot, pid, at_us = started at; ready != 0: it was
-			   ready by the last brain's word. Ends with slot -1 */
+			   ready by the last brain's word. Ends with slot -1, and status = how
+			   many engines to keep running, in the slots from ENGINE_SLOT on */
 	BOND_STARTED,	/* slot, pid, at_us */
 	BOND_FAILED,	/* slot, status = errno: could not start; EEXIST: pid runs there */
 	BOND_EXITED,	/* slot, pid, status */
@@ -49,7 +50,7 @@ struct bond_message {
 /*
  * 1 sent or received, 0 would block, -1 the other end is gone or the message is not one of ours
  * (size, version, type, slot, text without an end): close then. Never blocks. bond_send() fills in
- * `version`. A received slot is -1 or a valid index below MAX_WORKERS.
+ * `version`. A received slot is -1 or a valid index below MAX_SLOTS.
  */
 int bond_send(int fd, const struct bond_message *m);
 int bond_receive(int fd, struct bond_message *m);

@@ -232,7 +232,8 @@ brain_start(struct keeper *k)
 		return;
 	}
 	join_bird(k);
-	s.pass_fd = pair[1];
+	s.held = &(struct held_one){"bond", pair[1]};
+	s.n_held = 1;
 	why = spawn(&s, &b->pid);
 	close(pair[1]);
 	if (why != 0) {

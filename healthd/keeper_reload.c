@@ -92,7 +92,7 @@ reload_begin(struct keeper *k, const char *who)
 	const char *argv[] = {k->exe, "-t", "-c", k->path};
 	struct identity stay = {0};
 	struct spawn s = {
-		.argv = argv, .n_argv = 4, .index = -1, .identity = &stay, .pass_fd = -1,
+		.argv = argv, .n_argv = 4, .index = -1, .identity = &stay,
 		.oom_score_adj = SPAWN_OOM_KEEP,
 	};
 	struct err err;

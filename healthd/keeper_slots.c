@@ -83,7 +83,6 @@ slot_start(struct keeper *k, int slot)
 		.n_argv = k->settings.workers.n_command,
 		.index = slot,
 		.identity = &k->worker_identity,
-		.pass_fd = -1,
 		.oom_score_adj = 0,
 		.search_path = true,
 	};

@@ -81,6 +81,8 @@ struct settings {
 		int64_t count;
 		const char **command; /* "%i" in an argument becomes the slot's number */
 		int n_command;
+		const char *resolver;  /* instead of a command: configuration file of our own
+					  resolver, whose sockets the keeper holds. "": none */
 		const char *user;      /* "" = root */
 		int64_t spare;	       /* 0 or 1: a further slot used only by rolling upgrades */
 		int64_t min_ready;     /* never fewer in upgrades; preflight's "enough" */

@@ -91,14 +91,35 @@ check_worker_times(const struct settings *s, struct err *err)
 	return 0;
 }
 
+/* One of the two: a program of others, or our own resolver. */
+static int
+check_worker_program(const struct settings *s, struct err *err)
+{
+	bool ours = s->workers.resolver[0] != '\0';
+
+	if (s->workers.count > 0 && s->workers.n_command == 0 && !ours)
+		return SAY(s, &s->workers, "command", -1, err,
+		    "is missing; write the program and its "
+		    "arguments (or `resolver` for our own), or count = 0 to supervise none");
+	if (ours && s->workers.n_command > 0)
+		return SAY(s, &s->workers, "command", -1, err,
+		    "is written beside `resolver`; the workers are one or the other, so "
+		    "take one out");
+	if (ours && s->workers.resolver[0] != '/')
+		return SAY(s, &s->workers, "resolver", -1, err,
+		    "\"%s\" is not absolute; start it with a /", s->workers.resolver);
+	if (ours && s->workers.user[0] != '\0')
+		return SAY(s, &s->workers, "user", -1, err,
+		    "is for programs of others; our resolver changes to worker.user and "
+		    "engine.user "
+		    "of %s by itself, so take it out", s->workers.resolver);
+	return check_command(s, &s->workers, s->workers.command, s->workers.n_command, err);
+}
+
 static int
 check_workers(const struct settings *s, struct err *err)
 {
-	if (s->workers.count > 0 && s->workers.n_command == 0)
-		return SAY(s, &s->workers, "command", -1, err,
-		    "is missing; write the program and its "
-		    "arguments, or count = 0 to supervise none");
-	if (check_command(s, &s->workers, s->workers.command, s->workers.n_command, err) < 0)
+	if (check_worker_program(s, err) < 0)
 		return -1;
 	if (s->workers.min_ready > s->workers.count)
 		return SAY(s, &s->workers, "min_ready", -1, err,

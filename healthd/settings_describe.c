@@ -57,6 +57,8 @@ describe_workers(FILE *to, const struct settings *s)
 	    (long long)s->workers.count, s->workers.spare > 0 ? " and a spare" : "",
 	    (long long)s->workers.min_ready, s->workers.probe_address,
 	    (long long)s->workers.probe_port);
+	if (s->workers.resolver[0] != '\0')
+		fprintf(to, " our own resolver by %s", s->workers.resolver);
 	for (i = 0; i < s->workers.n_command; i++)
 		fprintf(to, " %s", s->workers.command[i]);
 	fputs("\n", to);

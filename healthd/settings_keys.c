@@ -202,6 +202,8 @@ static const struct conf_key workers_keys[] = {
     {.name = "command", .type = CONF_STRS, .offset = IN(workers, command),
 	.count_offset = IN(workers, n_command), .max = 64,
 	.help = "program and arguments; %i is the slot's number"},
+    {.name = "resolver", .type = CONF_STR, .offset = IN(workers, resolver), .text = "",
+	.help = "instead: our own resolver, by this configuration file"},
     {.name = "user", .type = CONF_STR, .offset = IN(workers, user), .text = "",
 	.help = "who they run as; \"\": root (it drops by itself)"},
     {.name = "spare", .type = CONF_INT, .offset = IN(workers, spare), .max = 1, .number = 1,

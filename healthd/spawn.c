@@ -19,8 +19,6 @@
  * first that fails is what the parent is told through a close-on-exec pipe.
  */
 
-#define CHILD_FD 3
-#define REPORT_FD 4 /* where the report pipe is put while descriptors are closed */
 #define ARGS_BYTES 8192
 
 int
@@ -104,30 +102,41 @@ open_to(const char *path, int flags, int as)
 	return 0;
 }
 
-/* Leaves 0, 1, 2, perhaps CHILD_FD, and the report pipe, which closes itself at the exec. */
+/*
+ * Leaves 0, 1, 2, those given from HELD_FIRST on, and behind them the report pipe, which closes
+ * itself at the exec. Whatever lies in the way first moves up, so that no move overwrites what is
+ * still to be moved.
+ */
 static int
 set_descriptors(const struct spawn *s, int *report)
 {
-	int high;
+	int first_free = HELD_FIRST + s->n_held, high[HELD_MAX];
 
-	high = fcntl(*report, F_DUPFD_CLOEXEC, 64);
-	if (high == -1)
+	if (s->n_held > HELD_MAX) {
+		errno = EMFILE;
 		return -1;
-	*report = high;
+	}
+	*report = fcntl(*report, F_DUPFD_CLOEXEC, first_free + 1);
+	if (*report == -1)
+		return -1;
+	for (int i = 0; i < s->n_held; i++) {
+		high[i] = fcntl(s->held[i].fd, F_DUPFD_CLOEXEC, first_free + 1);
+		if (high[i] == -1)
+			return -1;
+	}
 	if (open_to("/dev/null", O_RDONLY, 0) == -1)
 		return -1;
 	if (s->stdout_path != NULL && open_to(s->stdout_path, O_WRONLY, 1) == -1)
 		return -1;
-	if (s->pass_fd == CHILD_FD && fcntl(CHILD_FD, F_SETFD, 0) == -1)
+	for (int i = 0; i < s->n_held; i++)
+		if (dup2(high[i], HELD_FIRST + i) == -1)
+			return -1;
+	if (dup3(*report, first_free, O_CLOEXEC) == -1)
 		return -1;
-	if (s->pass_fd != -1 && s->pass_fd != CHILD_FD && dup2(s->pass_fd, CHILD_FD) == -1)
+	*report = first_free;
+	if (held_to_env(s->held, s->n_held) == -1)
 		return -1;
-	if (dup3(*report, REPORT_FD, O_CLOEXEC) == -1)
-		return -1;
-	*report = REPORT_FD;
-	if (s->pass_fd == -1)
-		close(CHILD_FD);
-	return close_range(REPORT_FD + 1, ~0U, 0);
+	return close_range((unsigned)first_free + 1, ~0U, 0);
 }
 
 static int
@@ -202,8 +211,8 @@ child(const struct spawn *s, char *const *argv, pid_t parent, int report)
 {
 	int why;
 
-	if (setpgid(0, 0) == 0 && reset_signals() == 0 && set_descriptors(s, &report) == 0 &&
-	    set_resources(s) == 0 && set_identity(s) == 0 && die_with(parent) == 0) {
+	if (setpgid(0, 0) == 0 && reset_signals() == 0 && set_resources(s) == 0 &&
+	    set_descriptors(s, &report) == 0 && set_identity(s) == 0 && die_with(parent) == 0) {
 		if (s->search_path)
 			execvp(argv[0], argv);
 		else

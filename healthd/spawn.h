@@ -3,8 +3,9 @@
  *
  * The child has its own process group, an empty signal mask and default dispositions, /dev/null for
  * stdin, our stdout and stderr, the parent's death as its own (PR_SET_PDEATHSIG, set after the
- * change of user, which would clear it), no other descriptor than `pass_fd`, and not one capability
- * more than said. That it could not be executed comes back as an errno, not as an exit status.
+ * change of user, which would clear it), no other descriptor than those given, and not one
+ * capability more than said. That it could not be executed comes back as an errno, not as an exit
+ * status.
  */
 #ifndef HEALTHD_SPAWN_H
 #define HEALTHD_SPAWN_H
@@ -14,6 +15,7 @@
 #include <sys/types.h>
 
 #include "lib/err.h"
+#include "lib/held.h"
 
 #define MAX_SPAWN_ARGS 64
 #define MAX_SPAWN_GROUPS 64
@@ -38,7 +40,10 @@ struct spawn {
 	int index; /* "%i" in arguments becomes this number, "%%" a percent sign; -1: left alone */
 	const struct identity *identity; /* borrowed */
 	bool net_admin;	   /* keeps CAP_NET_ADMIN (ambient) over the change of user */
-	int pass_fd;	   /* becomes descriptor 3 of the child; -1: none */
+	/* Become the child's descriptors from 3 on, told to it as by held_to_env(); borrowed. The
+	 * child of a spawn without any finds nothing of that in its environment. */
+	const struct held_one *held;
+	int n_held;
 	const char *stdout_path; /* NULL: ours */
 	int oom_score_adj; /* SPAWN_OOM_KEEP: as ours */
 	bool search_path;  /* argv[0] without a slash is looked up in PATH */

@@ -11,6 +11,10 @@
 #include "healthd/check.h"
 
 #define MAX_WORKERS 64 /* slots, spare included */
+/* Behind the workers' slots are those of our own resolver's engines. */
+#define ENGINE_SLOT MAX_WORKERS
+#define MAX_ENGINES 8
+#define MAX_SLOTS (MAX_WORKERS + MAX_ENGINES)
 
 struct supervise_conf {
 	int64_t hang_probes, start_timeout_ms, backoff_min_ms, backoff_max_ms;

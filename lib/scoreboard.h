@@ -18,6 +18,14 @@
 #define SCOREBOARD_MAGIC 0x70706e61u /* "anpp" */
 #define SCOREBOARD_VERSION 1
 
+enum score_state {
+	SCORE_STARTING,	  /* or not there */
+	SCORE_ANSWERING,
+	SCORE_STALE_ONLY, /* a worker without any engine: from its caches */
+	SCORE_FAILING,	  /* has engines, and no good answer from them for what is not cached */
+	SCORE_STOPPING,	  /* told to end; answers what it has */
+	N_SCORE_STATES
+};
 enum score_layer { LAYER_LOCAL, LAYER_L1, LAYER_L2, LAYER_ENGINE, LAYER_STALE, N_LAYERS };
 /* Why a question had no good answer: only `internal` speaks against this node. */
 enum score_cause { CAUSE_UPSTREAM, CAUSE_BOGUS, CAUSE_INTERNAL, N_CAUSES };
@@ -29,7 +37,7 @@ struct scoreboard {
 	uint32_t magic, version, size, kind; /* kind: 'w' worker, 'e' engine */
 	_Alignas(64) _Atomic uint64_t heartbeat_us; /* CLOCK_BOOTTIME of the writer's last turn */
 	_Atomic uint64_t generation, pid, started_us;
-	_Atomic uint64_t state; /* 0 starting, 1 answering, 2 stale only, 3 failing */
+	_Atomic uint64_t state; /* enum score_state */
 	_Alignas(64) _Atomic uint64_t queries_udp;
 	_Atomic uint64_t queries_tcp;
 	_Atomic uint64_t rcode[SCORE_RCODES], layer[N_LAYERS], cause[N_CAUSES], drop[N_DROPS];

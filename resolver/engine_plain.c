@@ -97,8 +97,8 @@ put_name(struct writer *w, const struct dns_name *name)
 }
 
 /* Where names stand in data of a type: behind `before` octets there are `names` of them, then what
- * remains. A reader decompresses them all; a writer compresses those of RFC 1035 alone (RFC 3597, 4;
- * RFC 6672, 2.5). */
+ * remains. A reader decompresses them all; a writer compresses those of RFC 1035 alone (RFC 3597,
+ * 4; RFC 6672, 2.5). */
 struct names_in {
 	uint8_t before, names;
 	bool compressed;

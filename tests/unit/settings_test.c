@@ -275,6 +275,14 @@ mistakes_in_workers_ladder_and_the_rest_are_told(void **state)
 {
 	static const struct row rows[] = {
 	    {"\"/usr/sbin/unbound\"", "@\"unbound\"", "workers.command[0]", "not absolute"},
+	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
+		"resolver = \"/etc/r.conf\"; @command = [ \"/usr/sbin/unbound\" ]; };",
+		"workers.command", "beside `resolver`"},
+	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };", "@resolver = \"r.conf\"; };",
+		"workers.resolver", "not absolute"},
+	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
+		"resolver = \"/etc/r.conf\"; @user = \"daemon\"; };", "workers.user",
+		"worker.user"},
 	    {"count = 2;", "count = 2; @min_ready = 3;", "workers.min_ready", "above count = 2"},
 	    {"count = 2;", "count = 2; @probe_port = 65534;", "workers.probe_port",
 		"write at most 65533"},

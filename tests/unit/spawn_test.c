@@ -23,12 +23,14 @@ static const struct identity stay;
 static int
 run(const char *const *argv, int n, int pass_fd, pid_t *pid)
 {
+	const struct held_one passed = {"passed", pass_fd};
 	const struct spawn s = {
 	    .argv = argv,
 	    .n_argv = n,
 	    .index = 7,
 	    .identity = &stay,
-	    .pass_fd = pass_fd,
+	    .held = &passed,
+	    .n_held = pass_fd != -1,
 	    .oom_score_adj = SPAWN_OOM_KEEP,
 	    .search_path = true,
 	};
@@ -79,7 +81,6 @@ arguments_are_expanded(void **state)
 	assert_false(spawn_expand("1234567890123456", 1, out, sizeof(out)));
 	assert_false(spawn_expand("12345678901234%i", 10, out, sizeof(out)));
 	assert_int_equal(shell("exit %i", -1), 7);
-	verbatim.pass_fd = -1;
 	assert_int_equal(spawn(&verbatim, &pid), 0);
 	assert_int_equal(exit_status(pid), 0);
 }
@@ -100,6 +101,41 @@ what_cannot_be_executed_comes_back_as_errno(void **state)
 		many[i] = "true";
 	assert_int_equal(run(many, MAX_SPAWN_ARGS + 1, -1, &pid), E2BIG);
 	assert_int_equal(run(many, 0, -1, &pid), E2BIG);
+}
+
+/* Whatever their numbers are here: in the child they stand in the order given, with their names. */
+static void
+descriptors_arrive_in_order_with_their_names(void **state)
+{
+	const char *script = "read a <&3; read b <&4; read c <&5; [ \"$a$b$c\" = 012 ] && "
+			     "[ \"$LISTEN_FDNAMES\" = zero:one:two ] && [ $LISTEN_FDS = 3 ] && "
+			     "[ $LISTEN_PID = $$ ] && [ ! -e /proc/$$/fd/6 ]";
+	const char *argv[] = {"sh", "-c", script};
+	struct held_one held[] = {{"zero", 0}, {"one", 0}, {"two", 0}};
+	struct spawn s = {.argv = argv,
+	    .n_argv = 3,
+	    .index = -1,
+	    .identity = &stay,
+	    .held = held,
+	    .n_held = 3,
+	    .oom_score_adj = SPAWN_OOM_KEEP,
+	    .search_path = true};
+	static const int order[] = {2, 0, 1}; /* made so that each lies where another has to go */
+	int pipes[2];
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pipe(pipes), 0);
+		dprintf(pipes[1], "%d\n", order[i]);
+		close(pipes[1]);
+		held[order[i]].fd = pipes[0];
+	}
+	assert_int_equal(spawn(&s, &pid), 0);
+	assert_int_equal(exit_status(pid), 0);
+	for (int i = 0; i < 3; i++)
+		close(held[i].fd);
+	assert_int_equal(shell("[ -z \"$LISTEN_FDS$LISTEN_FDNAMES$LISTEN_PID\" ]", -1), 0);
 }
 
 static void
@@ -237,6 +273,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(arguments_are_expanded),
 	    cmocka_unit_test(what_cannot_be_executed_comes_back_as_errno),
+	    cmocka_unit_test(descriptors_arrive_in_order_with_their_names),
 	    cmocka_unit_test(a_child_inherits_nothing_of_ours),
 	    cmocka_unit_test(a_user_that_is_not_there_is_named),
 	    cmocka_unit_test(a_handover_is_read_as_it_was_written),
