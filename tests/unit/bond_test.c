@@ -34,7 +34,7 @@ static void
 a_message_arrives_as_it_was_sent(void **state)
 {
 	struct bond_message sent = {.type = BOND_EXITED,
-	    .slot = MAX_WORKERS - 1,
+	    .slot = MAX_SLOTS - 1,
 	    .pid = 4711,
 	    .status = 9,
 	    .ready = UINT64_MAX,
@@ -74,7 +74,7 @@ a_full_bond_says_so_and_does_not_wait(void **state)
 	while (n < 100000 && bond_send(pair[0], &m) == 1)
 		n++;
 	assert_int_equal(bond_send(pair[0], &m), 0);
-	assert_in_range(n, MAX_WORKERS + 2, 99999); /* a whole roster fits */
+	assert_in_range(n, MAX_SLOTS + 2, 99999); /* a whole roster fits */
 	assert_int_equal(bond_receive(pair[1], &m), 1);
 }
 
@@ -109,7 +109,7 @@ what_is_not_ours_is_refused(void **state)
 	refuse(&m, sizeof(m));
 	m = good, m.type = BOND_NOTE + 1;
 	refuse(&m, sizeof(m));
-	m = good, m.slot = MAX_WORKERS;
+	m = good, m.slot = MAX_SLOTS;
 	refuse(&m, sizeof(m));
 	m = good, m.slot = -2;
 	refuse(&m, sizeof(m));
