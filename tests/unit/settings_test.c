@@ -666,6 +666,11 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 
 	(void)state;
 	round_trips("base", read_well(base));
+	round_trips("ours",
+	    read_well("node = { name = \"a\"; }; mode = \"observe\";\n"
+		      "services = ( { name = \"dns\"; prefixes = [ \"192.0.2.0/24\" ];\n"
+		      "	addresses = [ \"192.0.2.53\" ]; } );\n"
+		      "workers = { count = 2; resolver = \"/etc/r.conf\"; };\n"));
 	assert_int_equal(glob("etc/*.conf", 0, NULL, &files), 0);
 	assert_int_equal(glob("tests/unit/data/settings-*.conf", GLOB_APPEND, NULL, &files), 0);
 	assert_true(files.gl_pathc >= 3);
