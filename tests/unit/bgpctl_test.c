@@ -172,7 +172,7 @@ words_that_make_no_sense_are_refused_before_anything_is_asked(void **state)
 	static const char *const rows[] = {"nothing", "status now", "drain --for 10",
 	    "drain --for 1ms", "pin", "drain v4 v6", "drain dns other", "drain --family v5",
 	    "events --since tomorrow", "events --level loud", "events -n x", "why --now",
-	    "workers --for 5m", "bird nonsense", "silence --now dns", "status --nosuch"};
+	    "workers --for 5m", "upgrade --workers --engines", "bird nonsense", "silence --now dns", "status --nosuch"};
 
 	(void)state;
 	play("{\"ok\":true,\"data\":{}}\n");

@@ -322,6 +322,41 @@ weights_weigh(void **state)
 	assert_int_equal(judge(f, 3, ~0ULL).because, 2);
 }
 
+/* An error rate fails from 50 s on; its causes are internal, and so evidence, from 70 s on only. */
+static void
+what_is_evidence_at_times_proves_nothing_of_the_time_before(void **state)
+{
+	static const struct {
+		const char *promise;
+		bool evidence;
+		int64_t since, upstream_ok;
+		bool proven;
+	} rows[] = {
+	    {"by upstream's causes never", false, 0, 100, false},
+	    {"a probe sent before the causes were internal proves nothing", true, 70, 60, false},
+	    {"one sent after does", true, 70, 71, true},
+	    {"evidence from the start counts from the failure", true, 0, 51, true},
+	    {"and not before it", true, 0, 49, false},
+	    {"older evidence is no older failure", true, 30, 49, false},
+	};
+	struct window w = target('f');
+
+	(void)state;
+	w.broke = at(50);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tally_conf conf = {.k = 1, .class = CLASS_DERIVED, .weight = 10,
+		    .evidence = rows[i].evidence,
+		    .evidence_since = rows[i].since != 0 ? at(rows[i].since) : MONO_NEVER};
+		struct fact f[2] = {tally(&conf, &w, 1),
+		    {.class = CLASS_SHARED, .verdict = VERDICT_OK, .value = 100, .judged = true,
+			.last_ok_sent = at(rows[i].upstream_ok)}};
+		struct judgement j = judge(f, 2, 3);
+
+		if (j.proven != rows[i].proven || j.score != 0)
+			fail_msg("%s", rows[i].promise);
+	}
+}
+
 int
 main(void)
 {
@@ -337,6 +372,7 @@ main(void)
 	    cmocka_unit_test(other_lanes_facts_count_for_nothing),
 	    cmocka_unit_test(vital_checks_alone_need_no_weight),
 	    cmocka_unit_test(weights_weigh),
+	    cmocka_unit_test(what_is_evidence_at_times_proves_nothing_of_the_time_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

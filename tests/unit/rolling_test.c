@@ -183,6 +183,37 @@ without_a_spare_one_at_a_time(void **state)
 	assert_int_equal(t.most_processes, 4);
 }
 
+/* Engines: no spare, and others wait for the one that is replaced. */
+static void
+with_nobody_to_be_kept_ready_each_is_replaced_in_its_place(void **state)
+{
+	(void)state;
+	for (int count = 1; count < SLOTS; count++) {
+		struct world t = world_of(count, 0, 0);
+
+		replaces_every_worker(&t);
+		assert_int_equal(t.least_ready, count - 1);
+		assert_int_equal(t.most_processes, count);
+	}
+}
+
+static void
+with_nobody_to_be_kept_ready_it_may_begin_with_nobody_ready(void **state)
+{
+	struct world t = world_of(2, 0, 0);
+
+	(void)state;
+	t.conf.noun = "engine";
+	t.w[0].state = t.w[1].state = WORKER_QUARANTINED;
+	t.w[0].pid = t.w[1].pid = 0;
+	replaces_every_worker(&t);
+	t.broken[1] = true;
+	begin(&t);
+	play(&t, 10000);
+	assert_int_equal(t.r.stage, ROLLING_ABORTED);
+	assert_non_null(strstr(t.r.why, "1 of 2 replaced, then engine 1 was not ready"));
+}
+
 static void
 refuses_what_would_leave_too_few(void **state)
 {
@@ -279,6 +310,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(with_a_spare_never_fewer_than_configured),
 	    cmocka_unit_test(without_a_spare_one_at_a_time),
+	    cmocka_unit_test(with_nobody_to_be_kept_ready_each_is_replaced_in_its_place),
+	    cmocka_unit_test(with_nobody_to_be_kept_ready_it_may_begin_with_nobody_ready),
 	    cmocka_unit_test(refuses_what_would_leave_too_few),
 	    cmocka_unit_test(a_spare_that_never_answers_leaves_all_as_it_was),
 	    cmocka_unit_test(a_replacement_that_never_answers_ends_it),

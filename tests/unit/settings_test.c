@@ -366,6 +366,21 @@ mistakes_in_checks_are_told(void **state)
 	    {"crit = 4;", "warn = 4; @crit = 4;", "checks.memory.crit", "the lower of the two"},
 	    {"crit = 90;", "warn = 90; @crit = 60;", "checks.cpu.crit", "the higher of the two"},
 	    {"crit = 90;", "@crit = 101;", "checks.cpu.crit", "in percent"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"e\"; kind = \"error_rate\"; @crit = 5; }", "checks.e.crit",
+		"the higher of the two"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"e\"; kind = \"error_rate\"; @crit = 101; }", "checks.e.crit",
+		"percent of the answers"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"c\"; kind = \"cache\"; @crit = 30; }", "checks.c.crit",
+		"the lower of the two"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"c\"; kind = \"cache\"; @vital = true; }", "checks.c.vital",
+		"cannot be vital"},
+	    {"{ name = \"procs\"; kind = \"workers\";",
+		"{ name = \"procs\"; kind = \"workers\"; @min_answers = 1;",
+		"checks.procs.min_answers", "error_rate"},
 	    {"crit = 90;", "crit = 90; @path = \"cpu\";", "checks.cpu.path", "not absolute"},
 	    {"\"/bin/true\"", "@\"true\"", "checks.mine.command[0]", "not absolute"},
 	};
@@ -618,6 +633,54 @@ without_checks_there_is_a_sensible_set(void **state)
 	assert_true(conf_given(s->site.places, s, "services"));
 }
 
+/* What the set comes to with these checks failing, of those that count. */
+static int64_t
+score_without(const struct settings *s, const char *a, const char *b, bool errors_idle)
+{
+	int64_t all = 0, well = 0;
+
+	for (int i = 0; i < s->n_checks; i++) {
+		const struct check_conf *c = &s->checks[i];
+
+		if (errors_idle && c->kind == KIND_ERROR_RATE)
+			continue;
+		all += c->weight;
+		if (strcmp(c->name, a) != 0 && strcmp(c->name, b) != 0)
+			well += c->weight;
+	}
+	return 100 * well / all;
+}
+
+static void
+our_own_resolver_is_also_judged_by_its_clients_answers(void **state)
+{
+	const char *cut = strstr(base, "checks = (");
+	const char *text = arena_printf(arena, "%.*s", (int)(cut - base), base);
+	struct settings *s = read_well(replaced(text,
+	    "command = [ \"/usr/sbin/unbound\", \"-d\" ];", "resolver = \"/etc/r.conf\";"));
+	const struct check_conf *c = find(s, "errors");
+
+	(void)state;
+	assert_int_equal(c->kind, KIND_ERROR_RATE);
+	assert_int_equal(check_conf_class(c), CLASS_DERIVED);
+	assert_int_equal(c->warn, 5);
+	assert_int_equal(c->crit, 50);
+	assert_int_equal(c->window_ms, 10000);
+	assert_int_equal(c->min_answers, 50);
+	/* By itself one rung; recursion failing while clients are well drains, failing with them,
+	 * or where nobody asks, it calls for silent. */
+	assert_in_range(score_without(s, "errors", "", false), s->site.rungs[RUNG_DRAIN].enter,
+	    s->site.rungs[2].enter - 1);
+	assert_in_range(score_without(s, "recursion", "", false),
+	    s->site.rungs[RUNG_SILENT].enter, s->site.rungs[RUNG_DRAIN].enter - 1);
+	assert_true(score_without(s, "recursion", "errors", false) <
+		    s->site.rungs[RUNG_SILENT].enter);
+	assert_true(score_without(s, "recursion", "", true) < s->site.rungs[RUNG_SILENT].enter);
+	s = read_well(text);
+	for (int i = 0; i < s->n_checks; i++)
+		assert_int_not_equal(s->checks[i].kind, KIND_ERROR_RATE);
+}
+
 static void
 many_workers_need_no_checks_written(void **state)
 {
@@ -764,6 +827,7 @@ main(void)
 	    TEST(the_default_rungs_are_the_designs),
 	    TEST(the_ladder_has_the_designs_defaults),
 	    TEST(without_checks_there_is_a_sensible_set),
+	    TEST(our_own_resolver_is_also_judged_by_its_clients_answers),
 	    TEST(many_workers_need_no_checks_written),
 	    TEST(what_would_run_prints_and_reads_to_the_same),
 	    TEST(every_key_is_in_the_kitchen_sink),
