@@ -256,7 +256,7 @@ garbage_is_believed_in_nothing(void **state)
 	    "anypop-handover 1\nslot 72 %d 5 1\nend\n", /* no such slot */
 	    "anypop-handover 1\nheld udp.0.0 2\nend\n", /* not one to be held */
 	    "anypop-handover 1\nheld udp.0.0 999\nend\n", /* not open */
-	    "anypop-handover 1\nheld a:b 0\nend\n", "anypop-handover 1\nheld\nend\n",
+	    "anypop-handover 1\nheld a:b 0\nend\n", "anypop-handover 1\nheld x\nend\n",
 	    "anypop-handover 1\nslot -1 %d 5 1\nend\n",
 	    "anypop-handover 1\nslot 0 1 5 1\nend\n", /* nobody's child of ours */
 	    "anypop-handover 1\nslot 0 -1 5 1\nend\n", "anypop-handover 1\nslot 0 %d\nend\n",
