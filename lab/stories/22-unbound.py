@@ -1,14 +1,10 @@
 """A resolver of others, Unbound by command line, instead of ours: killed, serving again, no route
 change; cannot start, silent; hung, killed and serving again."""
 import contextlib
-import re
+
+import raise_lab
 
 UNBOUND = '/usr/sbin/unbound'
-
-
-def by_unbound(text):
-    return re.sub(r'resolver = "[^"]*";', f'command = ["{UNBOUND}", "-d", "-p", "-c", '
-                  '"/etc/unbound/unbound-%i.conf"];', text)
 
 
 def restart(lab, pop):
@@ -24,9 +20,7 @@ def restart(lab, pop):
 @contextlib.contextmanager
 def with_unbound(lab, pop):
     before = lab.nodes[pop].sh('cat /etc/anypop/healthd.conf')
-    after = by_unbound(before)
-    lab.need(after != before, 'the edit of the configuration changed nothing')
-    lab.put_configuration(pop, after)
+    lab.put_configuration(pop, raise_lab.by_unbound(before))
     restart(lab, pop)
     try:
         yield
@@ -38,7 +32,7 @@ def with_unbound(lab, pop):
 def refused_in_flight(lab, pop):
     before = lab.nodes[pop].sh('cat /etc/anypop/healthd.conf')
     workers = lab.workers(pop)
-    lab.put_configuration(pop, by_unbound(before))
+    lab.put_configuration(pop, raise_lab.by_unbound(before))
     lab.kill(pop, 'HUP', [lab.keeper(pop)])
     lab.wait('the refusal', lambda: 'restart it' in ((lab.status(pop) or {}).get(
         'config', {}).get('note') or ''))
