@@ -6,8 +6,8 @@
  * shared, since it lives for one callback.
  *
  * Of the sockets of other workers we read those whose owner is not there (board.h). An answer
- * leaves by the socket its query came in on, also once that is no longer read. A batch's memory is
- * untouched until there is a first answer to write.
+ * leaves by the socket its query came in on, also once that is no longer read. A socket has its
+ * batch from when it is first read on: most never are.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +39,8 @@ struct udp {
 	uint16_t number;
 	struct udp_use use;
 	struct in_batch *in; /* shared: the first socket's to free */
-	struct out_batch *out;
-	unsigned n_out; /* in `out` */
+	struct out_batch *out; /* NULL: never read yet */
+	unsigned n_out;	       /* in `out` */
 };
 
 /* What the kernel took is gone; a datagram that it refuses is dropped, the rest goes on. */
@@ -226,7 +226,10 @@ udp_wards(struct worker *w, uint64_t wards)
 
 		if (u->use.slot == (unsigned)w->number)
 			continue;
-		if (wards >> u->use.slot & 1)
+		if (u->out == NULL && (wards >> u->use.slot & 1) != 0)
+			u->out = calloc(1, sizeof(*u->out));
+		/* Without memory for it, it waits for its owner. */
+		if (u->out != NULL && (wards >> u->use.slot & 1) != 0)
 			ev_io_start(w->loop, &u->io);
 		else
 			ev_io_stop(w->loop, &u->io);
@@ -264,8 +267,9 @@ udp_add(struct worker *w, int fd, const struct udp_use *use, struct err *err)
 	u = &all[w->n_udp];
 	*u = (struct udp){.worker = w, .number = (uint16_t)w->n_udp, .use = *use};
 	u->in = w->n_udp == 0 ? in_batch_new() : all[0].in;
-	u->out = calloc(1, sizeof(*u->out));
-	if (u->in == NULL || u->out == NULL)
+	if (use->slot == (unsigned)w->number)
+		u->out = calloc(1, sizeof(*u->out));
+	if (u->in == NULL || (u->out == NULL && use->slot == (unsigned)w->number))
 		return err_set(err, "no memory for another socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == -1)
 		return err_errno(err, "cannot ask for the arrival times of datagrams");

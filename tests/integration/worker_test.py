@@ -226,11 +226,7 @@ class Worker:
                 with open(fd, 'rb') as f:
                     data = f.read()
                 break
-        words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
-        return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:23],
-                'cause': words[23:26], 'drop': words[26:31], 'latency': words[31:63],
-                'in_flight': words[63], 'joined': words[64], 'truncated': words[65],
-                'state': struct.unpack_from('=Q', data, 64 + 32)[0]}
+        return counters(data)
 
     def end(self):
         for s in self.sockets:
@@ -242,6 +238,16 @@ class Worker:
         if self.engine:
             self.engine.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def counters(data):
+    """What a scoreboard says (lib/scoreboard.h)."""
+    words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
+    heartbeat, generation, pid, _, state = struct.unpack_from('=5Q', data, 64)
+    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:23],
+            'cause': words[23:26], 'drop': words[26:31], 'latency': words[31:63],
+            'in_flight': words[63], 'joined': words[64], 'truncated': words[65], 'state': state,
+            'heartbeat': heartbeat, 'generation': generation, 'pid': pid}
 
 
 def mortal():
