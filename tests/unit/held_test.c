@@ -100,7 +100,7 @@ static void
 other_packets_are_refused(void **state)
 {
 	static const struct {
-		const char *bytes;
+		char bytes[48];
 		size_t n;
 	} rows[] = {
 	    {"x", 1},
