@@ -99,18 +99,25 @@ all_silent(const struct brain *b)
 	return true;
 }
 
-/* What our own checks ask through the resolver, in queries per 1000 s. */
+/* What our own checks ask through the resolver, in queries per 1000 s, and how many ask. One that
+ * gets no answer asks again each quarter of its interval (brain_instances.c). */
 static int64_t
-probes_rate(const struct brain *b)
+probes_rate(const struct brain *b, int *askers)
 {
 	int64_t rate = 0;
 
+	*askers = 0;
+
 	for (int n = 0; n < b->n_instances; n++) {
 		const struct instance *i = &b->instances[n];
+		int asks;
 
-		if (i->conf->kind == KIND_DNS && i->conf->target != DNS_SERVERS &&
-		    i->conf->recursion)
-			rate += (int64_t)1000000 * i->n_targets / i->conf->interval_ms;
+		if (i->conf->kind != KIND_DNS || i->conf->target == DNS_SERVERS ||
+		    !i->conf->recursion)
+			continue;
+		asks = i->n_targets * (i->fact.verdict == VERDICT_OK ? 1 : 4);
+		rate += (int64_t)1000000 * asks / i->conf->interval_ms;
+		*askers += asks;
 	}
 	return rate;
 }
@@ -120,14 +127,14 @@ drain_begin(struct brain *b)
 {
 	struct traffic_counts sum;
 	int64_t ms = scores_window(b, RATE_BEFORE_MS, &sum);
+	int askers;
 
 	b->leave = (struct leave){
 	    .drain_ms = b->settings.stop.drain_ms,
 	    .counted = ms >= LEAVE_LEAST_MS,
-	    .probes = probes_rate(b),
+	    .probes = probes_rate(b, &askers),
 	};
-	if (b->leave.counted)
-		b->leave.before = (int64_t)(traffic_answers(&sum) * 1000000 / (uint64_t)ms);
+	b->leave.before = leave_rate(traffic_answers(&sum), ms, askers);
 }
 
 static bool

@@ -10,6 +10,18 @@ clients(const struct leave *l, int64_t rate)
 }
 
 int64_t
+leave_rate(uint64_t seen, int64_t ms, int askers)
+{
+	uint64_t n = seen > (uint64_t)askers ? seen - (uint64_t)askers : 0;
+
+	if (ms <= 0)
+		return 0;
+	if (n > INT64_MAX / 1000000)
+		n = INT64_MAX / 1000000;
+	return (int64_t)(n * 1000000 / (uint64_t)ms);
+}
+
+int64_t
 leave_look_ms(const struct leave *l)
 {
 	int64_t before = clients(l, l->before);

@@ -21,6 +21,10 @@ struct leave {
 	int64_t probes;	  /* rate of our own */
 };
 
+/* The rate before, of `seen` queries in `ms`. Each of our own `askers` may have asked once more in
+ * that time than its pace says: a node without clients must not seem to have some. */
+int64_t leave_rate(uint64_t seen, int64_t ms, int askers);
+
 enum leave_because { LEAVE_NOT, LEAVE_TIME, LEAVE_EMPTY };
 
 /* For so long must be counted that 1 % of the rate before can be told from nothing: as long as

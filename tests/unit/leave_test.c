@@ -71,12 +71,27 @@ a_look_is_as_long_as_a_hundred_queries_took(void **state)
 	assert_int_equal(leave_look_ms(&l), 10000);
 }
 
+static void
+a_probe_more_than_its_pace_says_is_no_client(void **state)
+{
+	struct leave l = {.drain_ms = 60000, .counted = true, .probes = 2000};
+
+	(void)state;
+	l.before = leave_rate(8, 3000, 2); /* two probes a second, and both asked once more */
+	assert_int_equal(l.before, 2000);
+	assert_int_equal(leave_step(&l, 1000, 2, 1000), LEAVE_EMPTY);
+	assert_int_equal(leave_rate(1, 3000, 2), 0);
+	assert_int_equal(leave_rate(100, 0, 0), 0);
+	assert_true(leave_rate(UINT64_MAX, 1, 1) > 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_drain_ends_when_clients_have_left_or_by_time),
 	    cmocka_unit_test(a_look_is_as_long_as_a_hundred_queries_took),
+	    cmocka_unit_test(a_probe_more_than_its_pace_says_is_no_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
