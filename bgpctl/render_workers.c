@@ -63,7 +63,8 @@ window_of(const json_t *slots)
 	const json_t *w;
 	size_t i;
 
-	json_array_foreach (slots, i, w) {
+	json_array_foreach(slots, i, w)
+	{
 		const json_t *score = pick_part(w, "score");
 
 		if (score != NULL)
@@ -86,8 +87,7 @@ print_scores(FILE *to, const char *noun, const json_t *slots)
 	    "\n%-6s DOES         ANSWERS/S     HITS  IN FLIGHT      P50 <      P99 <"
 	    "  UPSTREAM  BOGUS  INTERNAL  (failed in %.0f s)\n",
 	    noun, window_s);
-	json_array_foreach (slots, i, w)
-		print_score(to, w);
+	json_array_foreach(slots, i, w) print_score(to, w);
 }
 
 static void
@@ -97,8 +97,9 @@ print_summary(FILE *to, const json_t *workers)
 	bool engines = strcmp(pick_text(rolling, "what", ""), "engines") == 0;
 	char text[DURATION_TEXT];
 
-	fprintf(to, "%.0f of %.0f ready, at least %.0f wanted in upgrades", pick_number(workers,
-	    "ready", 0), pick_number(workers, "wanted", 0), pick_number(workers, "min_ready", 0));
+	fprintf(to, "%.0f of %.0f ready, at least %.0f wanted in upgrades",
+	    pick_number(workers, "ready", 0), pick_number(workers, "wanted", 0),
+	    pick_number(workers, "min_ready", 0));
 	if (pick_is_set(workers, "none_ready_s"))
 		fprintf(to, "; NONE READY for %s",
 		    duration_render(pick_number(workers, "none_ready_s", 0), text));
@@ -116,10 +117,9 @@ print_slots(FILE *to, const char *noun, const json_t *slots)
 	const json_t *w;
 	size_t i;
 
-	fprintf(to, "%-6s STATE        FOR              PID  STARTS  FAILED     ANSWER  NSID\n",
-	    noun);
-	json_array_foreach (slots, i, w)
-		print_slot(to, w);
+	fprintf(
+	    to, "%-6s STATE        FOR              PID  STARTS  FAILED     ANSWER  NSID\n", noun);
+	json_array_foreach(slots, i, w) print_slot(to, w);
 }
 
 void

@@ -77,8 +77,8 @@ render_rcodes(FILE *f, const struct group *g)
 }
 
 static void
-render_named(FILE *f, const struct group *g, const char *what, const char *label,
-    const char *help, size_t offset, int n, const char *name(int))
+render_named(FILE *f, const struct group *g, const char *what, const char *label, const char *help,
+    size_t offset, int n, const char *name(int))
 {
 	group_head(f, g, what, "counter", help);
 	for (int s = 0; s < g->n; s++) {

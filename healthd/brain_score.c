@@ -110,8 +110,7 @@ scores_in_state(const struct brain *b, enum score_state state)
 	int n = 0;
 
 	for (int s = 0; s < b->n_slots; s++)
-		n += b->slots[s].worker.state == WORKER_READY &&
-		    score_state(&b->slots[s]) == state;
+		n += b->slots[s].worker.state == WORKER_READY && score_state(&b->slots[s]) == state;
 	return n;
 }
 
@@ -175,9 +174,8 @@ feed_score(struct brain *b, struct instance *i, struct mono now)
 	struct traffic_look look;
 	int64_t ms = scores_window(b, c->window_ms, &sum);
 
-	look = c->kind == KIND_CACHE
-		   ? traffic_cache(&sum, c->min_answers, c->warn, c->crit)
-		   : traffic_error_rate(&sum, c->min_answers, c->warn, c->crit);
+	look = c->kind == KIND_CACHE ? traffic_cache(&sum, c->min_answers, c->warn, c->crit)
+				     : traffic_error_rate(&sum, c->min_answers, c->warn, c->crit);
 	/* A new brain has not looked long enough to say that there is nothing to judge. */
 	if (look.outcome == OUTCOME_IDLE && ms < c->window_ms - 500 && w->judged &&
 	    w->solid != VERDICT_IDLE)

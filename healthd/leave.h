@@ -31,7 +31,7 @@ enum leave_because { LEAVE_NOT, LEAVE_TIME, LEAVE_EMPTY };
  * 100 queries took, a second at least. */
 int64_t leave_look_ms(const struct leave *l);
 /* `since_ms` after the drain began, with `seen` queries in the last `look_ms`. */
-enum leave_because leave_step(const struct leave *l, int64_t since_ms, uint64_t seen,
-    int64_t look_ms);
+enum leave_because
+leave_step(const struct leave *l, int64_t since_ms, uint64_t seen, int64_t look_ms);
 
 #endif

@@ -26,8 +26,8 @@ counted(uint64_t before, uint64_t now, bool other_process)
 }
 
 void
-traffic_step(struct traffic *t, const struct traffic_counts *read, uint64_t generation,
-    struct mono now)
+traffic_step(
+    struct traffic *t, const struct traffic_counts *read, uint64_t generation, struct mono now)
 {
 	uint64_t *total = (uint64_t *)&t->total;
 	const uint64_t *last = (const uint64_t *)&t->last, *next = (const uint64_t *)read;
@@ -134,12 +134,11 @@ traffic_error_rate(const struct traffic_counts *c, int64_t min_answers, int64_t 
 		return idle(answers, min_answers);
 	look = graded(reading_share(traffic_failed(c), answers), warn, crit);
 	look.here = answers >= TRAFFIC_PROOF &&
-	    reading_share(c->cause[CAUSE_INTERNAL], answers) >= 100 * crit;
+		    reading_share(c->cause[CAUSE_INTERNAL], answers) >= 100 * crit;
 	snprintf(text, sizeof(text),
 	    "%llu of %llu failed: %llu upstream, %llu bogus, %llu internal",
 	    (unsigned long long)traffic_failed(c), (unsigned long long)answers,
-	    (unsigned long long)c->cause[CAUSE_UPSTREAM],
-	    (unsigned long long)c->cause[CAUSE_BOGUS],
+	    (unsigned long long)c->cause[CAUSE_UPSTREAM], (unsigned long long)c->cause[CAUSE_BOGUS],
 	    (unsigned long long)c->cause[CAUSE_INTERNAL]);
 	memcpy(look.why, text, sizeof(look.why) - 1);
 	return look;
@@ -174,8 +173,7 @@ traffic_pulse(const struct traffic_pulse *p, int32_t pid, struct mono now)
 								       : OUTCOME_SILENT;
 }
 
-#define NAME(names, i) \
-	((i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : "?")
+#define NAME(names, i) ((i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : "?")
 
 const char *
 traffic_state_name(uint64_t state)

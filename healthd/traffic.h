@@ -36,8 +36,8 @@ struct traffic {
 };
 
 /* One more reading, at a later `now` than the one before; each makes a mark. Zeros begin. */
-void traffic_step(struct traffic *t, const struct traffic_counts *read, uint64_t generation,
-    struct mono now);
+void traffic_step(
+    struct traffic *t, const struct traffic_counts *read, uint64_t generation, struct mono now);
 /* Adds to `sum` what was counted in the last `window_ms` before the newest reading, to the nearest
  * mark. Returns how many milliseconds that are: fewer while there are not enough readings. */
 int64_t traffic_window(const struct traffic *t, int64_t window_ms, struct traffic_counts *sum);
@@ -58,11 +58,11 @@ struct traffic_look {
 	char why[64];
 };
 #define TRAFFIC_PROOF 50
-struct traffic_look traffic_error_rate(const struct traffic_counts *c, int64_t min_answers,
-    int64_t warn, int64_t crit);
+struct traffic_look
+traffic_error_rate(const struct traffic_counts *c, int64_t min_answers, int64_t warn, int64_t crit);
 /* Of the answers, how many came from a cache: worse as it falls. */
-struct traffic_look traffic_cache(const struct traffic_counts *c, int64_t min_answers, int64_t warn,
-    int64_t crit);
+struct traffic_look
+traffic_cache(const struct traffic_counts *c, int64_t min_answers, int64_t warn, int64_t crit);
 
 /* Is process `pid` there and at work by its scoreboard? OK, or SILENT. */
 struct traffic_pulse {

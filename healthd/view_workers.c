@@ -32,8 +32,8 @@ view_rcodes(const uint64_t *n)
 
 	for (int i = 0; i < SCORE_RCODES; i++)
 		if (n[i] > 0)
-			json_object_set_new(o, dns_rcode_render((uint16_t)i, name),
-			    json_integer((json_int_t)n[i]));
+			json_object_set_new(
+			    o, dns_rcode_render((uint16_t)i, name), json_integer((json_int_t)n[i]));
 	return o;
 }
 
@@ -77,13 +77,13 @@ view_score(const struct slot *s, struct mono now)
 	if (score == NULL)
 		return json_null();
 	score_read(s, &c);
-	beat.us = (int64_t)(atomic_load_explicit(&score->heartbeat_us, memory_order_relaxed) &
-			    INT64_MAX);
+	beat.us =
+	    (int64_t)(atomic_load_explicit(&score->heartbeat_us, memory_order_relaxed) & INT64_MAX);
 	o = json_pack("{sssosI}", "state", traffic_state_name(score_state(s)), "heartbeat_s",
 	    view_since(beat, now), "generation",
 	    (json_int_t)atomic_load_explicit(&score->generation, memory_order_relaxed));
-	json_object_set_new(o, "queries",
-	    json_pack("{sIsI}", "udp", (json_int_t)c.udp, "tcp", (json_int_t)c.tcp));
+	json_object_set_new(
+	    o, "queries", json_pack("{sIsI}", "udp", (json_int_t)c.udp, "tcp", (json_int_t)c.tcp));
 	json_object_set_new(o, "rcodes", view_rcodes(c.rcode));
 	json_object_set_new(o, "layers", view_named(c.layer, N_LAYERS, traffic_layer_name));
 	json_object_set_new(o, "failures", view_named(c.cause, N_CAUSES, traffic_cause_name));
@@ -91,8 +91,8 @@ view_score(const struct slot *s, struct mono now)
 	json_object_set_new(o, "joined", json_integer((json_int_t)c.joined));
 	json_object_set_new(o, "truncated", json_integer((json_int_t)c.truncated));
 	json_object_set_new(o, "in_flight",
-	    json_integer((json_int_t)atomic_load_explicit(
-		&score->in_flight, memory_order_relaxed)));
+	    json_integer(
+		(json_int_t)atomic_load_explicit(&score->in_flight, memory_order_relaxed)));
 	json_object_set_new(o, "recent", view_recent(s));
 	return o;
 }
@@ -108,8 +108,7 @@ view_slot(const struct slot *s, struct mono now)
 	    w->pid != 0 ? json_integer(w->pid) : json_null(), "state", worker_state_name(w->state),
 	    "since_s", view_since(w->since, now), "starts", (int)(s->past_starts + w->starts),
 	    "failed_starts", (int)w->failed_starts, "silent_probes", (int)w->silent_probes);
-	json_object_set_new(o, "up_s",
-	    w->pid != 0 ? view_since(w->started_at, now) : json_null());
+	json_object_set_new(o, "up_s", w->pid != 0 ? view_since(w->started_at, now) : json_null());
 	json_object_set_new(o, "due_s", view_left(w->due, now));
 	json_object_set_new(o, "why", jsontext(w->why));
 	json_object_set_new(o, "score", view_score(s, now));

@@ -97,8 +97,8 @@ until(struct brain *b, int e, enum worker_state state, unsigned beats)
 				beat(i, b->engines[i].worker.pid, SCORE_ANSWERING);
 		ev_run(b->loop, EVRUN_ONCE);
 		if (!mono_before(mono_now(), end))
-			fail_msg("engine %d stays %s", e,
-			    worker_state_name(b->engines[e].worker.state));
+			fail_msg(
+			    "engine %d stays %s", e, worker_state_name(b->engines[e].worker.state));
 	}
 }
 

@@ -4,7 +4,8 @@
  */
 #include "tests/unit/brain_rig.h"
 
-#define ERROR_RATE ", { name = \"errors\"; kind = \"error_rate\"; weight = 1000; fall = 1; rise = 1; }"
+#define ERROR_RATE                                                                                 \
+	", { name = \"errors\"; kind = \"error_rate\"; weight = 1000; fall = 1; rise = 1; }"
 #define CACHE ", { name = \"hits\"; kind = \"cache\"; fall = 1; rise = 1; }"
 #define WORKERS ", { name = \"procs\"; kind = \"workers\"; weight = 1; }"
 
@@ -200,8 +201,8 @@ workers_that_only_have_their_caches_are_half_workers(void **state)
 	workers_settle(b);
 	assert_int_equal(i->fact.verdict, VERDICT_OK);
 	assert_int_equal(i->fact.value, 75);
-	assert_string_equal(i->targets[0].last.why,
-	    "2 ready: 1 answering, 1 stale only, 0 failing");
+	assert_string_equal(
+	    i->targets[0].last.why, "2 ready: 1 answering, 1 stale only, 0 failing");
 	ev_timer_stop(b->loop, &b->slots_timer);
 	ev_timer_stop(b->loop, &b->roster_timer);
 	rig_drop(b);

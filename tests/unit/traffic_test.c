@@ -48,8 +48,8 @@ a_difference_is_never_negative_and_never_absurd(void **state)
 	    {"a damaged word counts nothing, both ways", {9, UINT64_MAX, 12, 13}, {1, 1, 1, 1}, 4,
 		1},
 	    {"a damaged word of a new process neither", {9, UINT64_MAX - 5, 12}, {1, 2, 3}, 3, 12},
-	    {"more than anybody can count is nothing", {0, UINT64_C(1) << 32, (UINT64_C(1) << 32) + 2},
-		{1, 1, 1}, 3, 2},
+	    {"more than anybody can count is nothing",
+		{0, UINT64_C(1) << 32, (UINT64_C(1) << 32) + 2}, {1, 1, 1}, 3, 2},
 	};
 
 	(void)state;
@@ -98,7 +98,8 @@ static struct traffic_counts
 answers(uint64_t found, uint64_t upstream, uint64_t bogus, uint64_t internal)
 {
 	return (struct traffic_counts){
-	    .layer = {[LAYER_LOCAL] = 100000, [LAYER_L1] = found / 2,
+	    .layer = {[LAYER_LOCAL] = 100000,
+		[LAYER_L1] = found / 2,
 		[LAYER_ENGINE] = found - found / 2},
 	    .cause = {upstream, bogus, internal},
 	};
@@ -169,7 +170,8 @@ hit_ratios_are_worse_as_they_fall(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct traffic_counts c = {.layer = {[LAYER_LOCAL] = 900, [LAYER_L1] = rows[i].l1,
+		struct traffic_counts c = {.layer = {[LAYER_LOCAL] = 900,
+					       [LAYER_L1] = rows[i].l1,
 					       [LAYER_L2] = rows[i].l2,
 					       [LAYER_STALE] = rows[i].stale,
 					       [LAYER_ENGINE] = rows[i].engine}};
