@@ -88,7 +88,7 @@ what_it_is_told_to_do_comes_first(void **state)
 	fruitless(&failing, 1000, 100, 100);
 	for (int i = 0; i < 16; i++) {
 		bool running = i & 1, stopping = i & 2, engines = i & 4, fails = i & 8;
-		enum score_state wanted = stopping  ? SCORE_STOPPING
+		enum score_state wanted = stopping   ? SCORE_STOPPING
 					  : !running ? SCORE_STARTING
 					  : !engines ? SCORE_STALE_ONLY
 					  : fails    ? SCORE_FAILING
