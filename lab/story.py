@@ -49,7 +49,7 @@ def brief(why):
            f'{", ".join(sessions) or "up"}{bird}' + _alarms(why))
     for lane in why['lanes']:
         yield (f'  {lane["family"]} {lane["rung"]}{"" if lane["proven"] else " UNPROVEN"} for '
-               f'{lane["since_s"]:.0f} s, wish {lane["wish"]}, score {lane["score"]}, '
+               f'{lane["since_s"] or 0:.0f} s, wish {lane["wish"]}, score {lane["score"]}, '
                f'{lane["phase"]}, {lane["rule"]}: {lane["because"]}' + _alarms(lane))
         for limit in lane['limits']:
             ends = limit['expires_in_s']
