@@ -1,6 +1,6 @@
 /*
- * hold: one short run of the holder's at each of its starts. Whatever it makes is the holder's once
- * "done" is said; before that a failure leaves everything as it was, but for engines' sockets,
+ * hold: one short run for the holder at each of its starts. What it makes is the holder's once
+ * "done" is said; a failure before that leaves everything as it was, but for engines' sockets,
  * which are made last.
  */
 #include "resolver/hold.h"
