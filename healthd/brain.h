@@ -249,6 +249,7 @@ void engines_fini(struct brain *b);
 /* The keeper's roster is told: `n` engines are to run, some may. */
 void engines_begin(struct brain *b, int n);
 void engine_event(struct brain *b, struct slot *s, const struct worker_event *ev);
+bool engine_well(const struct slot *s, int32_t pid); /* `pid` is there and works, at this moment */
 int engines_upgrade(struct brain *b, struct err *err); /* begins: one after the other */
 
 /* brain_score.c: the scoreboards of our own workers and engines. */

@@ -85,8 +85,10 @@ slot_adopt(struct slot *s, const struct bond_message *m)
 {
 	struct worker kept = s->worker;
 	struct mono started = {m->at_us}, now = mono_now();
+	/* An engine's own word is as good as the last brain's. */
+	bool ready = m->ready != 0 || (s->index >= ENGINE_SLOT && engine_well(s, m->pid));
 
-	s->worker = m->ready != 0 ? worker_adopt_ready(m->pid, started, now)
+	s->worker = ready ? worker_adopt_ready(m->pid, started, now)
 				  : worker_adopt(m->pid, started, now);
 	s->worker.failed_starts = kept.failed_starts;
 	s->worker.backoff_ms = kept.backoff_ms;

@@ -90,7 +90,7 @@ engine_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 
 /* Without a scoreboard (a broken one was warned about) all that can be seen is that it runs. */
 static enum outcome
-engine_look(const struct slot *s, struct mono now)
+engine_look(const struct slot *s, int32_t pid, struct mono now)
 {
 	struct traffic_pulse pulse;
 
@@ -101,7 +101,13 @@ engine_look(const struct slot *s, struct mono now)
 	    .state = atomic_load_explicit(&s->score->state, memory_order_relaxed),
 	    .heartbeat_us = atomic_load_explicit(&s->score->heartbeat_us, memory_order_relaxed),
 	};
-	return traffic_pulse(&pulse, s->worker.pid, now);
+	return traffic_pulse(&pulse, pid, now);
+}
+
+bool
+engine_well(const struct slot *s, int32_t pid)
+{
+	return engine_look(s, pid, mono_now()) == OUTCOME_OK;
 }
 
 static void
@@ -121,7 +127,7 @@ on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 			engine_event(b, s, &tick);
 		if (s->worker.pid == 0)
 			continue;
-		look.outcome = engine_look(s, now);
+		look.outcome = engine_look(s, s->worker.pid, now);
 		engine_event(b, s, &look);
 	}
 	rotation_follow(b); /* its deadlines */

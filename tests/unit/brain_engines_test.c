@@ -211,7 +211,10 @@ those_that_run_are_adopted_and_what_they_had_gone_through_is_kept(void **state)
 
 	next = brain_with_engines();
 	state_load(next);
+	beat(1, 101, SCORE_ANSWERING);
 	keeper_says(next, BOND_ROSTER, ENGINE_SLOT + 1, 101, 0);
+	assert_int_equal(next->engines[1].worker.state, WORKER_READY); /* at once: it is at work */
+	assert_int_equal(next->engines[1].worker.starts, 0); /* none of ours */
 	keeper_says(next, BOND_ROSTER, ENGINE_SLOT + 5, 105, 0); /* of a longer list */
 	keeper_says(next, BOND_ROSTER, -1, 0, 2);
 	expect_order(BOND_START, ENGINE_SLOT, 0); /* the other is there */
