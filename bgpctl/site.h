@@ -79,6 +79,9 @@ struct site {
 		int64_t timeout_ms; /* one command's answer */
 		int64_t hand_ms;    /* how long an operator's hand in BIRD is respected */
 	} bird;
+	struct {
+		const char *resolver; /* configuration of our own resolver; "": none. Not healthd's */
+	} workers;
 	struct rung *rungs_conf; /* as configured or by default, best first, silent last */
 	int n_rungs;
 	struct service *services;

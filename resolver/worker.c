@@ -39,6 +39,7 @@ turn(struct ev_loop *loop, ev_check *check, int events)
 	(void)events;
 	w->now = mono_now();
 	atomic_store_explicit(&w->score->heartbeat_us, (uint64_t)w->now.us, memory_order_relaxed);
+	engine_links_heed(w);
 }
 
 static bool

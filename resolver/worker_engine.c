@@ -15,14 +15,12 @@
 #include "resolver/ask_io.h"
 #include "resolver/worker_parts.h"
 
-enum { RETRY_MS = 20, READS_A_TURN = 64, SHARD_SEED = 0 };
+enum { RETRY_MS = 20, READS_A_TURN = 64 };
 
 struct engine_link *
 engine_link_of(struct worker *w, const struct key *k)
 {
-	uint64_t n = (uint64_t)w->conf->engines;
-
-	return &w->engines[n == 1 ? 0 : key_hash(k, SHARD_SEED) % n];
+	return &w->engines[key_shard(k, (unsigned)w->conf->engines)];
 }
 
 bool
@@ -66,11 +64,42 @@ send_unsent(struct worker *w)
 	}
 }
 
+/* What was purged may stand in L1 in any form, and what failed may be why it was. */
+static void
+copies_drop(struct worker *w)
+{
+	l1_clear(w->l1);
+	failing_clear(w->failing);
+}
+
+void
+engine_links_heed(struct worker *w)
+{
+	struct engine_link *l;
+	uint64_t purges;
+
+	for (int i = 0; i < w->conf->engines; i++) {
+		l = &w->engines[i];
+		purges = l->shard != NULL ? l2_purges(l->shard) : l->purges;
+		if (purges == l->purges)
+			continue;
+		l->purges = purges;
+		copies_drop(w);
+		event_say(EVENT_NOTICE, "purged", "engine %d's shard was purged; the own cache is emptied",
+		    i);
+	}
+}
+
 static void
 link_down(struct engine_link *l, const char *why)
 {
 	struct worker *w = l->worker;
 	uint32_t next, n = 0;
+
+	/* An engine that was purged may have told old answers until it was: those that lay in the
+	 * socket are read only now, when the purge may have been heeded already. */
+	if (l->shard != NULL && l2_purges(l->shard) != l->purges_hello)
+		copies_drop(w);
 
 	ev_io_stop(w->loop, &l->io);
 	close(l->io.fd);
@@ -153,8 +182,11 @@ shard_take(struct engine_link *l, int fd)
 		    "engine %d: %s; its answers are not shared", l->number, err.text);
 		return;
 	}
+	l->purges_hello = l2_purges(shard);
 	if (l->shard != NULL)
 		l2_close(l->shard);
+	else
+		l->purges = l->purges_hello;
 	l->shard = shard;
 }
 

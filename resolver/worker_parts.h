@@ -61,6 +61,8 @@ struct engine_link {
 	struct mono away_since;
 	uint64_t told;
 	struct l2 *shard; /* kept while the engine is away; NULL until the first has come */
+	uint64_t purges;  /* of the shard, that were heeded */
+	uint64_t purges_hello; /* of the shard, when this engine said hello */
 };
 
 struct udp;
@@ -164,6 +166,8 @@ struct engine_link *engine_link_of(struct worker *w, const struct key *k);
 /* Sends it to its engine or another one; it stays unsent when none takes it. */
 void engine_links_send(struct worker *w, uint32_t question);
 bool engine_links_up(const struct worker *w);
+/* Once a turn: where a shard was purged, what was copied out of it goes as well. */
+void engine_links_heed(struct worker *w);
 /* Is one there, or so shortly away that waiting for it is worth while? */
 bool engine_links_hopeful(const struct worker *w);
 
