@@ -40,9 +40,13 @@ struct look {
 static void
 stored_at(const struct found *f, char *out, size_t size)
 {
-	time_t t = time(NULL) - (time_t)(f->now_s - f->entry->stored_s);
+	int64_t age_us = mono_now().us - f->entry->stored_s * 1000000;
+	struct timespec now;
 	struct tm tm;
+	time_t t;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	t = (time_t)((now.tv_sec * 1000000 + now.tv_nsec / 1000 - age_us) / 1000000);
 	gmtime_r(&t, &tm);
 	strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }

@@ -86,9 +86,9 @@ tell(const struct cachectl *c, int number, enum outcome outcome, uint32_t gone,
 		}
 		putchar('}');
 	} else if (outcome == NEW) {
-		printf("engine %d: %u entries dropped, and it is replaced\n", number, gone);
+		printf("engine %d: dropped %u of its entries, and is replaced\n", number, gone);
 	} else if (outcome == NONE_AFTER) {
-		printf("engine %d: %u entries dropped, but no other has come in its place: %s\n",
+		printf("engine %d: dropped %u of its entries, but none has come in its place: %s\n",
 		    number, gone, err->text);
 	} else {
 		printf("engine %d: nothing is flushed: %s\n", number, err->text);

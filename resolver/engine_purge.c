@@ -60,8 +60,8 @@ begin(struct peer *p, const struct purge *purge)
 	struct engine *e = p->engine;
 	int64_t ms = e->conf->engine.deadline_ms;
 
-	event_say(EVENT_NOTICE, "engine_purged", "%lld questions are in flight, then it ends",
-	    (long long)e->in_flight);
+	event_say(EVENT_NOTICE, "engine_purge",
+	    "asked for; %lld questions are in flight, then it ends", (long long)e->in_flight);
 	e->purge = *purge;
 	e->purger = p;
 	e->purged = e->stopping = true;
@@ -120,6 +120,6 @@ purge_end(struct engine *e)
 	uint64_t gone = l2_purge(e->shard, matches, &looking);
 
 	tell(e->purger, e->purge.id, PURGE_DONE, gone);
-	event_say(
-	    EVENT_NOTICE, "engine_purged", "%llu entries are dropped", (unsigned long long)gone);
+	event_say(EVENT_NOTICE, "engine_purged", "it dropped %llu of its shard's entries",
+	    (unsigned long long)gone);
 }
