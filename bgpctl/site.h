@@ -80,7 +80,8 @@ struct site {
 		int64_t hand_ms;    /* how long an operator's hand in BIRD is respected */
 	} bird;
 	struct {
-		const char *resolver; /* configuration of our own resolver; "": none. Not healthd's */
+		const char *resolver; /* our own resolver's configuration; "": none. healthd has
+					 it in its own settings */
 	} workers;
 	struct rung *rungs_conf; /* as configured or by default, best first, silent last */
 	int n_rungs;

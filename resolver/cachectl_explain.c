@@ -36,11 +36,22 @@ struct look {
 	_Alignas(8) uint8_t entry[ENTRY_ROOM];
 };
 
+/* Ahead of now or years ago is damage; what is computed from it stays a number all the same. */
+static int64_t
+age_s(const struct found *f)
+{
+	static const int64_t most = 10LL * 365 * 86400;
+	int64_t stored_s = f->entry->stored_s;
+
+	return stored_s >= f->now_s ? 0 : stored_s < f->now_s - most ? most : f->now_s - stored_s;
+}
+
 /* Time of day at which it was stored: the clock of the cache counts from the boot. */
 static void
 stored_at(const struct found *f, char *out, size_t size)
 {
-	int64_t age_us = mono_now().us - f->entry->stored_s * 1000000;
+	/* The microseconds of both clocks, so that it is the same each time. */
+	int64_t age_us = age_s(f) * 1000000 + mono_now().us % 1000000;
 	struct timespec now;
 	struct tm tm;
 	time_t t;
@@ -54,7 +65,7 @@ stored_at(const struct found *f, char *out, size_t size)
 static int64_t
 stale_s(const struct found *f)
 {
-	int64_t over = f->now_s - f->entry->stored_s - (int64_t)f->entry->ttl_s;
+	int64_t over = age_s(f) - (int64_t)f->entry->ttl_s;
 
 	return over > 0 ? over : 0;
 }

@@ -85,8 +85,8 @@ engine_links_heed(struct worker *w)
 			continue;
 		l->purges = purges;
 		copies_drop(w);
-		event_say(EVENT_NOTICE, "purged", "engine %d's shard was purged; the own cache is emptied",
-		    i);
+		event_say(EVENT_NOTICE, "purged",
+		    "engine %d's shard was purged; the own cache is emptied", i);
 	}
 }
 
