@@ -1,7 +1,7 @@
 /*
- * Any octets as a packet between worker (or operator) and engine, at either end: refused, or read to
- * what writes the same octets again; an entry that came along is in bounds, and one that is valid can be
- * served.
+ * Any octets as a packet between worker (or operator) and engine, at either end: refused, or read
+ * to what writes the same octets again; an entry that came along is in bounds, and one that is
+ * valid can be served.
  */
 #include <stdint.h>
 #include <stdlib.h>
