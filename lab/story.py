@@ -129,6 +129,7 @@ class Lab:
 
     voice = 'story'  # who says what the time line is told
     BRAIN = '/usr/libexec/anypop/healthd-brain'
+    RESOLVER = '/usr/sbin/resolver'
 
     def __init__(self, live, out=print):
         self.nodes = live
@@ -151,14 +152,16 @@ class Lab:
                        20, 'the route monitor')
 
     @contextlib.contextmanager
-    def asking(self, rate=200, miss=20, local=0, families=FAMILIES):
-        """A client that asks all along, of a hundred questions `miss` that no cache can know and
-        `local` for the health name; yields an Asking to ask what it saw."""
+    def asking(self, rate=200, miss=20, local=0, bogus=2, families=FAMILIES):
+        """A client that asks all along, of a hundred questions `miss` that no cache can know,
+        `local` for the health name and `bogus` for one that must never be answered; yields an
+        Asking to ask what it saw."""
         log = f'client-{client.now_us()}.log'
         path = f'{nodes.RUN}/client/{log}'
         process = self.nodes['client'].start(
             'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
-            '--miss', str(miss), '--local', str(local), '--families', ','.join(families),
+            '--miss', str(miss), '--local', str(local), '--bogus', str(bogus),
+            '--families', ','.join(families),
             log='client.err')
         try:
             nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
@@ -399,15 +402,34 @@ class Lab:
         finally:
             node.run('umount', '-l', program)  # lazily: a stopped process may hold it open
 
+    def workers_instead(self, pop, line):
+        """In this PoP workers run that shell line first; engines stay as they are."""
+        return self.instead_of(pop, self.RESOLVER, (
+            f'#!/bin/sh\ncase "$*" in *" worker "*) {line} ;; esac\n'
+            'exec /run/stand-in-resolver.real "$@"\n'))
+
     def workers_cannot_start(self, pop):
-        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nexit 1\n')
+        return self.workers_instead(pop, 'exit 1')
 
     def workers_stop_at_start(self, pop):
-        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nkill -STOP $$\n'
-                               'exec /run/stand-in-unbound.real "$@"\n')
+        return self.workers_instead(pop, 'kill -STOP $$')
 
-    def unbound(self, pop, slot, *words):
-        self.nodes[pop].run('unbound-control', '-c', f'/etc/unbound/unbound-{slot}.conf', *words)
+    def workers_refuse(self, pop):
+        """A bad release: its workers answer SERVFAIL to everything."""
+        return self.workers_instead(
+            pop, 'exec python3 /srv/anypop/lab/servfail.py "$@"')
+
+    @contextlib.contextmanager
+    def engines_cut_off(self, pop):
+        """What engines of this PoP send to the Internet is lost, and healthd's own probes are not."""
+        node = self.nodes[pop]
+        node.run('nft', '-f', '-', stdin=(
+            'table inet engines {\nchain output {\ntype filter hook output priority 0; '
+            'meta skuid "anypop-engine" oifname "eth*" drop\n}\n}\n'))
+        try:
+            yield
+        finally:
+            node.run('nft', 'delete', 'table', 'inet', 'engines', check=False)
 
     def _render_cuts(self):
         rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
@@ -590,7 +612,10 @@ class Asking:
         whole = until_us + client.LOST_US + 300_000
         nodes.wait_for(lambda: client.now_us() > whole, 30, 'the client\'s last answers')
         Lab.need(self.process.running(), 'the client has ended by itself')
-        return client.read(self.path, from_us, until_us)
+        rows = client.read(self.path, from_us, until_us)
+        wrong = [row for row in rows if row.truth == 'wrong']
+        Lab.need(not wrong, f'{len(wrong)} wrong answers, the first: {wrong[:1]}')
+        return rows
 
     def lost(self, from_us, until_us):
         return sum(row.rtt_us < 0 for row in self.rows(from_us, until_us))
@@ -603,7 +628,7 @@ class Asking:
     def summary(self, from_us, until_us):
         rows = self.rows(from_us, until_us)
         lost = sum(row.rtt_us < 0 for row in rows)
-        failed = sum(row.rcode == 2 for row in rows)
+        failed = sum(row.rcode == 2 for row in rows if row.kind != 'bogus')
         by = collections.Counter(row.nsid.split('/')[0] for row in rows if row.rtt_us >= 0)
         text = (f'{len(rows)} queries, {lost} lost, {failed} SERVFAIL, answered by '
                 + (', '.join(f'{pop} {n}' for pop, n in sorted(by.items())) or 'nobody'))

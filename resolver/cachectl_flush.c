@@ -3,7 +3,7 @@
  * after the other: as long as the next one of a number does not answer, no further one is asked to
  * end, so that there is always somebody left who resolves.
  */
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,10 +12,24 @@
 
 #define PURGE_MS 60000	   /* what is in flight ends within a second; a large shard takes longer */
 #define SUCCESSOR_MS 15000 /* a supervisor that lets so much time pass has given up */
+#define STABLE_MS 3000 /* to its supervisor, one that ends sooner has failed at its start */
 #define ID 1
 
 /* How it went with an engine. */
 enum outcome { NEW, ABSENT, FAILED, NONE_AFTER };
+
+/* So that names flushed one after another are no crash loop. */
+static void
+wait_stable(const struct l2 *shard)
+{
+	struct l2_stats s;
+	int64_t up_ms;
+
+	l2_stats(shard, &s);
+	up_ms = mono_diff_ms(mono_now(), (struct mono){(int64_t)s.since_us});
+	if (up_ms >= 0 && up_ms < STABLE_MS)
+		poll(NULL, 0, (int)(STABLE_MS - up_ms));
+}
 
 /* One purge asked for and answered. 0, or -1 with why it was not done. */
 static int
@@ -61,6 +75,7 @@ flush_engine(const struct cachectl *c, int number, const struct dns_name *name, 
 
 	if (visit_open(c, number, mono_add_ms(mono_now(), HELLO_MS), &v, err) < 0)
 		return ABSENT;
+	wait_stable(v.shard);
 	if (purge_ask(c, v.socket, name, gone, err) == 0) {
 		/* It does not listen any more: whoever says hello is another. */
 		outcome = NONE_AFTER;

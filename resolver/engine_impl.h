@@ -17,6 +17,7 @@
 #include "lib/scoreboard.h"
 #include "resolver/ask.h"
 #include "resolver/conf.h"
+#include "resolver/standing.h"
 #include "resolver/store.h"
 
 #define MAX_PEERS 64
@@ -52,14 +53,15 @@ struct engine {
 	struct l2 *shard;
 	int shard_reader; /* descriptor that is handed to peers */
 	struct scoreboard *score;
+	struct standing standing;
 	struct ev_io listener;
 	struct ev_timer heartbeat, deadline;
 	struct ev_signal term, interrupt;
+	struct ev_prepare first;
 	struct peer peers[MAX_PEERS];
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight;
-	int failures_in_a_row;
-	bool stopping;
+	bool running, stopping;
 	bool over;   /* the loop has ended; nothing is told or kept any more */
 	bool purged; /* it stops for the next: nothing is read any more */
 	uid_t user;  /* whom we run as */
@@ -98,7 +100,9 @@ bool purge_take(struct peer *p, const void *in, size_t length);
 /* Once the loop has ended: drops the names, and tells so. */
 void purge_end(struct engine *e);
 
-/* engine.c: the drain may be over. */
+/* engine.c: tells how we stand. */
+void engine_state(struct engine *e);
+/* The drain may be over. */
 void engine_settled(struct engine *e);
 
 #endif

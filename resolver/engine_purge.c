@@ -65,6 +65,7 @@ begin(struct peer *p, const struct purge *purge)
 	e->purge = *purge;
 	e->purger = p;
 	e->purged = e->stopping = true;
+	engine_state(e);
 	peers_refuse(e);
 	peers_pause(e);
 	ev_timer_init(&e->purge_limit, on_limit, (double)(ms < DRAIN_MS ? ms : DRAIN_MS) / 1e3, 0);

@@ -4,6 +4,9 @@
  * A key belongs to one engine, whose shard of the cache holds its answer; while that one is away
  * any other resolves it just as well. What an engine says is checked as if it were hostile: it
  * reads the Internet. Its shard stays mapped while it is away.
+ *
+ * An engine is there once it has said hello: its listening socket may outlive it, and whoever
+ * connects to that meanwhile has nobody yet who reads.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,15 +43,6 @@ engine_links_hopeful(const struct worker *w)
 		    mono_diff_ms(w->now, w->engines[i].away_since) < WORKER_AWAY_MS)
 			return true;
 	return false;
-}
-
-static void
-state_tell(struct worker *w)
-{
-	enum { ANSWERING = 1, STALE_ONLY = 2 };
-
-	atomic_store_explicit(&w->score->state, engine_links_up(w) ? ANSWERING : STALE_ONLY,
-	    memory_order_relaxed);
 }
 
 /* Each question that waits for none, once. */
@@ -91,7 +85,7 @@ engine_links_heed(struct worker *w)
 }
 
 static void
-link_down(struct engine_link *l, const char *why)
+link_lost(struct engine_link *l, const char *why)
 {
 	struct worker *w = l->worker;
 	uint32_t next, n = 0;
@@ -100,9 +94,6 @@ link_down(struct engine_link *l, const char *why)
 	 * socket are read only now, when the purge may have been heeded already. */
 	if (l->shard != NULL && l2_purges(l->shard) != l->purges_hello)
 		copies_drop(w);
-
-	ev_io_stop(w->loop, &l->io);
-	close(l->io.fd);
 	l->up = false;
 	l->away_since = w->now;
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
@@ -112,10 +103,38 @@ link_down(struct engine_link *l, const char *why)
 		worker_lost(w, i);
 		n++;
 	}
-	state_tell(w);
+	worker_state(w);
 	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number,
 	    why, n);
+	send_unsent(w);
+}
+
+static void
+link_down(struct engine_link *l, const char *why)
+{
+	struct worker *w = l->worker;
+
+	ev_io_stop(w->loop, &l->io);
+	close(l->io.fd);
+	l->connected = false;
 	ev_timer_again(w->loop, &l->retry);
+	if (l->up)
+		link_lost(l, why);
+}
+
+/* It said hello. */
+static void
+link_up(struct engine_link *l)
+{
+	struct worker *w = l->worker;
+
+	/* What others did not find says nothing about this one. */
+	if (!engine_links_up(w))
+		w->standing = (struct standing){0};
+	l->up = true;
+	worker_state(w);
+	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
+	    (long long)mono_diff_ms(w->now, l->away_since));
 	send_unsent(w);
 }
 
@@ -225,11 +244,15 @@ told_take(struct engine_link *l, size_t length, int fd)
 	}
 	if (t.id == TOLD_HELLO) {
 		shard_take(l, fd);
+		if (!l->up)
+			link_up(l);
 		return true;
 	}
-	l->told++;
 	if (fd >= 0)
 		close(fd);
+	if (!l->up)
+		return false;
+	l->told++;
 	question = join_find(&w->join, t.id);
 	if (question == JOIN_NONE || w->asking[question].engine != l->number)
 		return true;
@@ -276,7 +299,7 @@ link_ready(struct ev_loop *loop, ev_io *io, int events)
 		ev_io_start(loop, io);
 		send_unsent(l->worker);
 	}
-	if ((events & EV_READ) && l->up)
+	if ((events & EV_READ) && l->connected)
 		link_read(l);
 }
 
@@ -292,11 +315,7 @@ link_try(struct engine_link *l)
 	ev_timer_stop(w->loop, &l->retry);
 	ev_io_set(&l->io, fd, EV_READ);
 	ev_io_start(w->loop, &l->io);
-	l->up = true;
-	state_tell(w);
-	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
-	    (long long)mono_diff_ms(w->now, l->away_since));
-	send_unsent(w);
+	l->connected = true;
 }
 
 static void
@@ -330,7 +349,7 @@ engine_links_open(struct worker *w, struct err *err)
 	}
 	for (int i = 0; i < w->conf->engines; i++)
 		link_try(&w->engines[i]);
-	state_tell(w);
+	worker_state(w);
 	return 0;
 }
 
@@ -341,7 +360,7 @@ engine_links_close(struct worker *w)
 		struct engine_link *l = &w->engines[i];
 
 		ev_timer_stop(w->loop, &l->retry);
-		if (l->up) {
+		if (l->connected) {
 			ev_io_stop(w->loop, &l->io);
 			close(l->io.fd);
 		}

@@ -155,13 +155,23 @@ def zone_names():
 
 
 def score(process):
-    """Answers by layer, out of its own memory (lib/scoreboard.h)."""
+    """Answers by layer."""
+    return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
+                    struct.unpack_from('=5Q', scoreboard(process), 128 + 18 * 8)))
+
+
+def resolves(engine):
+    """It has told a good answer."""
+    return struct.unpack_from('=Q', scoreboard(engine), 128 + 16)[0] > 0
+
+
+def scoreboard(process):
+    """Out of its own memory (lib/scoreboard.h)."""
     for fd in os.listdir(f'/proc/{process.pid}/fd'):
         path = f'/proc/{process.pid}/fd/{fd}'
         if 'anypop-scoreboard' in os.readlink(path):
             with open(path, 'rb') as f:
-                return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
-                                struct.unpack_from('=5Q', f.read(), 128 + 18 * 8)))
+                return f.read()
     raise Failed('no scoreboard')
 
 
@@ -188,8 +198,8 @@ class Resolver:
             try:
                 return all(self.client.get(f'ready{self.looks}x{i}.random.example.test.',
                                            dns.A).rcode == 0
-                           for i in range(24))
-            except OSError:
+                           for i in range(24)) and all(resolves(e) for e in self.engines)
+            except (OSError, Failed):
                 return False
         eventually('both engines resolve', look)
 

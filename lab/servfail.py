@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+"""Stands in for a worker of our resolver in a story: a release that answers SERVFAIL to everything.
+
+servfail.py -c FILE worker N: serves the sockets that are handed to it as worker N's (LISTEN_FDNAMES,
+as in systemd), and the probe port 5300 + N.
+"""
+import os
+import selectors
+import socket
+import sys
+
+
+def inherited(number):
+    names = os.environ.get('LISTEN_FDNAMES', '').split(':')
+    return [socket.socket(fileno=3 + i) for i, name in enumerate(names)
+            if name.startswith(f'udp.{number}.')]
+
+
+def answer(s):
+    try:
+        query, client = s.recvfrom(4096)
+    except BlockingIOError:
+        return
+    if len(query) >= 12 and not query[2] & 0x80:
+        end = query.index(b'\0', 12) + 5  # the question alone
+        s.sendto(query[:2] + bytes([0x80 | query[2] & 1, 0x82, 0, 1, 0, 0, 0, 0, 0, 0])
+                 + query[12:end], client)
+
+
+def main():
+    number = int(sys.argv[-1])
+    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    probe.bind(('127.0.0.1', 5300 + number))
+    selector = selectors.DefaultSelector()
+    for s in inherited(number) + [probe]:
+        s.setblocking(False)
+        selector.register(s, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            answer(key.fileobj)
+
+
+if __name__ == '__main__':
+    main()
