@@ -3,11 +3,12 @@
 
 usage: cache_test.py [CASE ...]     (root; makes its own network and mount namespace; BIN=build/bin)
 
-The test plays the engines' supervisor: it holds their shards and starts the next of an engine that ended.
+The test plays the engines' keeper: it holds their sockets and shards, and starts the next of an engine
+that ended.
 """
-import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -15,12 +16,12 @@ import subprocess
 import sys
 import time
 
+import heldwire  # noqa: I001  (first: it keeps the low descriptors)
 import resolver_test as rt
 from resolver_test import BINDIR, PATIENCE, dns, eventually, expect, stop
 from worker_test import Failed, mortal
 
 SHARD_BYTES = 16 << 20
-F_ADD_SEALS, SEALS = 1033, 1 | 2 | 4  # against further seals, shrinking, growing
 PURGE, TREE = 0x70750001, 1
 SITE = '''
 services = ( {{ name = "dns"; prefixes = [ "192.0.2.0/24" ]; addresses = [ "192.0.2.53" ]; }} );
@@ -29,36 +30,41 @@ workers = {{ count = 1; resolver = "{conf}"; }};
 OLD, NEW = '203.0.113.5', '203.0.113.77'
 
 
+def held_listener(number):
+    path = f'/run/anypop/engine-{number}.sock'
+    os.makedirs('/run/anypop', exist_ok=True)
+    if os.path.exists(path):
+        os.unlink(path)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.bind(path)
+    shutil.chown(path, 'nobody')
+    os.chmod(path, 0o600)
+    s.listen(64)
+    return s
+
+
 def held_shard():
-    fd = os.memfd_create('anypop-cache', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = heldwire.memory(b'', SHARD_BYTES)
     os.posix_fallocate(fd, 0, SHARD_BYTES)
-    os.fchmod(fd, 0o600)
-    fcntl.fcntl(fd, F_ADD_SEALS, SEALS)
     return fd
 
 
 class Held(rt.Resolver):
-    """Its engines' shards outlive them, as under the keeper."""
+    """Its engines' sockets and shards outlive them."""
 
     def __init__(self):
         self.shards = [held_shard() for _ in (0, 1)]
+        self.listeners = [held_listener(n) for n in (0, 1)]
         self.site = rt.base + '/healthd.conf'
         with open(self.site, 'w', encoding='ascii') as f:
             f.write(SITE.format(conf=rt.conf))
         super().__init__()
 
     def engine(self, number):
-        """Both ways by which a descriptor can be handed in."""
-        shard = self.shards[number]
-
-        def child():
-            mortal()
-            os.dup2(shard, 3)
-            os.environ.update(ANYPOP_ENGINE_SHARD='3', LISTEN_FDS='1', LISTEN_PID=str(os.getpid()),
-                              LISTEN_FDNAMES=f'shard.{number}')
-        rt.processes.append(subprocess.Popen(
-            [BINDIR + '/resolver', '-c', rt.conf, 'engine', str(number)], preexec_fn=child,
-            pass_fds=(3,), stderr=rt.log, stdout=rt.log))
+        rt.processes.append(heldwire.start(
+            [BINDIR + '/resolver', '-c', rt.conf, 'engine', str(number)],
+            {f'listen.{number}': self.listeners[number].fileno(),
+             f'shard.{number}': self.shards[number]}, stderr=rt.log, stdout=rt.log))
         return rt.processes[-1]
 
     def command(self, *words):
@@ -100,6 +106,8 @@ class Held(rt.Resolver):
         super().end()
         for fd in self.shards:
             os.close(fd)
+        for s in self.listeners:
+            s.close()
 
 
 def zone_says(address):
@@ -310,6 +318,21 @@ def without_a_successor_the_others_stay(r):
         raise Failed(out)
     r.engines[0] = r.engine(0)
     r.ready()
+
+
+def engines_run_by_hand_are_replaced_as_well(r):
+    """They listen and keep their shard by themselves."""
+    for e in r.engines:
+        stop(e)
+    r.engine = rt.Resolver.engine
+    r.engines = [r.engine(n) for n in (0, 1)]
+    r.ready()
+    pids = {e.pid for e in r.engines}
+    address_of(r, 'www.insecure.test.')
+    r.flush('www.insecure.test.')
+    expect({e.pid for e in r.engines} & pids, set(), 'engines that stayed')
+    expect(r.entry('www.insecure.test.'), None, 'the entry')
+    address_of(r, 'www.insecure.test.')
 
 
 def nobody_to_ask_is_said(r):
