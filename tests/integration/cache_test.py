@@ -324,6 +324,8 @@ def engines_run_by_hand_are_replaced_as_well(r):
     """They listen and keep their shard by themselves."""
     for e in r.engines:
         stop(e)
+    for s in r.listeners:
+        s.close()
     r.engine = rt.Resolver.engine
     r.engines = [r.engine(n) for n in (0, 1)]
     r.ready()
