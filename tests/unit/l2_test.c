@@ -493,7 +493,7 @@ a_writer_may_die_at_any_instruction(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 	print_message("%lu steps, %lu within a change, %lu evictions\n", steps, within,
 	    (unsigned long)stats_of(r).evictions - evictions);
-	/* Each of the changes takes an instruction at least; and a segment was emptied on the way. */
+	/* Each change takes an instruction at least; and a segment was emptied on the way. */
 	assert_true(within > STEPPED);
 	assert_true(stats_of(r).evictions > evictions + 2);
 	munmap(copied, bytes);
