@@ -39,8 +39,8 @@ enum score_layer { LAYER_LOCAL, LAYER_L1, LAYER_L2, LAYER_ENGINE, LAYER_STALE, N
  *   ran out while the engine told other answers;
  * - bogus: an answer came that must not be believed;
  * - internal: no engine, or one that says nothing, is full or talks nonsense; no room to wait.
- * An answer past its time counts in LAYER_STALE and as no failure. An engine counts likewise what it
- * told workers (it has no layers).
+ * An answer past its time counts in LAYER_STALE and as no failure. An engine counts likewise what
+ * it told workers (it has no layers).
  */
 enum score_cause { CAUSE_UPSTREAM, CAUSE_BOGUS, CAUSE_INTERNAL, N_CAUSES };
 enum score_drop { DROP_OLD, DROP_MALFORMED, DROP_REFUSED, DROP_FULL, DROP_SEND, N_DROPS };

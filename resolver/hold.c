@@ -1,7 +1,7 @@
 /*
- * hold: one short run of the holder's at each of its starts. Whatever it makes is the holder's once
- * "done" is said; before that a failure leaves everything as it was, but for engines' sockets, which
- * are made last.
+ * hold: one short run for the holder at each of its starts. What it makes is the holder's once
+ * "done" is said; a failure before that leaves everything as it was, but for engines' sockets,
+ * which are made last.
  */
 #include "resolver/hold.h"
 
@@ -110,7 +110,8 @@ item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 		snprintf(text, size, "%s", place_render(&i->place, place));
 		break;
 	case ITEM_SCORE:
-		snprintf(text, size, "scoreboard of %s", i->score_kind == 'w' ? "a worker" : "an engine");
+		snprintf(text, size, "scoreboard of %s",
+		    i->score_kind == 'w' ? "a worker" : "an engine");
 		break;
 	case ITEM_SHARD:
 		snprintf(text, size, "%zu MiB of cache", plan_shard_bytes(p) >> 20);

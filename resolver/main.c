@@ -1,6 +1,6 @@
 /*
- * resolver: one process of the room, a worker or an engine, by its number; or what a holder of their
- * sockets and memory asks for at its start.
+ * resolver: one process of the room, a worker or an engine, by its number; or what a holder of
+ * their sockets and memory asks for at its start.
  */
 #include <errno.h>
 #include <getopt.h>
