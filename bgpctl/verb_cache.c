@@ -49,7 +49,7 @@ execute(char **words)
 	if (n > 0) {
 		path[n] = '\0';
 		end = strrchr(path, '/');
-		strcpy(end != NULL ? end + 1 : path, RESOLVER);
+		memcpy(end != NULL ? end + 1 : path, RESOLVER, sizeof(RESOLVER));
 		execv(path, words);
 	}
 	if (n <= 0 || errno == ENOENT)

@@ -59,7 +59,6 @@ struct purged {
 enum purge_verdict {
 	PURGE_DONE,    /* and the engine ends */
 	PURGE_REFUSED, /* not from this user */
-	PURGE_BUSY,    /* another purge is under way */
 	N_PURGE_VERDICTS
 };
 

@@ -165,8 +165,8 @@ visit_close(struct visit *v)
 	*v = (struct visit){.socket = -1};
 }
 
-/* The letters of the options that were given, at most one of each; "" none, NULL: wrong. */
-static const char *
+/* The letters of the options that were given, each once, into `given`. False: there is no such. */
+static bool
 options_read(struct cachectl *c, int argc, char **argv, char given[static 8])
 {
 	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
@@ -178,7 +178,7 @@ options_read(struct cachectl *c, int argc, char **argv, char given[static 8])
 	optind = 0;
 	while ((letter = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		if (letter == '?')
-			return NULL;
+			return false;
 		c->json |= letter == 'j';
 		c->tree |= letter == 't';
 		c->dnssec |= letter == 'd';
@@ -188,7 +188,7 @@ options_read(struct cachectl *c, int argc, char **argv, char given[static 8])
 	given[n] = '\0';
 	c->argc = argc - optind;
 	c->argv = argv + optind;
-	return given;
+	return true;
 }
 
 /* NULL when the words or the options are not what it takes. */
@@ -215,13 +215,12 @@ cachectl_run(const char *path, int argc, char **argv)
 	const struct task *task;
 	struct err err;
 	char given[8];
+	bool sound = options_read(&c, argc, argv, given);
 	int status;
 
-	if (options_read(&c, argc, argv, given) == NULL)
-		status = usage(stderr);
-	else if (strchr(given, 'h') != NULL)
+	if (sound && strchr(given, 'h') != NULL)
 		status = usage(stdout);
-	else if ((task = task_find(&c, given)) == NULL)
+	else if (!sound || (task = task_find(&c, given)) == NULL)
 		status = usage(stderr);
 	else if (resolver_conf_read(path, &conf, arena, &err) == -1)
 		status = cachectl_trouble("%s", err.text);

@@ -12,7 +12,8 @@
 
 #define PURGE_MS 60000	   /* what is in flight ends within a second; a large shard takes longer */
 #define SUCCESSOR_MS 15000 /* a supervisor that lets so much time pass has given up */
-#define STABLE_MS 3000 /* to its supervisor, one that ends sooner has failed at its start */
+#define STABLE_MS 3000	   /* to its supervisor, one that ends sooner has failed at its start */
+#define TRIES 3 /* an engine may end before it reads us: somebody else's purge, or worse */
 #define ID 1
 
 /* How it went with an engine. */
@@ -31,7 +32,8 @@ wait_stable(const struct l2 *shard)
 		poll(NULL, 0, (int)(STABLE_MS - up_ms));
 }
 
-/* One purge asked for and answered. 0, or -1 with why it was not done. */
+/* One purge asked for and answered. 0; 1 when the engine ended before it answered, or -1, with why
+ * it was not done. */
 static int
 purge_ask(const struct cachectl *c, int socket, const struct dns_name *name, uint32_t *gone,
     struct err *err)
@@ -41,6 +43,7 @@ purge_ask(const struct cachectl *c, int socket, const struct dns_name *name, uin
 	    .flags = c->tree ? PURGE_TREE : 0,
 	    .name_length = name->length};
 	uint8_t out[PURGE_MAX], in[TOLD_HEAD];
+	struct mono by = mono_add_ms(mono_now(), PURGE_MS);
 	struct purged answer;
 	int fd;
 	ssize_t n;
@@ -48,20 +51,18 @@ purge_ask(const struct cachectl *c, int socket, const struct dns_name *name, uin
 	memcpy(p.name, name->wire, name->length);
 	n = (ssize_t)purge_encode(&p, out, sizeof(out));
 	if (ask_send(socket, out, (size_t)n, NULL, 0, -1) < 0)
-		return err_errno(err, "the engine takes no purge");
-	n = visit_receive(socket, in, sizeof(in), &fd, mono_add_ms(mono_now(), PURGE_MS), err);
+		return -err_errno(err, "the engine takes no purge");
+	n = visit_receive(socket, in, sizeof(in), &fd, by, err);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
-		return -1;
+		return mono_before(mono_now(), by) ? 1 : -1;
 	if (n == 0)
-		return err_set(err, "it ended without an answer; try again");
+		return -err_set(err, "it ended without an answer; try again");
 	if (!purged_decode(in, (size_t)n, &answer) || answer.id != ID)
 		return err_set(err, "it answered what is none; is it of the same version?");
 	if (answer.verdict == PURGE_REFUSED)
 		return err_set(err, "it takes purges from root and from its own user only");
-	if (answer.verdict == PURGE_BUSY)
-		return err_set(err, "somebody else purges it just now; try again");
 	*gone = answer.gone;
 	return 0;
 }
@@ -70,22 +71,23 @@ static enum outcome
 flush_engine(const struct cachectl *c, int number, const struct dns_name *name, uint32_t *gone,
     struct err *err)
 {
-	enum outcome outcome = FAILED;
 	struct visit v, next;
+	int asked = 1;
 
-	if (visit_open(c, number, mono_add_ms(mono_now(), HELLO_MS), &v, err) < 0)
-		return ABSENT;
-	wait_stable(v.shard);
-	if (purge_ask(c, v.socket, name, gone, err) == 0) {
-		/* It does not listen any more: whoever says hello is another. */
-		outcome = NONE_AFTER;
-		if (visit_open(c, number, mono_add_ms(mono_now(), SUCCESSOR_MS), &next, err) == 0) {
-			visit_close(&next);
-			outcome = NEW;
-		}
+	for (int i = 0; i < TRIES && asked > 0; i++) {
+		if (visit_open(c, number, mono_add_ms(mono_now(), HELLO_MS), &v, err) < 0)
+			return ABSENT;
+		wait_stable(v.shard);
+		asked = purge_ask(c, v.socket, name, gone, err);
+		visit_close(&v);
 	}
-	visit_close(&v);
-	return outcome;
+	if (asked != 0)
+		return FAILED;
+	/* It does not listen any more: whoever says hello is another. */
+	if (visit_open(c, number, mono_add_ms(mono_now(), SUCCESSOR_MS), &next, err) < 0)
+		return NONE_AFTER;
+	visit_close(&next);
+	return NEW;
 }
 
 static void

@@ -54,6 +54,7 @@ on_limit(struct ev_loop *loop, struct ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* Once: from here on nothing is read. */
 static void
 begin(struct peer *p, const struct purge *purge)
 {
@@ -85,8 +86,6 @@ purge_take(struct peer *p, const void *in, size_t length)
 		event_say(EVENT_WARN, "engine_purge_refused",
 		    "somebody who is neither root nor this engine's user wants a purge");
 		tell(p, purge.id, PURGE_REFUSED, 0);
-	} else if (p->engine->purged) {
-		tell(p, purge.id, PURGE_BUSY, 0);
 	} else {
 		begin(p, &purge);
 	}

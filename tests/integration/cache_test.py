@@ -80,15 +80,20 @@ class Held(rt.Resolver):
     def json(self, *words, status=0):
         return json.loads(self.cache(*words, '--json', status=status))
 
+    def supervise(self):
+        """The next for each engine that has ended, as it should."""
+        for n, e in enumerate(self.engines):
+            if e.poll() is not None:
+                expect(e.returncode, 0, f'exit status of engine {n}')
+                self.engines[n] = self.engine(n)
+
     def flush(self, *words, meanwhile=lambda: time.sleep(0.005), revive=True, status=0):
         """With the engines' supervisor at work."""
         with subprocess.Popen(self.command('flush', *words), stdout=subprocess.PIPE, text=True,
                               stderr=subprocess.STDOUT, preexec_fn=mortal) as p:
             while p.poll() is None:
-                for n, e in enumerate(self.engines):
-                    if e.poll() is not None and revive:
-                        expect(e.returncode, 0, f'exit status of engine {n}')
-                        self.engines[n] = self.engine(n)
+                if revive:
+                    self.supervise()
                 meanwhile()
             out = p.stdout.read()
             expect(p.returncode, status, f'flush {words}: {out}exit status')
@@ -274,6 +279,26 @@ def hang(how):
             pids += [int(x) for x in f.read().split()]
     for pid in [main, *pids]:
         os.kill(pid, how)
+
+
+def two_flushes_at_once_both_come_through(r):
+    """One of them finds an engine that the other has ended."""
+    second = []
+    address_of(r, 'www.insecure.test.')
+    address_of(r, 'www5.example.test.')
+
+    def other():
+        if not second:
+            second.append(subprocess.Popen(r.command('flush', 'www5.example.test.'), preexec_fn=mortal,
+                                           stdout=rt.log, stderr=rt.log))
+        time.sleep(0.005)
+
+    r.flush('www.insecure.test', meanwhile=other)
+    while second[0].poll() is None:
+        r.supervise()
+        time.sleep(0.005)
+    expect(second[0].returncode, 0, 'exit status of the second')
+    expect([r.entry('www.insecure.test.'), r.entry('www5.example.test.')], [None, None], 'entries')
 
 
 def a_worker_may_not_purge(r):
