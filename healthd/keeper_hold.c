@@ -238,6 +238,13 @@ score_slot(const char *name)
 	return kind == 'e' && number < MAX_ENGINES ? ENGINE_SLOT + number : -1;
 }
 
+/* What all workers read: the board, and every shard of the cache. */
+static bool
+is_shared(const char *name)
+{
+	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0;
+}
+
 static int
 map_readers(struct keeper *k, struct err *err)
 {
@@ -247,7 +254,7 @@ map_readers(struct keeper *k, struct err *err)
 		const struct held_one *h = &k->held.all[i];
 
 		slot = score_slot(h->name);
-		if (slot == -1 && strcmp(h->name, BOARD) != 0)
+		if (slot == -1 && !is_shared(h->name))
 			continue;
 		if (read_only(&k->readers, h, err) == -1)
 			return -1;
@@ -344,7 +351,7 @@ hold_share(const struct keeper *k, int slot, int *n)
 	*n = 0;
 	if (!is_whole(k, slot))
 		return NULL;
-	all = calloc((size_t)k->held.n + 1, sizeof(*all));
+	all = calloc((size_t)k->held.n + (size_t)k->readers.n, sizeof(*all));
 	for (int i = 0; all != NULL && i < k->held.n; i++) {
 		const struct held_one *h = &k->held.all[i];
 
@@ -352,8 +359,9 @@ hold_share(const struct keeper *k, int slot, int *n)
 					: is_for_worker(h->name, slot))
 			all[(*n)++] = *h;
 	}
-	if (all != NULL && slot < ENGINE_SLOT)
-		all[(*n)++] = (struct held_one){BOARD, held_find(&k->readers, BOARD)};
+	for (int i = 0; all != NULL && slot < ENGINE_SLOT && i < k->readers.n; i++)
+		if (is_shared(k->readers.all[i].name))
+			all[(*n)++] = k->readers.all[i];
 	return all;
 }
 
@@ -367,7 +375,7 @@ hold_share_brain(const struct keeper *k, int bond, int *n)
 		return NULL;
 	all[(*n)++] = (struct held_one){"bond", bond};
 	for (int i = 0; i < k->readers.n; i++)
-		if (strcmp(k->readers.all[i].name, BOARD) != 0)
+		if (!is_shared(k->readers.all[i].name))
 			all[(*n)++] = k->readers.all[i];
 	return all;
 }

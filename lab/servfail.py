@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Stands in for a worker of our resolver in a story: a release that answers SERVFAIL to everything.
+"""Stands in for a worker of our resolver in a story: a release that still says who it is (CHAOS), and
+answers SERVFAIL to everything else.
 
 servfail.py -c FILE worker N: serves the sockets that are handed to it as worker N's (LISTEN_FDNAMES,
 as in systemd), and the probe port 5300 + N.
@@ -8,6 +9,11 @@ import os
 import selectors
 import socket
 import sys
+
+
+TEXT = b'a bad release'
+IDENTITY = (b'\xc0\x0c\0\x10\0\3\0\0\0\0' + (len(TEXT) + 1).to_bytes(2, 'big')
+            + bytes([len(TEXT)]) + TEXT)
 
 
 def inherited(number):
@@ -21,10 +27,13 @@ def answer(s):
         query, client = s.recvfrom(4096)
     except BlockingIOError:
         return
-    if len(query) >= 12 and not query[2] & 0x80:
-        end = query.index(b'\0', 12) + 5  # the question alone
-        s.sendto(query[:2] + bytes([0x80 | query[2] & 1, 0x82, 0, 1, 0, 0, 0, 0, 0, 0])
-                 + query[12:end], client)
+    if len(query) < 12 or query[2] & 0x80:
+        return
+    end = query.index(b'\0', 12) + 5  # the question alone
+    chaos = query[end - 2:end] == b'\0\3'
+    data = IDENTITY if chaos else b''
+    s.sendto(query[:2] + bytes([0x80 | query[2] & 1, 0x80 if chaos else 0x82, 0, 1, 0, chaos, 0, 0,
+                                0, 0]) + query[12:end] + data, client)
 
 
 def main():

@@ -40,6 +40,43 @@ class StoryFailed(Exception):
     """The outcome did not come; the text says which."""
 
 
+def brief(why):
+    """A PoP's account (`why`) in a few lines: what each lane wants and what holds it, which checks
+    are not well. A lane at full without anything to say gets one line."""
+    bird = '' if why['bird']['answers'] else ', BIRD DOES NOT ANSWER'
+    sessions = [f'{s["name"]} {s["state"]}' for s in why['sessions'] if s['state'] != 'up']
+    yield (f'{why["node"]}: workers {why["workers"]["ready"]}/{why["workers"]["wanted"]}, sessions '
+           f'{", ".join(sessions) or "up"}{bird}' + _alarms(why))
+    for lane in why['lanes']:
+        yield (f'  {lane["family"]} {lane["rung"]}{"" if lane["proven"] else " UNPROVEN"} for '
+               f'{lane["since_s"] or 0:.0f} s, wish {lane["wish"]}, score {lane["score"]}, '
+               f'{lane["phase"]}, {lane["rule"]}: {lane["because"]}' + _alarms(lane))
+        for limit in lane['limits']:
+            ends = limit['expires_in_s']
+            yield (f'    {limit["owner"]} {limit["sort"]} {limit["rung"]}'
+                   + ('' if ends is None else f' for {ends:.0f} s') + f': {limit["reason"]}')
+        if lane['preflight']:
+            yield f'    preflight misses {", ".join(lane["preflight"])}'
+        for check in lane['checks']:
+            if check['verdict'] not in ('ok', 'idle'):
+                yield (f'    {check["name"]} {check["verdict"]}, {check["targets_ok"]} of '
+                       f'{check["targets"]}: {check["why"]}')
+
+
+def _alarms(part):
+    return ''.join(f', ALARM {a["name"]}' for a in part['alarms'])
+
+
+def summary(played, failures):
+    """The last lines of a run. The end of a log is often all that is left of it: so each failure
+    comes with what its PoPs thought when it failed. `failures`: {story: (reason, lines)}."""
+    lines = []
+    for name, (reason, told) in failures.items():
+        lines.append(f'FAILED {name}: {reason}')
+        lines += [f'  {line}' for line in told]
+    return lines + [f'{played - len(failures)} passed, {len(failures)} failed']
+
+
 def _fields(line):
     """key=value words of an event line."""
     try:
@@ -138,6 +175,7 @@ class Lab:
         self.cut = set()
         self.processes = []
         self.timeline = None
+        self.told = None  # what the PoPs thought when a wait was given up
         self._monitor()
 
     # ---- what is measured ------------------------------------------------------------------
@@ -295,6 +333,18 @@ class Lab:
         lane = self.lane(pop, family)
         return {limit['owner'] for limit in lane['limits']} if lane else set()
 
+    def accounts(self):
+        """All PoPs in brief, lines of text; says so where nobody answers."""
+        lines = []
+        for pop in POPS:
+            try:
+                lines += brief(self.ask(pop, 'why'))
+            except talk.TalkError as e:
+                lines.append(f'{pop}: {e}')
+            except Exception as e:  # whatever is odd here must not hide the failure itself
+                lines.append(f'{pop}: an account that cannot be read: {type(e).__name__}: {e}')
+        return lines
+
     def why_lane(self, pop, family):
         """The whole account of one lane."""
         return self.ask(pop, 'why', family=family)['lanes'][0]
@@ -317,6 +367,7 @@ class Lab:
             if found:
                 return found
             if time.monotonic() - t0 > within:
+                self.told = self.accounts()  # now: the fault ends while the failure is on its way
                 raise StoryFailed(f'{what}: not within {within} s')
             time.sleep(0.02)
 
@@ -664,10 +715,11 @@ def chosen(words):
 
 
 def tell(lab, name):
-    """Plays one story from a settled lab; '' or why it failed."""
+    """Plays one story from a settled lab; '' or why it failed, and then `lab.told` is set."""
     module = load(find()[name])
     title = ' '.join(module.__doc__.split())
     lab.out(f'\n== {name}: {title}')
+    lab.told = None
     t0 = time.monotonic()
     failure = _attempt(lab.settle, module)
     settled = time.monotonic()
@@ -679,6 +731,7 @@ def tell(lab, name):
         failure = _attempt(lambda: module.play(lab), module)
         lab.timeline.stop()
     if failure:
+        lab.told = lab.told or lab.accounts()
         lab.out(f'   FAILED: {failure}')
         _attempt(lab.dump, module)
     else:
@@ -715,12 +768,9 @@ def run(words):
         for name in names:
             failure = tell(lab, name)
             if failure:
-                failures[name] = failure
+                failures[name] = (failure, lab.told)
     finally:
         lab.close()
     print()
-    for name, failure in failures.items():
-        print(f'FAILED {name}: {failure}')
-    print(f'{len(names) - len(failures)} passed, {len(failures)} failed')
-    sys.stdout.flush()
+    print('\n'.join(summary(len(names), failures)), flush=True)
     return 1 if failures else 0

@@ -26,7 +26,7 @@ listens_as_ours(int fd)
 {
 	int type = 0, listening = 0;
 	socklen_t size = sizeof(int);
-	struct sockaddr_un at;
+	struct sockaddr_un at = {0};
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1 || type != SOCK_SEQPACKET)
 		return false;

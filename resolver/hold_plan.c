@@ -170,8 +170,7 @@ plan_listener(struct plan *p, int number, const struct held *old, struct err *er
 	snprintf(item.name, sizeof(item.name), "listen.%d", number);
 	item.fd = held_find(old, item.name);
 	if (item.fd != -1) {
-		fits = ask_held(
-		    item.fd, p->conf->run_dir, number, p->conf->worker.user, err);
+		fits = ask_held(item.fd, p->conf->run_dir, number, p->conf->worker.user, err);
 		if (fits == -1)
 			return -1;
 		if (fits == 0)

@@ -152,7 +152,7 @@ bool
 socket_place(int fd, struct place *out)
 {
 	int type = option_of(fd, SO_TYPE), protocol = option_of(fd, SO_PROTOCOL);
-	union endpoint at;
+	union endpoint at = {0};
 	socklen_t length = sizeof(at);
 
 	if (getsockname(fd, &at.any, &length) == -1)

@@ -24,7 +24,7 @@ struct standing {
 /* A question ended. */
 void standing_note(struct standing *s, bool good, struct mono now);
 /* `running`: its loop turns. `engines`: somebody is there to be asked. */
-enum score_state standing_state(
-    const struct standing *s, bool running, bool stopping, bool engines);
+enum score_state
+standing_state(const struct standing *s, bool running, bool stopping, bool engines);
 
 #endif

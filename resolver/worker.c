@@ -225,7 +225,7 @@ open_all(struct worker *w, struct held *given, struct err *err)
 		return -1;
 	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret))
 		return err_errno(err, "no random numbers");
-	if (engine_links_open(w, err) == -1 || tcp_new(w, err) == -1)
+	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1)
 		return -1;
 	if (worker_sockets_open(w, given, err) == -1)
 		return -1;

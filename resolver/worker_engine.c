@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/event.h"
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
+#include "resolver/given.h"
 #include "resolver/worker_parts.h"
 
 enum { RETRY_MS = 20, READS_A_TURN = 64 };
@@ -132,6 +134,7 @@ link_up(struct engine_link *l)
 	if (!engine_links_up(w))
 		w->standing = (struct standing){0};
 	l->up = true;
+	l->purges_hello = l->shard != NULL ? l2_purges(l->shard) : 0;
 	worker_state(w);
 	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
 	    (long long)mono_diff_ms(w->now, l->away_since));
@@ -186,14 +189,22 @@ engine_links_send(struct worker *w, uint32_t question)
 	}
 }
 
+/* A shard that is mapped already stays: an engine's successor brings the same one along. */
 static void
 shard_take(struct engine_link *l, int fd)
 {
 	struct l2 *shard;
+	struct stat st = {0};
 	struct err err;
 
 	if (fd < 0)
 		return;
+	if (l->shard != NULL && fstat(fd, &st) == 0 && st.st_dev == l->shard_dev &&
+	    st.st_ino == l->shard_ino) {
+		close(fd);
+		return;
+	}
+	fstat(fd, &st);
 	shard = l2_open_reader(fd, &err);
 	close(fd);
 	if (shard == NULL) {
@@ -201,12 +212,13 @@ shard_take(struct engine_link *l, int fd)
 		    "engine %d: %s; its answers are not shared", l->number, err.text);
 		return;
 	}
-	l->purges_hello = l2_purges(shard);
 	if (l->shard != NULL)
 		l2_close(l->shard);
 	else
-		l->purges = l->purges_hello;
+		l->purges = l2_purges(shard);
 	l->shard = shard;
+	l->shard_dev = st.st_dev;
+	l->shard_ino = st.st_ino;
 }
 
 /* Over its cap or about to end: another one may do it. */
@@ -329,8 +341,10 @@ link_retry(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 int
-engine_links_open(struct worker *w, struct err *err)
+engine_links_open(struct worker *w, struct held *given, struct err *err)
 {
+	char name[HELD_NAME];
+
 	w->told = aligned_alloc(64, (TOLD_MAX + 63) / 64 * 64);
 	w->engines = calloc((size_t)w->conf->engines, sizeof(*w->engines));
 	if (w->told == NULL || w->engines == NULL)
@@ -345,6 +359,8 @@ engine_links_open(struct worker *w, struct err *err)
 		ev_init(&l->retry, link_retry);
 		l->io.data = l->retry.data = l;
 		l->retry.repeat = RETRY_MS / 1e3;
+		/* So what is cached is a hit from the first query on, whatever becomes of engines. */
+		shard_take(l, given_take(given, given_name(name, "shard.", i)));
 		ev_timer_again(w->loop, &l->retry);
 	}
 	for (int i = 0; i < w->conf->engines; i++)

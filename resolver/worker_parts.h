@@ -5,6 +5,7 @@
 #define RESOLVER_WORKER_PARTS_H
 
 #include <ev.h>
+#include <sys/types.h>
 
 #include "lib/board.h"
 #include "lib/held.h"
@@ -58,8 +59,10 @@ struct engine_link {
 	bool connected, up; /* up: it has said hello */
 	struct mono away_since;
 	uint64_t told;
-	struct l2 *shard; /* kept while the engine is away; NULL until the first has come */
-	uint64_t purges;  /* of the shard, that were heeded */
+	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
+	dev_t shard_dev;
+	ino_t shard_ino;
+	uint64_t purges;       /* of the shard, that were heeded */
 	uint64_t purges_hello; /* of the shard, when this engine said hello */
 };
 
@@ -179,7 +182,7 @@ void worker_lost(struct worker *w, uint32_t question);
 void worker_deadlines(struct worker *w);
 
 /* worker_engine.c. */
-int engine_links_open(struct worker *w, struct err *err);
+int engine_links_open(struct worker *w, struct held *given, struct err *err);
 void engine_links_close(struct worker *w);
 struct engine_link *engine_link_of(struct worker *w, const struct key *k);
 /* Sends it to its engine or another one; it stays unsent when none takes it. */

@@ -921,6 +921,22 @@ def sigterm_answers_who_waits_and_ends(start):
     expect(w.process.wait(PATIENCE), 0, 'its exit status')
 
 
+def sigterm_answers_what_tcp_has_brought(start):
+    w = start()
+    connections = [w.tcp() for _ in range(8)]
+    for t in connections:  # accepted
+        t.sendall(frame(dns.query('id.server', dns.TXT, dns.CH)))
+        unframe(t)
+    w.process.send_signal(signal.SIGSTOP)
+    for i, t in enumerate(connections):
+        t.sendall(frame(dns.query('id.server', dns.TXT, dns.CH, qid=i)))
+    w.process.send_signal(signal.SIGTERM)
+    w.process.send_signal(signal.SIGCONT)
+    for i, t in enumerate(connections):
+        expect((unframe(t).id, is_closed(t)), (i, True), 'an answer, and then the end')
+    expect(w.process.wait(PATIENCE), 0, 'its exit status')
+
+
 def sigterm_does_not_wait_for_ever(start):
     w = start()
     s = w.udp()
