@@ -359,7 +359,7 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 		ev_init(&l->retry, link_retry);
 		l->io.data = l->retry.data = l;
 		l->retry.repeat = RETRY_MS / 1e3;
-		/* So what is cached is a hit from the first query on, whatever becomes of engines. */
+		/* So what is cached is a hit from the first query on, with engines or without. */
 		shard_take(l, given_take(given, given_name(name, "shard.", i)));
 		ev_timer_again(w->loop, &l->retry);
 	}
