@@ -25,8 +25,8 @@ struct cli {
 	const char *socket_given; /* of -s or $ANYPOP_SOCKET, or NULL */
 	char socket[108];
 	/* what the verb was given */
-	bool json, follow, now, post, wait, yes, workers_only, engines_only;
-	const char *service, *family, *reason, *since, *level, *file;
+	bool json, follow, now, post, wait, yes, workers_only, engines_only, tree, dnssec;
+	const char *service, *family, *reason, *since, *level, *file, *resolver_config;
 	int64_t for_ms; /* 0: none */
 	int n;		/* -1: none */
 	int argc;	/* words that are no option */
@@ -75,6 +75,6 @@ int cli_change(struct cli *cli, const char *verb, int first_word, const char *ru
 typedef int verb_run(struct cli *cli);
 verb_run verb_status, verb_why, verb_watch, verb_events, verb_workers, verb_check, verb_drain,
     verb_undrain, verb_pin, verb_unpin, verb_silence, verb_upgrade, verb_reload, verb_bird,
-    verb_doctor;
+    verb_doctor, verb_cache;
 
 #endif

@@ -40,6 +40,17 @@ static const struct verb verbs[] = {
 	 "  --file FILE     from this flight recorder; without it, from the configuration's when healthd\n"
 	 "                  does not answer or remembers less\n"},
 	{"workers", verb_workers, "j", 0, "", "the resolver processes and how they do", ""},
+	{"cache", verb_cache, "jTDR", 3, "stats | explain NAME [TYPE] | flush NAME", "our own resolver's cache: how full, what of a name, away with it",
+	 "  stats           the engines' shards: how full, and what became of entries\n"
+	 "  explain         what is kept for a name and a type (A), with and without DNSSEC\n"
+	 "  flush           all entries of a name go, from every cache; the engines are replaced for it,\n"
+	 "                  one after another, and workers refill their own caches from the shared one\n"
+	 "  --dnssec        explain: signatures and proofs as well\n"
+	 "  --tree          flush: and all names below it; of \".\" everything\n"
+	 "  --resolver-config FILE\n"
+	 "                  instead of workers.resolver of the configuration\n"
+	 "Entries are kept by the name that was asked for: one that only leads through another name, as\n"
+	 "by CNAME, is its own. Exit status: 0 well, 1 not found or done in part, 3 no engine answers.\n"},
 	{"check", verb_check, "jSF", 1, "[NAME]", "the checks with their targets; is the configuration sound?",
 	 "Without NAME it also has `healthd -t` read the configuration file. Exit status: 0 well, 1 a check\n"
 	 "fails or the file is broken, 3 healthd cannot be asked.\n"},
@@ -80,6 +91,8 @@ static const struct option long_options[] = {
 	{"now", no_argument, NULL, 'N'}, {"post", no_argument, NULL, 'P'},
 	{"workers", no_argument, NULL, 'W'}, {"engines", no_argument, NULL, 'E'},
 	{"yes", no_argument, NULL, 'y'},
+	{"tree", no_argument, NULL, 'T'}, {"dnssec", no_argument, NULL, 'D'},
+	{"resolver-config", required_argument, NULL, 'R'},
 	{"socket", required_argument, NULL, 's'}, {"config", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
@@ -141,10 +154,12 @@ flag_option(struct cli *cli, int letter)
 	bool *flag = letter == 'w' ? &cli->wait : letter == 'f' ? &cli->follow
 	    : letter == 'N' ? &cli->now : letter == 'P' ? &cli->post
 	    : letter == 'W' ? &cli->workers_only
-	    : letter == 'E' ? &cli->engines_only : letter == 'y' ? &cli->yes : NULL;
+	    : letter == 'E' ? &cli->engines_only : letter == 'y' ? &cli->yes
+	    : letter == 'T' ? &cli->tree : letter == 'D' ? &cli->dnssec : NULL;
 	const char **text = letter == 'S' ? &cli->service : letter == 'F' ? &cli->family
 	    : letter == 'r' ? &cli->reason : letter == 'i' ? &cli->since
-	    : letter == 'l' ? &cli->level : letter == ':' ? &cli->file : NULL;
+	    : letter == 'l' ? &cli->level : letter == ':' ? &cli->file
+	    : letter == 'R' ? &cli->resolver_config : NULL;
 
 	if (flag != NULL)
 		*flag = true;

@@ -108,6 +108,12 @@ const struct conf_key site_service_keys[] = {
     {.name = NULL},
 };
 
+/* All but this is healthd's alone. */
+static const struct conf_key workers_keys[] = {
+    {.name = "resolver", .type = CONF_STR, .offset = IN(workers, resolver), .text = ""},
+    {.name = NULL, .type = CONF_SKIP},
+};
+
 #define SKIP(key) {.name = key, .type = CONF_SKIP}
 
 static const struct conf_key file_keys[] = {
@@ -124,9 +130,11 @@ static const struct conf_key file_keys[] = {
 	.count_offset = AT(struct site, n_services), .line_offset = AT(struct service, line),
 	.required = true, .sub = site_service_keys, .sub_size = sizeof(struct service), .min = 1,
 	.max = MAX_SERVICES, .help = "what is announced"},
-    SKIP("mode"), SKIP("user"), SKIP("log_level"), SKIP("keeper"), SKIP("workers"),
-    SKIP("ladder"), SKIP("checks"), SKIP("recorder"), SKIP("metrics"), SKIP("hook"),
-    SKIP("stop"), SKIP("outgoing_addresses"),
+    {.name = "workers", .type = CONF_GROUP, .offset = AT(struct site, workers),
+	.line_offset = CONF_NO_LINE, .sub = workers_keys},
+    SKIP("mode"), SKIP("user"), SKIP("log_level"), SKIP("keeper"), SKIP("ladder"),
+    SKIP("checks"), SKIP("recorder"), SKIP("metrics"), SKIP("hook"), SKIP("stop"),
+    SKIP("outgoing_addresses"),
     {.name = NULL},
 };
 

@@ -79,6 +79,10 @@ struct site {
 		int64_t timeout_ms; /* one command's answer */
 		int64_t hand_ms;    /* how long an operator's hand in BIRD is respected */
 	} bird;
+	struct {
+		const char *resolver; /* our own resolver's configuration; "": none. healthd has
+					 it in its own settings */
+	} workers;
 	struct rung *rungs_conf; /* as configured or by default, best first, silent last */
 	int n_rungs;
 	struct service *services;

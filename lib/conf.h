@@ -48,7 +48,8 @@ struct conf_key {
 	int64_t number;	  /* CONF_AUTO: see there */
 	const char *text;
 	const char *const *names;
-	const struct conf_key *sub; /* ends with a NULL name */
+	const struct conf_key *sub; /* ends with a NULL name; of type CONF_SKIP, then all keys
+				       that are not named are skipped */
 	size_t sub_size;
 	/* Whether the key means anything beside the struct's other values; NULL: always. One that
 	 * does not is an error where it is given, and is not rendered; `only` says when it does. */

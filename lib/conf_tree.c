@@ -414,6 +414,8 @@ unknown_key(const struct conf_source *r, const config_setting_t *s, const struct
 
 	while (to->keys[n].name != NULL)
 		n++;
+	if (to->keys[n].type == CONF_SKIP)
+		return 0;
 	names = arena_get(r->arena, ((size_t)n + 1) * sizeof(*names));
 	for (n = 0; to->keys[n].name != NULL; n++)
 		names[n] = to->keys[n].name;
@@ -468,8 +470,9 @@ read_group(const struct conf_source *r, const config_setting_t *group, const str
 	for (i = 0; i < n; i++) {
 		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 
-		if (find_key(to->keys, config_setting_name(s)) == NULL)
-			return unknown_key(r, s, to);
+		if (find_key(to->keys, config_setting_name(s)) == NULL &&
+		    unknown_key(r, s, to) < 0)
+			return -1;
 	}
 	for (key = to->keys; key->name != NULL; key++) {
 		const config_setting_t *s =

@@ -129,3 +129,71 @@ told_decode(const void *in, size_t length, struct told *t, const struct entry **
 	*entry = (const struct entry *)(from + TOLD_HEAD);
 	return true;
 }
+
+static bool
+purge_sound(const struct purge *p)
+{
+	return p->version == PURGE_VERSION && p->id != TOLD_HELLO &&
+	       (p->flags & ~PURGE_TREE) == 0 && name_sound(p->name, p->name_length);
+}
+
+size_t
+purge_encode(const struct purge *p, void *out, size_t room)
+{
+	uint8_t *to = out;
+
+	if (!purge_sound(p) || room < (size_t)PURGE_HEAD + p->name_length)
+		return 0;
+	put32(to, p->version);
+	put32(to + 4, p->id);
+	to[8] = p->flags;
+	to[9] = p->name_length;
+	put16(to + 10, 0);
+	memcpy(to + PURGE_HEAD, p->name, p->name_length);
+	return (size_t)PURGE_HEAD + p->name_length;
+}
+
+bool
+purge_is(const void *in, size_t length)
+{
+	return length >= sizeof(uint32_t) && get32(in) == PURGE_VERSION;
+}
+
+bool
+purge_decode(const void *in, size_t length, struct purge *p)
+{
+	const uint8_t *from = in;
+
+	if (length < PURGE_HEAD || length != (size_t)PURGE_HEAD + from[9] || get16(from + 10) != 0)
+		return false;
+	p->version = get32(from);
+	p->id = get32(from + 4);
+	p->flags = from[8];
+	p->name_length = from[9];
+	memcpy(p->name, from + PURGE_HEAD, p->name_length);
+	return purge_sound(p);
+}
+
+void
+purged_encode(const struct purged *p, uint8_t out[static PURGED_SIZE])
+{
+	put32(out, p->version);
+	put32(out + 4, p->id);
+	put32(out + 8, p->verdict);
+	put32(out + 12, p->gone);
+}
+
+bool
+purged_decode(const void *in, size_t length, struct purged *p)
+{
+	const uint8_t *from = in;
+
+	if (length != PURGED_SIZE)
+		return false;
+	p->version = get32(from);
+	p->id = get32(from + 4);
+	p->verdict = get32(from + 8);
+	p->gone = get32(from + 12);
+	return p->version == PURGE_VERSION && p->id != TOLD_HELLO &&
+	       p->verdict < N_PURGE_VERDICTS && (p->gone == 0 || p->verdict == PURGE_DONE);
+}

@@ -5,6 +5,10 @@
  * Numbers are in host order: both ends are on one host. The engine's first message is the hello: id
  * 0, no entry, and with it, once it has one, a read-only descriptor of its shard of the cache
  * (SCM_RIGHTS, see ask_io.h). A worker's ids are its own business, but not 0.
+ *
+ * An operator's tool connects as a worker does, and may send a purge: the engine takes no new
+ * questions, lets what it works on end, drops these names from its shard, tells how many entries
+ * went, and ends; its successor knows nothing of them. Only from root or the engine's own user.
  */
 #ifndef RESOLVER_ASK_H
 #define RESOLVER_ASK_H
@@ -19,6 +23,10 @@
 #define TOLD_HEAD 16 /* of an answer: version, id, entry_size, zeros; then the entry */
 #define TOLD_MAX (TOLD_HEAD + ENTRY_ROOM)
 #define TOLD_HELLO 0 /* its id */
+#define PURGE_VERSION 0x70750001u /* in the place of an ask's: another message. Its version is 1 */
+#define PURGE_HEAD 12 /* of a purge: version, id, flags, name_length, zeros; then the name */
+#define PURGE_MAX (PURGE_HEAD + ENTRY_NAME_MAX)
+#define PURGED_SIZE 16 /* its answer: version, id, verdict, gone */
 
 struct ask {
 	uint32_t version;
@@ -34,6 +42,25 @@ struct told {
 	uint32_t entry_size; /* follows; 0: the engine is over its cap or shutting down */
 	uint32_t reserved;   /* 0; the entry behind it is aligned to 8, as the buffer has to be */
 };
+struct purge {
+	uint32_t version;
+	uint32_t id;   /* not TOLD_HELLO */
+	uint8_t flags; /* PURGE_TREE */
+	uint8_t name_length;
+	uint8_t name[ENTRY_NAME_MAX]; /* wire form, lower case */
+};
+enum { PURGE_TREE = 1 /* and all names below */ };
+struct purged {
+	uint32_t version;
+	uint32_t id;
+	uint32_t verdict; /* enum purge_verdict */
+	uint32_t gone;	  /* entries dropped */
+};
+enum purge_verdict {
+	PURGE_DONE,    /* and the engine ends */
+	PURGE_REFUSED, /* not from this user */
+	N_PURGE_VERDICTS
+};
 
 /* Their length, or 0 when `room` is too small or the question is none that ask_decode() takes. */
 size_t ask_encode(const struct ask *a, void *out, size_t room);
@@ -46,5 +73,12 @@ bool ask_decode(const void *in, size_t length, struct ask *a);
 /* `*entry` lies within `in`, which is aligned to 8, and is of the size told, nothing more:
  * entry_valid() is still to be asked. NULL when there is none. */
 bool told_decode(const void *in, size_t length, struct told *t, const struct entry **entry);
+
+/* As the four above. Which of the two kinds a packet to the engine is: purge_is(). */
+size_t purge_encode(const struct purge *p, void *out, size_t room);
+void purged_encode(const struct purged *p, uint8_t out[static PURGED_SIZE]);
+bool purge_is(const void *in, size_t length);
+bool purge_decode(const void *in, size_t length, struct purge *p);
+bool purged_decode(const void *in, size_t length, struct purged *p);
 
 #endif

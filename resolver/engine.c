@@ -131,10 +131,11 @@ start_watchers(struct engine *e)
 }
 
 static int
-enter_cage(const struct engine *e, struct err *err)
+enter_cage(struct engine *e, struct err *err)
 {
 	if (cage_drop(e->conf->engine.user, err) < 0)
 		return -1;
+	e->user = geteuid();
 	if (geteuid() == 0)
 		event_say(EVENT_WARN, "engine_root", "the engine runs as root; write engine.user");
 	return e->conf->engine.seccomp ? cage_close(err) : 0;
@@ -206,9 +207,12 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 		return -1;
 	}
 	ev_run(e->loop, 0);
+	e->over = true;
 	event_say(EVENT_NOTICE, "engine_stopped",
 	    "engine %d ends; libunbound still worked on %lld questions that nobody waits for",
 	    e->number, (long long)e->in_flight);
+	if (e->purged)
+		purge_end(e);
 	peers_fini(e);
 	engine_free(e);
 	return 0;

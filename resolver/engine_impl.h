@@ -62,6 +62,12 @@ struct engine {
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight;
 	bool running, stopping;
+	bool over;   /* the loop has ended; nothing is told or kept any more */
+	bool purged; /* it stops for the next: nothing is read any more */
+	uid_t user;  /* whom we run as */
+	struct purge purge;
+	struct peer *purger; /* its connection may be gone */
+	struct ev_timer purge_limit;
 	/* Scratch, of one callback at a time. */
 	_Alignas(8) uint8_t entry[ENTRY_ROOM], kept[ENTRY_ROOM];
 	uint8_t plain[ENTRY_MAX];
@@ -84,6 +90,15 @@ void peers_refuse(struct engine *e);
 void peer_tell(struct peer *p, uint32_t id, const struct entry *entry);
 /* Is everything told taken by the sockets? */
 bool peers_idle(const struct engine *e);
+
+/* Nothing is read from anybody any more: what they send waits in the sockets, and is theirs to ask
+ * again when those close. */
+void peers_pause(struct engine *e);
+
+/* engine_purge.c: begins the end. False: it is no purge. */
+bool purge_take(struct peer *p, const void *in, size_t length);
+/* Once the loop has ended: drops the names, and tells so. */
+void purge_end(struct engine *e);
 
 /* engine.c: tells how we stand. */
 void engine_state(struct engine *e);

@@ -114,7 +114,10 @@ peer_write(struct peer *p)
 		free(k);
 	}
 	p->last = &p->first;
-	peer_watch(p, EV_READ);
+	if (p->engine->purged)
+		ev_io_stop(p->engine->loop, &p->io);
+	else
+		peer_watch(p, EV_READ);
 	engine_settled(p->engine);
 }
 
@@ -122,7 +125,7 @@ peer_write(struct peer *p)
 static bool
 peer_read_one(struct peer *p)
 {
-	uint8_t in[ASK_MAX];
+	uint8_t in[ASK_MAX]; /* a purge is shorter */
 	struct ask a;
 	int descriptor;
 	ssize_t n = ask_receive(p->fd, in, sizeof(in), &descriptor);
@@ -135,6 +138,8 @@ peer_read_one(struct peer *p)
 		peer_close(p);
 		return false;
 	}
+	if (n > 0 && descriptor < 0 && purge_is(in, (size_t)n) && purge_take(p, in, (size_t)n))
+		return true;
 	if (n < 0 || descriptor >= 0 || !ask_decode(in, (size_t)n, &a)) {
 		peer_cut(p, DROP_MALFORMED, "what it sent is no question");
 		return false;
@@ -155,7 +160,8 @@ on_peer(struct ev_loop *loop, struct ev_io *w, int revents)
 	if ((revents & EV_READ) == 0)
 		return;
 	/* An answer may come at once, and cut the peer off or begin a backlog. */
-	for (i = 0; i < PACKETS_A_TURN && p->fd >= 0 && p->first == NULL; i++) {
+	for (i = 0; i < PACKETS_A_TURN && p->fd >= 0 && p->first == NULL && !p->engine->purged;
+	    i++) {
 		if (!peer_read_one(p))
 			return;
 	}
@@ -225,6 +231,17 @@ peers_refuse(struct engine *e)
 	ev_io_stop(e->loop, &e->listener);
 	close(e->listener.fd);
 	e->listener.fd = -1;
+}
+
+void
+peers_pause(struct engine *e)
+{
+	int i;
+
+	for (i = 0; i < MAX_PEERS; i++) {
+		if (e->peers[i].fd >= 0 && e->peers[i].first == NULL)
+			ev_io_stop(e->loop, &e->peers[i].io);
+	}
 }
 
 bool

@@ -154,6 +154,8 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
 
 	(void)ratelimited;
+	if (e->over) /* the context goes, and fails what it still worked on */
+		return;
 	if (v.cause == CAUSE_BOGUS && !v.good)
 		event_say(
 		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");

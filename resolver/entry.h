@@ -62,6 +62,10 @@ uint64_t key_hash(const struct key *k, uint64_t seed);
 bool key_make(struct key *k, const uint8_t *name, size_t length, uint16_t type, uint16_t class,
     bool dnssec_ok, bool checking_disabled);
 bool key_equal(const struct key *a, const struct key *b);
+/* Which of `n` shards, each an engine's, holds a key's answer. */
+unsigned key_shard(const struct key *k, unsigned n);
+/* Is this name (wire, lower case) the apex or, with `tree`, below it? */
+bool key_within(const struct key *k, const uint8_t *apex, size_t length, bool tree);
 
 /*
  * Checks a whole answer message of the engine for this key and renders it into `out` (ENTRY_ROOM

@@ -33,5 +33,7 @@ void failing_put(struct failing *f, const struct failure *new);
 const struct failure *failing_find(const struct failing *f, uint64_t hash, struct mono now);
 /* It succeeded: so the way out is there. */
 void failing_drop(struct failing *f, uint64_t hash);
+/* None counts any more. */
+void failing_clear(struct failing *f);
 
 #endif

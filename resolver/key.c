@@ -59,3 +59,20 @@ key_make(struct key *k, const uint8_t *name, size_t length, uint16_t type, uint1
 	k->flags = (dnssec_ok ? KEY_DO : 0) | (checking_disabled ? KEY_CD : 0);
 	return true;
 }
+
+unsigned
+key_shard(const struct key *k, unsigned n)
+{
+	return n == 1 ? 0 : (unsigned)(key_hash(k, 0) % n);
+}
+
+bool
+key_within(const struct key *k, const uint8_t *apex, size_t length, bool tree)
+{
+	size_t at = 0;
+
+	/* Label by label: the same octets in the middle of one are no name. */
+	while (tree && at + length < k->name_length && k->name[at] != 0)
+		at += (size_t)k->name[at] + 1;
+	return at + length == k->name_length && memcmp(k->name + at, apex, length) == 0;
+}

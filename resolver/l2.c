@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "lib/ensure.h"
+#include "lib/mono.h"
 #include "lib/sealed.h"
 #include "resolver/l2_shard.h"
 
@@ -142,6 +143,8 @@ l2_open_writer(int fd, struct err *err)
 		return NULL;
 	}
 	s->fd = fd;
+	atomic_store(&s->header->writer, (uint64_t)getpid());
+	atomic_store(&s->header->since_us, (uint64_t)mono_now().us);
 	if (header_valid(s) && l2_sweep(s))
 		return s;
 	if (l2_format(s, err) != 0) {
@@ -214,6 +217,9 @@ l2_stats(const struct l2 *s, struct l2_stats *out)
 	    .torn = atomic_load_explicit(&h->torn, memory_order_relaxed),
 	    .sweeps = atomic_load_explicit(&h->sweeps, memory_order_relaxed),
 	    .remade = atomic_load_explicit(&h->remade, memory_order_relaxed),
+	    .purges = atomic_load_explicit(&h->purges, memory_order_relaxed),
+	    .writer = atomic_load_explicit(&h->writer, memory_order_relaxed),
+	    .since_us = atomic_load_explicit(&h->since_us, memory_order_relaxed),
 	};
 }
 

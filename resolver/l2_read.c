@@ -53,3 +53,9 @@ l2_find(const struct l2 *s, const struct key *k, void *out)
 	}
 	return 0;
 }
+
+uint64_t
+l2_purges(const struct l2 *s)
+{
+	return atomic_load_explicit(&s->header->purges, memory_order_acquire);
+}

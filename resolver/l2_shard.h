@@ -28,7 +28,7 @@
 
 #include "resolver/store.h"
 
-#define L2_MAGIC 0x3176326c706f7061u /* with the layout's version, 1 */
+#define L2_MAGIC 0x3276326c706f7061u /* with the layout's version, 2 */
 #define L2_SLOTS 7
 
 struct l2_header {
@@ -36,6 +36,7 @@ struct l2_header {
 	_Atomic uint64_t seed, check; /* checksum of magic, seed and shape */
 	/* What follows is only told, never believed. */
 	_Alignas(64) _Atomic uint64_t entries, bytes_used, puts, evictions, torn, sweeps, remade;
+	_Atomic uint64_t purges, writer, since_us;
 };
 struct l2_segment {
 	_Atomic uint64_t age;  /* of the order in which they were begun; 0: never */

@@ -126,33 +126,37 @@ slot_room(const struct l2 *s, struct l2_bucket *b)
 }
 
 static void
-slot_evict(struct l2 *s, struct l2_bucket *b, _Atomic uint64_t *slot)
+slot_drop(struct l2 *s, struct l2_bucket *b, _Atomic uint64_t *slot)
 {
 	slot_store(b, slot, 0);
 	count(&s->header->entries, -1);
-	count(&s->header->evictions, 1);
 }
 
-/* No slot leads into the segment any more. For one whose records can't be followed. */
-static void
+/* No slot leads into the segment any more. For one whose records can't be followed. How many did.
+ */
+static uint64_t
 segment_forget(struct l2 *s, uint64_t segment)
 {
-	uint64_t slot;
+	uint64_t slot, n = 0;
 
 	for (uint64_t i = 0; i < s->shape.n_buckets; i++) {
 		for (int j = 0; j < L2_SLOTS; j++) {
 			slot = slot_load(&s->buckets[i].slot[j]);
-			if (slot != 0 && segment_of(s, place_of(slot)) == segment)
-				slot_evict(s, &s->buckets[i], &s->buckets[i].slot[j]);
+			if (slot == 0 || segment_of(s, place_of(slot)) != segment)
+				continue;
+			slot_drop(s, &s->buckets[i], &s->buckets[i].slot[j]);
+			n++;
 		}
 	}
+	return n;
 }
 
-/* The slots that lead to this record are no more. */
-static void
+/* The slots that lead to this record are no more. How many did: none when it was replaced. */
+static uint64_t
 record_forget(struct l2 *s, const struct l2_record *r, uint64_t place)
 {
 	struct l2_bucket *b;
+	uint64_t n = 0;
 	struct key k;
 
 	entry_key(&r->entry, &k);
@@ -160,32 +164,43 @@ record_forget(struct l2 *s, const struct l2_record *r, uint64_t place)
 	for (int i = 0; i < L2_SLOTS; i++) {
 		uint64_t slot = slot_load(&b->slot[i]);
 
-		if (slot != 0 && place_of(slot) == place)
-			slot_evict(s, b, &b->slot[i]);
+		if (slot == 0 || place_of(slot) != place)
+			continue;
+		slot_drop(s, b, &b->slot[i]);
+		n++;
 	}
+	return n;
+}
+
+/* What `match` says so of (NULL: all), or everything where it is damaged. How many went. */
+static uint64_t
+segment_purge(
+    struct l2 *s, uint64_t segment, bool (*match)(const struct entry *e, void *arg), void *arg)
+{
+	uint64_t at = segment_place(s, segment), end = at + s->own[segment].used, n = 0;
+	const struct l2_record *r;
+
+	while (at < end) {
+		r = l2_record_at(s, at);
+		if (r == NULL)
+			return n + segment_forget(s, segment);
+		if (match == NULL || match(&r->entry, arg))
+			n += record_forget(s, r, at);
+		at += sizeof(r->check) + r->entry.size;
+	}
+	return n;
 }
 
 /* Empties the oldest segment and makes it the newest. */
 static void
 segment_next(struct l2 *s)
 {
-	uint64_t oldest = 0, at, end;
-	const struct l2_record *r;
+	uint64_t oldest = 0;
 
 	for (uint64_t i = 1; i < s->shape.n_segments; i++)
 		if (s->own[i].age < s->own[oldest].age)
 			oldest = i;
-	at = segment_place(s, oldest);
-	end = at + s->own[oldest].used;
-	while (at < end) {
-		r = l2_record_at(s, at);
-		if (r == NULL) { /* damaged */
-			segment_forget(s, oldest);
-			break;
-		}
-		record_forget(s, r, at);
-		at += sizeof(r->check) + r->entry.size;
-	}
+	count(&s->header->evictions, (int64_t)segment_purge(s, oldest, NULL, NULL));
 	count(&s->header->bytes_used, -(int64_t)s->own[oldest].used);
 	s->own[oldest] = (struct l2_used){.age = ++s->age};
 	s->current = oldest;
@@ -225,10 +240,21 @@ l2_drop(struct l2 *s, const struct key *k)
 
 	ENSURE(s->own != NULL);
 	slot = slot_find(s, b, k, hash);
-	if (slot == NULL)
-		return;
-	slot_store(b, slot, 0);
-	count(&s->header->entries, -1);
+	if (slot != NULL)
+		slot_drop(s, b, slot);
+}
+
+uint64_t
+l2_purge(struct l2 *s, bool (*match)(const struct entry *e, void *arg), void *arg)
+{
+	uint64_t n = 0;
+
+	ENSURE(s->own != NULL);
+	for (uint64_t i = 0; i < s->shape.n_segments; i++)
+		n += segment_purge(s, i, match, arg);
+	/* Whoever sees the count sees what was dropped before it. */
+	atomic_fetch_add_explicit(&s->header->purges, 1, memory_order_release);
+	return n;
 }
 
 void

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/event.h"
+#include "resolver/cachectl.h"
 #include "resolver/conf.h"
 #include "resolver/engine.h"
 #include "resolver/hold.h"
@@ -30,12 +31,14 @@ usage(FILE *to)
 {
 	fprintf(to,
 	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N | hold SLOTS\n"
+	    "       resolver [-c FILE] cache stats | explain NAME [TYPE] | flush NAME\n"
 	    "       resolver -V\n"
 	    "\n"
 	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
 	    "  engine N  resolves for the workers; N is below the configuration's `engines`\n"
 	    "  hold SLOTS  makes what outlives so many workers and the engines, for healthd, which\n"
 	    "            holds it; by hand: prints what that is\n"
+	    "  cache     shows or empties the shared cache: `resolver cache --help`\n"
 	    "  -c FILE   configuration (" DEFAULT_CONFIG ")\n"
 	    "  -n        check the configuration, print it in full, and end\n"
 	    "  -t        check it, print nothing but what is wrong, and end\n"
@@ -128,7 +131,8 @@ main(int argc, char **argv)
 	char what = 'r';
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "c:ntVh", longs, NULL)) != -1) {
+	/* "+": options behind the role are its own. */
+	while ((option = getopt_long(argc, argv, "+c:ntVh", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -148,6 +152,8 @@ main(int argc, char **argv)
 			return 2;
 		}
 	}
+	if (what == 'r' && optind < argc && strcmp(argv[optind], "cache") == 0)
+		return cachectl_run(path, argc - optind, argv + optind);
 	if (what == 'r' && argc - optind != 2) {
 		usage(stderr);
 		return 2;

@@ -59,6 +59,12 @@ void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
 /* All entries gone, for readers at once. 0 or -1. */
 int l2_clear(struct l2 *s, struct err *err);
+/* Drops all entries that `match` says so of, for readers at once, and then counts one purge more:
+ * whoever keeps copies drops them when l2_purges() changes. `match` may be shown replaced ones as
+ * well; of a damaged segment all go, unseen. How many went. */
+uint64_t l2_purge(struct l2 *s, bool (*match)(const struct entry *e, void *arg), void *arg);
+/* What a reader then sees of the shard is what stands after that purge. */
+uint64_t l2_purges(const struct l2 *s);
 /* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never
  * waits. */
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
@@ -67,6 +73,9 @@ struct l2_stats {
 	uint64_t torn;	 /* buckets that a writer was killed in, found by the next */
 	uint64_t sweeps; /* writers that took it over */
 	uint64_t remade; /* times it was damaged */
+	uint64_t purges;
+	uint64_t writer;   /* pid of the last one that took it over */
+	uint64_t since_us; /* when it did, CLOCK_BOOTTIME */
 };
 void l2_stats(const struct l2 *s, struct l2_stats *out);
 

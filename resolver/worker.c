@@ -83,6 +83,7 @@ turn(struct ev_loop *loop, ev_check *check, int events)
 	(void)events;
 	heartbeat(w);
 	board_look(w);
+	engine_links_heed(w);
 }
 
 static bool

@@ -20,14 +20,12 @@
 #include "resolver/given.h"
 #include "resolver/worker_parts.h"
 
-enum { RETRY_MS = 20, READS_A_TURN = 64, SHARD_SEED = 0 };
+enum { RETRY_MS = 20, READS_A_TURN = 64 };
 
 struct engine_link *
 engine_link_of(struct worker *w, const struct key *k)
 {
-	uint64_t n = (uint64_t)w->conf->engines;
-
-	return &w->engines[n == 1 ? 0 : key_hash(k, SHARD_SEED) % n];
+	return &w->engines[key_shard(k, (unsigned)w->conf->engines)];
 }
 
 bool
@@ -62,12 +60,42 @@ send_unsent(struct worker *w)
 	}
 }
 
+/* What was purged may stand in L1 in any form, and what failed may be why it was. */
+static void
+copies_drop(struct worker *w)
+{
+	l1_clear(w->l1);
+	failing_clear(w->failing);
+}
+
+void
+engine_links_heed(struct worker *w)
+{
+	struct engine_link *l;
+	uint64_t purges;
+
+	for (int i = 0; i < w->conf->engines; i++) {
+		l = &w->engines[i];
+		purges = l->shard != NULL ? l2_purges(l->shard) : l->purges;
+		if (purges == l->purges)
+			continue;
+		l->purges = purges;
+		copies_drop(w);
+		event_say(EVENT_NOTICE, "purged",
+		    "engine %d's shard was purged; the own cache is emptied", i);
+	}
+}
+
 static void
 link_lost(struct engine_link *l, const char *why)
 {
 	struct worker *w = l->worker;
 	uint32_t next, n = 0;
 
+	/* An engine that was purged may have told old answers until it was: those that lay in the
+	 * socket are read only now, when the purge may have been heeded already. */
+	if (l->shard != NULL && l2_purges(l->shard) != l->purges_hello)
+		copies_drop(w);
 	l->up = false;
 	l->away_since = w->now;
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
@@ -106,6 +134,7 @@ link_up(struct engine_link *l)
 	if (!engine_links_up(w))
 		w->standing = (struct standing){0};
 	l->up = true;
+	l->purges_hello = l->shard != NULL ? l2_purges(l->shard) : 0;
 	worker_state(w);
 	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
 	    (long long)mono_diff_ms(w->now, l->away_since));
@@ -185,6 +214,8 @@ shard_take(struct engine_link *l, int fd)
 	}
 	if (l->shard != NULL)
 		l2_close(l->shard);
+	else
+		l->purges = l2_purges(shard);
 	l->shard = shard;
 	l->shard_dev = st.st_dev;
 	l->shard_ino = st.st_ino;
@@ -328,7 +359,7 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 		ev_init(&l->retry, link_retry);
 		l->io.data = l->retry.data = l;
 		l->retry.repeat = RETRY_MS / 1e3;
-		/* So what is cached is a hit from the first query on, whatever becomes of engines. */
+		/* So what is cached is a hit from the first query on, with engines or without. */
 		shard_take(l, given_take(given, given_name(name, "shard.", i)));
 		ev_timer_again(w->loop, &l->retry);
 	}

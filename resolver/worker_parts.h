@@ -62,6 +62,8 @@ struct engine_link {
 	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
 	dev_t shard_dev;
 	ino_t shard_ino;
+	uint64_t purges;       /* of the shard, that were heeded */
+	uint64_t purges_hello; /* of the shard, when this engine said hello */
 };
 
 struct udp;
@@ -186,6 +188,8 @@ struct engine_link *engine_link_of(struct worker *w, const struct key *k);
 /* Sends it to its engine or another one; it stays unsent when none takes it. */
 void engine_links_send(struct worker *w, uint32_t question);
 bool engine_links_up(const struct worker *w);
+/* Once a turn: where a shard was purged, what was copied out of it goes as well. */
+void engine_links_heed(struct worker *w);
 /* Is one there, or so shortly away that waiting for it is worth while? */
 bool engine_links_hopeful(const struct worker *w);
 

@@ -1,7 +1,7 @@
 /*
- * Any octets as a packet between worker and engine, at either end: refused, or read to what writes
- * the same octets again; an entry that came along is in bounds, and one that is valid can be
- * served.
+ * Any octets as a packet between worker (or operator) and engine, at either end: refused, or read
+ * to what writes the same octets again; an entry that came along is in bounds, and one that is
+ * valid can be served.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,6 +24,24 @@ as_question(const uint8_t *data, size_t size)
 		return;
 	ENSURE(ask_encode(&a, again, sizeof(again)) == size);
 	ENSURE(memcmp(data, again, size) == 0);
+}
+
+static void
+as_purge(const uint8_t *data, size_t size)
+{
+	uint8_t again[PURGE_MAX], answer[PURGED_SIZE];
+	struct purged d;
+	struct purge p;
+
+	if (purge_decode(data, size, &p)) {
+		ENSURE(purge_is(data, size));
+		ENSURE(purge_encode(&p, again, sizeof(again)) == size);
+		ENSURE(memcmp(data, again, size) == 0);
+	}
+	if (purged_decode(data, size, &d)) {
+		purged_encode(&d, answer);
+		ENSURE(size == PURGED_SIZE && memcmp(data, answer, size) == 0);
+	}
 }
 
 static void
@@ -58,6 +76,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	as_question(data, size);
+	as_purge(data, size);
 	as_answer(data, size);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * l2_fuzz: a shard under a program of puts, drops, finds, takeovers and damage at chosen places.
- * Whatever is found is an entry that was made for that key; without damage, it is the last one put.
+ * l2_fuzz: a shard under a program of puts, drops, purges, finds, takeovers and damage at chosen
+ * places. Whatever is found is an entry that was made for that key; without damage, it is the last
+ * one put.
  *
  * Four octets an instruction: what, key, and a number.
  */
@@ -93,6 +94,34 @@ damage(struct world *w, unsigned what, unsigned n, unsigned number)
 	w->damaged = true;
 }
 
+/* Those of the keys whose number has this in its lowest bits. */
+static bool
+chosen(const struct entry *e, void *arg)
+{
+	const unsigned *n = arg;
+	struct key k;
+
+	entry_key(e, &k);
+	for (unsigned i = 0; i < KEYS; i++)
+		if (key_equal(&k, &keys[i]))
+			return i % 8 == *n % 8;
+	return true; /* of no key that was put: damage */
+}
+
+static void
+purge(struct world *w, unsigned n)
+{
+	uint64_t before = l2_purges(w->reader), gone = 0, went;
+
+	for (unsigned i = n % 8; i < KEYS; i += 8) {
+		gone += w->last[i] >= 0;
+		w->last[i] = -1;
+	}
+	went = l2_purge(w->writer, chosen, &n);
+	ENSURE(l2_purges(w->reader) == before + 1);
+	ENSURE(w->damaged || went <= gone); /* some may have been evicted */
+}
+
 static void
 instruct(struct world *w, const uint8_t *p)
 {
@@ -107,6 +136,10 @@ instruct(struct world *w, const uint8_t *p)
 			l2_put(w->writer, made[n][w->last[n]]);
 		break;
 	case 3:
+		if (number % 4 == 3) {
+			purge(w, n);
+			break;
+		}
 		l2_drop(w->writer, &keys[n]);
 		w->last[n] = -1;
 		break;

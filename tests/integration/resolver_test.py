@@ -44,6 +44,7 @@ engine = {{ user = "daemon"; root_hints = "{dir}/root.hints"; trust_anchor = "{d
 '''
 libc = ctypes.CDLL(None, use_errno=True)
 processes = []
+nsd = {}
 
 
 def must(*command):
@@ -395,15 +396,20 @@ def both_end_well(r):
         expect(stop(p, signal.SIGTERM), 0, 'exit status')
 
 
-CASES = [f for name, f in list(globals().items())
-         if callable(f) and getattr(f, '__code__', None) and f.__code__.co_varnames[:1] == ('r',)
-         and f.__code__.co_argcount == 1]
+def cases(names):
+    """The functions of one argument, `r`."""
+    return [f for f in names.values()
+            if callable(f) and getattr(f, '__code__', None) and f.__code__.co_varnames[:1] == ('r',)
+            and f.__code__.co_argcount == 1]
 
 
-def run(case):
+CASES = cases(dict(globals()))
+
+
+def run(case, make=Resolver):
     at, r = log.tell(), None
     try:
-        r = Resolver()
+        r = make()
         case(r)
         return True
     except (Failed, OSError, ValueError, struct.error, subprocess.SubprocessError) as e:
@@ -416,14 +422,28 @@ def run(case):
             r.end()
 
 
-def main():
-    chosen = [c for c in CASES if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
-    results = [run(c) for c in chosen]
+def main(those=None, make=Resolver):
+    chosen = [c for c in those or CASES if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
+    results = [run(c, make) for c in chosen]
     print(f'{results.count(True)} passed, {results.count(False)} failed')
     return 0 if results and all(results) else 1
 
 
-if __name__ == '__main__':
+def serve(server):
+    """One of NSD's, by its name in lab/node."""
+    return start('nsd', '-d', '-c', f'{ROOT}/lab/node/nsd-{server}.conf')
+
+
+def served(zone):
+    try:
+        return truth(zone, dns.SOA).rcode == 0
+    except OSError:
+        return False
+
+
+def on_stage(play):
+    """Its exit status; around it stands the lab's Internet in a namespace, with resolver.conf."""
+    global authorities, log, base, zones, conf
     authorities = {}
     log = tempfile.TemporaryFile('w+')
     base = tempfile.mkdtemp(prefix='anypop-resolver-')
@@ -431,25 +451,23 @@ if __name__ == '__main__':
     try:
         internet.make(base)
         zones, conf = base + '/zones', base + '/resolver.conf'
-        with open(conf, 'w', encoding='ascii') as f_conf:
-            f_conf.write(CONF.format(dir=base))
+        with open(conf, 'w', encoding='ascii') as f:
+            f.write(CONF.format(dir=base))
         namespace()
         shutil.copytree(zones, '/run/lab/zones')
-        for server_name in ('root', 'tld', 'leaf'):
-            os.mkdir(f'/run/nsd-{server_name}')
-            start('nsd', '-d', '-c', f'{ROOT}/lab/node/nsd-{server_name}.conf')
-        for server_zone in SERVERS:
-            def served(zone=server_zone):
-                try:
-                    return truth(zone, dns.SOA).rcode == 0
-                except OSError:
-                    return False
-            eventually(f'{server_zone} is served', served)
-        status = main()
+        for server in ('root', 'tld', 'leaf'):
+            os.mkdir(f'/run/nsd-{server}')
+            nsd[server] = serve(server)
+        for zone in SERVERS:
+            eventually(f'{zone} is served', lambda z=zone: served(z))
+        return play()
     finally:
         for child in processes:
             if child.poll() is None:
                 child.kill()
             child.wait()
         shutil.rmtree(base, ignore_errors=True)
-    sys.exit(status)
+
+
+if __name__ == '__main__':
+    sys.exit(on_stage(main))

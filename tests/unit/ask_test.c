@@ -196,6 +196,130 @@ told_of_another_version_or_place_is_refused(void **state)
 	assert_false(told_decode(packet, TOLD_HEAD, &t, &entry));
 }
 
+static const struct purge tree = {.version = PURGE_VERSION,
+    .id = 7,
+    .flags = PURGE_TREE,
+    .name_length = 5,
+    .name = "\3www"};
+
+static void
+a_purge_comes_back_as_it_was(void **state)
+{
+	uint8_t out[PURGE_MAX];
+	struct purge longest = tree, root = tree, again;
+	const struct purge *all[] = {&tree, &root, &longest};
+	size_t i, n;
+
+	(void)state;
+	root.flags = 0;
+	root.name_length = 1;
+	root.name[0] = 0;
+	longest.name_length = ENTRY_NAME_MAX;
+	for (i = 0; i < ENTRY_NAME_MAX; i++)
+		longest.name[i] = i == ENTRY_NAME_MAX - 1 ? 0 : i % 2 == 0 ? 1 : 0xff;
+	for (i = 0; i < 3; i++) {
+		n = purge_encode(all[i], out, sizeof(out));
+		assert_int_equal(n, PURGE_HEAD + all[i]->name_length);
+		assert_true(purge_is(out, n));
+		assert_true(purge_decode(out, n, &again));
+		assert_int_equal(again.id, all[i]->id);
+		assert_int_equal(again.flags, all[i]->flags);
+		assert_int_equal(again.name_length, all[i]->name_length);
+		assert_memory_equal(again.name, all[i]->name, all[i]->name_length);
+	}
+}
+
+static void
+a_purge_that_is_not_ours_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+		const char *what;
+	} rows[] = {
+	    {0, 2, "another version"},
+	    {4, TOLD_HELLO, "the hello's id"},
+	    {8, 2, "an unknown flag"},
+	    {9, 4, "a shorter name"},
+	    {9, 6, "a longer name"},
+	    {10, 1, "something reserved"},
+	    {11, 1, "something reserved"},
+	    {12, 2, "a label that ends early"},
+	    {12, 64, "a label type that is none"},
+	    {13, 'W', "upper case"},
+	    {16, 1, "no root"},
+	};
+	struct purge p, upper = tree, empty = tree;
+	uint8_t out[PURGE_MAX + 1] = {0};
+	size_t n = purge_encode(&tree, out, sizeof(out)), i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t was = out[rows[i].at];
+
+		out[rows[i].at] = rows[i].value;
+		if (purge_decode(out, n, &p))
+			fail_msg("%s is taken", rows[i].what);
+		out[rows[i].at] = was;
+	}
+	for (i = 0; i <= sizeof(out); i++) {
+		if (i != n)
+			assert_false(purge_decode(out, i, &p));
+	}
+	assert_true(purge_decode(out, n, &p));
+	assert_false(purge_is(out, 3));
+	upper.name[1] = 'W';
+	empty.name_length = 0;
+	assert_int_equal(purge_encode(&upper, out, sizeof(out)), 0);
+	assert_int_equal(purge_encode(&empty, out, sizeof(out)), 0);
+	assert_int_equal(purge_encode(&tree, out, n - 1), 0);
+}
+
+/* A question is never taken for a purge, nor the other way round, whatever its content. */
+static void
+questions_and_purges_are_told_apart(void **state)
+{
+	uint8_t out[ASK_MAX];
+	struct purge p;
+	struct ask a;
+	size_t n = encoded(&good, out);
+
+	(void)state;
+	assert_false(purge_is(out, n));
+	assert_false(purge_decode(out, n, &p));
+	n = purge_encode(&tree, out, sizeof(out));
+	assert_false(ask_decode(out, n, &a));
+}
+
+static void
+what_a_purge_came_to_is_read_and_nothing_else(void **state)
+{
+	const struct purged done = {PURGE_VERSION, 7, PURGE_DONE, 12};
+	_Alignas(8) uint8_t out[PURGED_SIZE + 1] = {0};
+	const struct entry *entry;
+	struct purged again;
+	struct told t;
+
+	(void)state;
+	purged_encode(&done, out);
+	assert_true(purged_decode(out, PURGED_SIZE, &again));
+	assert_memory_equal(&again, &done, sizeof(done));
+	assert_false(told_decode(out, PURGED_SIZE, &t, &entry));
+	assert_false(purged_decode(out, PURGED_SIZE - 1, &again));
+	assert_false(purged_decode(out, PURGED_SIZE + 1, &again));
+	out[8] = PURGE_REFUSED;
+	assert_false(purged_decode(out, PURGED_SIZE, &again)); /* and dropped 12? */
+	out[12] = 0;
+	assert_true(purged_decode(out, PURGED_SIZE, &again));
+	out[8] = N_PURGE_VERDICTS;
+	assert_false(purged_decode(out, PURGED_SIZE, &again));
+	out[8] = PURGE_DONE;
+	out[0]++;
+	assert_false(purged_decode(out, PURGED_SIZE, &again));
+	told_encode(7, 0, out);
+	assert_false(purged_decode(out, PURGED_SIZE, &again));
+}
+
 int
 main(void)
 {
@@ -207,6 +331,10 @@ main(void)
 	    cmocka_unit_test(told_points_into_the_packet),
 	    cmocka_unit_test(told_with_a_size_that_lies_is_refused),
 	    cmocka_unit_test(told_of_another_version_or_place_is_refused),
+	    cmocka_unit_test(a_purge_comes_back_as_it_was),
+	    cmocka_unit_test(a_purge_that_is_not_ours_is_refused),
+	    cmocka_unit_test(questions_and_purges_are_told_apart),
+	    cmocka_unit_test(what_a_purge_came_to_is_read_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,34 @@ help_and_version_need_no_healthd(void **state)
 	expect("", 3, "usage: bgpctl");
 }
 
+/* Who is to be asked follows from the configuration. */
+static void
+a_cache_is_asked_of_our_own_resolver_only(void **state)
+{
+	char conf[96], words[512];
+	FILE *f;
+
+	(void)state;
+	snprintf(conf, sizeof(conf), "%s/healthd.conf", dir);
+	snprintf(words, sizeof(words), "-c %s cache stats", conf);
+	expect(words, 3, "--resolver-config FILE"); /* no such file */
+	for (int ours = 0; ours < 2; ours++) {
+		f = fopen(conf, "w");
+		fprintf(f, "services = ( { name = \"dns\"; prefixes = [ \"192.0.2.0/24\" ]; "
+			   "addresses = [ \"192.0.2.53\" ]; } );\nworkers = { count = 1; %s };\n",
+		    ours ? "resolver = \"/nowhere/resolver.conf\";" : "command = [ \"/bin/x\" ];");
+		fclose(f);
+		expect(words, 3, ours ? "resolver: cannot open /nowhere/resolver.conf"
+				      : "are not our own resolver");
+	}
+	snprintf(words, sizeof(words), "-c %s cache stats --resolver-config /other/r.conf", conf);
+	expect(words, 3, "resolver: cannot open /other/r.conf");
+	expect("cache", 3, "flush NAME");
+	snprintf(words, sizeof(words), "-c %s cache flush", conf);
+	expect(words, 3, "usage: resolver");
+	unlink(conf);
+}
+
 static void
 words_that_make_no_sense_are_refused_before_anything_is_asked(void **state)
 {
@@ -305,6 +333,7 @@ main(void)
 		ROW(requests_carry_what_was_said),
 		ROW(a_refusal_is_said_and_is_1),
 		ROW(a_failing_check_is_1),
+		ROW(a_cache_is_asked_of_our_own_resolver_only),
 		ROW(nonsense_from_the_other_end_is_3),
 		ROW(events_come_from_the_recorder_when_healthd_is_dead),
 	};

@@ -123,6 +123,30 @@ read_well(const char *text)
 }
 
 static void
+an_open_table_reads_its_own_keys_and_skips_all_others(void **state)
+{
+	static const struct conf_key group[] = {
+	    {.name = "number", .type = CONF_INT, .offset = 0, .max = 100, .number = 7},
+	    {.name = NULL, .type = CONF_SKIP},
+	};
+	static const struct conf_key open_keys[] = {
+	    {.name = "group", .type = CONF_GROUP, .line_offset = CONF_NO_LINE, .sub = group},
+	    {.name = NULL},
+	};
+	int64_t number = 0;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(conf_read_text("group = { nummer = 5; x = { y = ( 1 ); }; number = 8; };",
+			     "test.conf", open_keys, &number, arena, &err), 0);
+	assert_int_equal(number, 8);
+	assert_int_equal(conf_read_text("group = { number = 101; };", "test.conf", open_keys,
+			     &number, arena, &err), -1);
+	assert_int_equal(conf_read_text("nummer = 5;", "test.conf", open_keys, &number, arena,
+			     &err), -1);
+}
+
+static void
 absent_keys_get_their_defaults(void **state)
 {
 	struct config c = read_well("");
@@ -537,6 +561,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    PLAIN(absent_keys_get_their_defaults),
+	    PLAIN(an_open_table_reads_its_own_keys_and_skips_all_others),
 	    PLAIN(given_keys_are_read),
 	    PLAIN(what_is_rendered_reads_to_the_same),
 	    PLAIN(mistakes_name_place_and_mend),

@@ -81,6 +81,41 @@ keys_fold_case_and_keep_do_and_cd_apart(void **state)
 }
 
 static void
+a_tree_is_its_apex_and_what_is_below(void **state)
+{
+	static const struct {
+		const char *name, *apex;
+		bool tree, within;
+	} rows[] = {
+	    {"www.example.", "www.example.", false, true},
+	    {"WWW.example.", "www.example.", true, true},
+	    {"www.example.", "example.", true, true},
+	    {"www.example.", "example.", false, false},
+	    {"a.b.c.example.", "c.example.", true, true},
+	    {"www.example.", ".", true, true},
+	    {".", ".", true, true},
+	    {".", ".", false, true},
+	    {".", "example.", true, false},
+	    {"example.", "www.example.", true, false},
+	    {"wwwexample.", "example.", true, false},
+	    {"www.example.org.", "example.", true, false},
+	    {"www.exempla.", "example.", true, false},
+	    /* The octets of "example." stand in its first label's end. */
+	    {"x\\007example.", "example.", true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct key k = wire_key(rows[i].name, 1, false, false),
+			   apex = wire_key(rows[i].apex, 1, false, false);
+
+		if (key_within(&k, apex.name, apex.name_length, rows[i].tree) != rows[i].within)
+			fail_msg("%s, %s%s", rows[i].name, rows[i].apex,
+			    rows[i].tree ? " and below" : "");
+	}
+}
+
+static void
 names_that_are_none_make_no_key(void **state)
 {
 	static const struct {
@@ -499,6 +534,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_fold_case_and_keep_do_and_cd_apart),
 	    cmocka_unit_test(names_that_are_none_make_no_key),
+	    cmocka_unit_test(a_tree_is_its_apex_and_what_is_below),
 	    cmocka_unit_test(positive_ttls_are_clamped_and_the_shortest_is_the_life),
 	    cmocka_unit_test(negative_ttl_is_the_lesser_of_soa_and_minimum_within_bounds),
 	    cmocka_unit_test(negative_answer_behind_an_alias_lives_as_long_as_the_alias),

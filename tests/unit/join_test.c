@@ -327,6 +327,8 @@ the_end_of_an_outage_forgets_its_failures(void **state)
 		assert_null(failing_find(&f, i, at(1)));
 	failing_put(&f, &one);
 	assert_non_null(failing_find(&f, one.hash, at(1)));
+	failing_clear(&f);
+	assert_null(failing_find(&f, one.hash, at(1)));
 }
 
 int

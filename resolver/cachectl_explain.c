@@ -1,0 +1,272 @@
+/*
+ * `resolver cache explain`: what stands in the shared cache for a name and type, for each of the
+ * four ways to ask: with DO or without, with CD or without. Each is an entry of its own, in the
+ * shard of the engine that its key belongs to.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/ensure.h"
+#include "resolver/cachectl_parts.h"
+
+#define TYPE_RRSIG 46
+#define TYPE_NSEC 47
+#define TYPE_NSEC3 50
+#define N_WAYS 4
+
+static const char *const ways[N_WAYS] = {"without DO", "with DO", "with CD", "with DO and CD"};
+static const char *const causes[N_CAUSES] = {"upstream", "bogus", "internal"};
+static const char *const sections[] = {"answer", "authority", "additional"};
+
+/* One of them, as it was found. */
+struct found {
+	const struct cachectl *c;
+	int way, engine;
+	int64_t now_s;
+	const struct entry *entry;
+};
+
+struct look {
+	const struct cachectl *c;
+	struct dns_name name;
+	uint16_t type;
+	struct visit *visits; /* one an engine; those that were asked for are open */
+	bool *asked;
+	int n_found, n_absent, n_asked;
+	_Alignas(8) uint8_t entry[ENTRY_ROOM];
+};
+
+/* Ahead of now or years ago is damage; what is computed from it stays a number all the same. */
+static int64_t
+age_s(const struct found *f)
+{
+	static const int64_t most = 10LL * 365 * 86400;
+	int64_t stored_s = f->entry->stored_s;
+
+	return stored_s >= f->now_s ? 0 : stored_s < f->now_s - most ? most : f->now_s - stored_s;
+}
+
+/* Time of day at which it was stored: the clock of the cache counts from the boot. */
+static void
+stored_at(const struct found *f, char *out, size_t size)
+{
+	/* The microseconds of both clocks, so that it is the same each time. */
+	int64_t age_us = age_s(f) * 1000000 + mono_now().us % 1000000;
+	struct timespec now;
+	struct tm tm;
+	time_t t;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	t = (time_t)((now.tv_sec * 1000000 + now.tv_nsec / 1000 - age_us) / 1000000);
+	gmtime_r(&t, &tm);
+	strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static int64_t
+stale_s(const struct found *f)
+{
+	int64_t over = age_s(f) - (int64_t)f->entry->ttl_s;
+
+	return over > 0 ? over : 0;
+}
+
+static const char *
+cause_of(const struct entry *e)
+{
+	return e->cause < N_CAUSES ? causes[e->cause] : "unknown";
+}
+
+static void
+print_text(const struct found *f)
+{
+	const struct entry *e = f->entry;
+	char rcode[DNS_WORD], stored[32];
+
+	stored_at(f, stored, sizeof(stored));
+	printf("%s: %s", ways[f->way], dns_rcode_render(e->rcode, rcode));
+	if (e->flags & ENTRY_FAILURE)
+		printf(", failure (%s)", cause_of(e));
+	else
+		printf("%s, %s", e->flags & ENTRY_NEGATIVE ? ", negative" : "",
+		    e->flags & ENTRY_SECURE ? "secure" : "not validated");
+	if (e->ede != 0)
+		printf(", EDE %u", e->ede);
+	if (entry_fresh(e, f->now_s))
+		printf("; %u s left of %u s", entry_left_s(e, f->now_s), e->ttl_s);
+	else
+		printf("; stale for %lld s, lived %u s", (long long)stale_s(f), e->ttl_s);
+	printf("; stored %s; %u octets in engine %d's shard\n", stored, e->size, f->engine);
+}
+
+static void
+print_json(const struct found *f)
+{
+	const struct entry *e = f->entry;
+	char rcode[DNS_WORD], stored[32];
+
+	stored_at(f, stored, sizeof(stored));
+	printf("    {\"do\": %s, \"cd\": %s, \"engine\": %d, \"rcode\": \"%s\", ",
+	    e->key_flags & KEY_DO ? "true" : "false", e->key_flags & KEY_CD ? "true" : "false",
+	    f->engine, dns_rcode_render(e->rcode, rcode));
+	printf("\"secure\": %s, \"negative\": %s, \"failure\": ",
+	    e->flags & ENTRY_SECURE ? "true" : "false",
+	    e->flags & ENTRY_NEGATIVE ? "true" : "false");
+	if (e->flags & ENTRY_FAILURE)
+		printf("\"%s\", ", cause_of(e));
+	else
+		printf("null, ");
+	printf("\"ede\": %u, \"ttl_s\": %u, \"left_s\": %u, \"stale_s\": %lld, ", e->ede, e->ttl_s,
+	    entry_left_s(e, f->now_s), (long long)stale_s(f));
+	printf("\"stored\": \"%s\", \"octets\": %u,\n     \"records\": [", stored, e->size);
+}
+
+static void
+print_record(const struct found *f, const uint8_t *wire, size_t length, const struct dns_record *r,
+    const char *section, bool first)
+{
+	static char data[4 * ENTRY_MAX]; /* the longest: text of octets that are all escaped */
+	char owner[DNS_NAME_TEXT], type[DNS_WORD], class[DNS_WORD];
+
+	if (!dns_rdata_render(wire, length, r, data, sizeof(data)))
+		snprintf(data, sizeof(data), "(malformed)");
+	dns_name_render(&r->owner, owner);
+	dns_type_render(r->type, type);
+	dns_class_render(r->class, class);
+	if (!f->c->json) {
+		printf("    %s%s%s %u %s %s %s\n", section == sections[0] ? "" : section,
+		    section == sections[0] ? "" : ": ", owner, r->ttl, class, type, data);
+		return;
+	}
+	printf("%s\n      {\"section\": \"%s\", \"name\": ", first ? "" : ",", section);
+	cachectl_quote(stdout, owner);
+	printf(
+	    ", \"ttl\": %u, \"class\": \"%s\", \"type\": \"%s\", \"data\": ", r->ttl, class, type);
+	cachectl_quote(stdout, data);
+	putchar('}');
+}
+
+/* As a client would get them now, if only by their TTLs. */
+static void
+print_records(const struct found *f)
+{
+	static uint8_t wire[ENTRY_MAX];
+	struct dns_message m;
+	struct dns_record r;
+	struct key k;
+	size_t length, at;
+	int hidden = 0, printed = 0;
+
+	entry_key(f->entry, &k);
+	length = entry_serve(f->entry, 0, true, true, k.name, f->now_s, 0, wire, sizeof(wire));
+	if (dns_message_parse(wire, length, &m) != DNS_SOUND)
+		return;
+	at = m.answers;
+	for (int i = 0; i < m.ancount + m.nscount + m.arcount; i++) {
+		if (!dns_record_read(wire, length, &at, &r))
+			break;
+		if (!f->c->json && !f->c->dnssec &&
+		    (r.type == TYPE_RRSIG || r.type == TYPE_NSEC || r.type == TYPE_NSEC3)) {
+			hidden++;
+			continue;
+		}
+		print_record(f, wire, length, &r,
+		    sections[(i >= m.ancount) + (i >= m.ancount + m.nscount)], printed++ == 0);
+	}
+	if (hidden > 0)
+		printf("    (%d of DNSSEC; --dnssec prints them)\n", hidden);
+}
+
+/* NULL: that engine does not answer. */
+static const struct l2 *
+shard_of(struct look *l, int engine)
+{
+	struct err err;
+
+	if (l->asked[engine])
+		return l->visits[engine].shard;
+	l->asked[engine] = true;
+	l->n_asked++;
+	if (visit_open(l->c, engine, mono_add_ms(mono_now(), HELLO_MS), &l->visits[engine], &err) ==
+	    0)
+		return l->visits[engine].shard;
+	l->n_absent++;
+	cachectl_trouble("engine %d's shard cannot be read: %s", engine, err.text);
+	return NULL;
+}
+
+static void
+look_at(struct look *l, int way)
+{
+	struct found f = {.c = l->c, .way = way, .entry = (const struct entry *)l->entry};
+	const struct l2 *shard;
+	struct key k;
+
+	if (!key_make(&k, l->name.wire, l->name.length, l->type, DNS_CLASS_IN, way % 2 != 0,
+		way / 2 != 0))
+		return;
+	f.engine = (int)key_shard(&k, (unsigned)l->c->conf->engines);
+	shard = shard_of(l, f.engine);
+	if (shard == NULL || l2_find(shard, &k, l->entry) == 0)
+		return;
+	f.now_s = mono_now().us / 1000000;
+	if (l->c->json)
+		printf("%s\n", l->n_found > 0 ? "," : "");
+	l->n_found++;
+	(l->c->json ? print_json : print_text)(&f);
+	print_records(&f);
+	if (l->c->json)
+		printf("]}");
+}
+
+static int
+look_all(struct look *l)
+{
+	char name[DNS_NAME_TEXT], type[DNS_WORD];
+
+	dns_name_render(&l->name, name);
+	dns_type_render(l->type, type);
+	if (l->c->json) {
+		printf("{\n  \"name\": ");
+		cachectl_quote(stdout, name);
+		printf(", \"type\": \"%s\",\n  \"entries\": [", type);
+	}
+	for (int way = 0; way < N_WAYS; way++)
+		look_at(l, way);
+	if (l->c->json)
+		printf("],\n  \"unread\": %d\n}\n", l->n_absent);
+	if (l->n_found > 0)
+		return CACHE_WELL;
+	if (l->n_absent == l->n_asked)
+		return CACHE_NOBODY;
+	if (!l->c->json)
+		printf("%s %s: not in the shared cache%s\n", name, type,
+		    l->n_absent > 0 ? ", as far as it can be read" : "");
+	return CACHE_NO;
+}
+
+int
+cachectl_explain(const struct cachectl *c)
+{
+	int type = c->argc > 2 ? dns_type_parse(c->argv[2]) : DNS_TYPE_A, status;
+	size_t n = (size_t)c->conf->engines;
+	static struct look l;
+	struct err err;
+
+	l.c = c;
+	if (cachectl_name(c->argv[1], &l.name, &err) < 0)
+		return cachectl_trouble("%s: %s", c->argv[1], err.text);
+	if (type <= 0)
+		return cachectl_trouble(
+		    "%s is no type; write one as A, AAAA or TYPE65280", c->argv[2]);
+	l.type = (uint16_t)type;
+	l.visits = calloc(n, sizeof(*l.visits));
+	l.asked = calloc(n, sizeof(*l.asked));
+	ENSURE(l.visits != NULL && l.asked != NULL);
+	status = look_all(&l);
+	for (size_t i = 0; i < n; i++)
+		if (l.visits[i].shard != NULL)
+			visit_close(&l.visits[i]);
+	free(l.visits);
+	free(l.asked);
+	return status;
+}

@@ -1,0 +1,50 @@
+/*
+ * cachectl_parts: what the files of `resolver cache` share. Internal to cachectl*.c.
+ */
+#ifndef RESOLVER_CACHECTL_PARTS_H
+#define RESOLVER_CACHECTL_PARTS_H
+
+#include <stdio.h>
+
+#include "lib/dns.h"
+#include "lib/mono.h"
+#include "resolver/ask.h"
+#include "resolver/cachectl.h"
+#include "resolver/conf.h"
+#include "resolver/store.h"
+
+#define HELLO_MS 2000 /* an engine that lives says hello at once; its successor soon */
+
+struct cachectl {
+	const struct resolver_conf *conf;
+	bool json, tree, dnssec;
+	int argc; /* words that are no option, the first is the task */
+	char **argv;
+};
+
+/* An engine that said hello. */
+struct visit {
+	int socket;	  /* owned */
+	struct l2 *shard; /* owned */
+};
+
+/* Waits until the engine of that number says hello, until `by` at most. 0, or -1 with why not. */
+int
+visit_open(const struct cachectl *c, int number, struct mono by, struct visit *v, struct err *err);
+void visit_close(struct visit *v);
+/* The next packet, waited for until `by`: its length, 0 at the end, -1 with what went wrong. */
+ssize_t
+visit_receive(int socket, void *in, size_t room, int *descriptor, struct mono by, struct err *err);
+
+/* "resolver: sentence" on stderr; returns CACHE_NOBODY. */
+int cachectl_trouble(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A name in wire form, lower case. 0, or -1 with what is wrong with it. */
+int cachectl_name(const char *text, struct dns_name *out, struct err *err);
+/* A JSON string with its quotes. */
+void cachectl_quote(FILE *to, const char *text);
+
+int cachectl_stats(const struct cachectl *c);
+int cachectl_explain(const struct cachectl *c);
+int cachectl_flush(const struct cachectl *c);
+
+#endif
