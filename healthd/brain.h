@@ -20,6 +20,7 @@
 #include "healthd/console.h"
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
+#include "healthd/life.h"
 #include "healthd/link.h"
 #include "healthd/metrics.h"
 #include "healthd/probe.h"
@@ -38,7 +39,7 @@ struct target {
 	int slot;	     /* of the worker it belongs to, -1 */
 	struct window window;
 	struct sample last;
-	uint64_t ended[5]; /* samples by outcome */
+	uint64_t ended[N_OUTCOMES]; /* samples by outcome */
 };
 
 /* One check after expansion. */
@@ -104,6 +105,7 @@ struct slot {
 	struct worker worker;
 	struct probe *probe;
 	struct sample last;
+	struct life life; /* as of the last probe, if that was silent; else not known */
 	uint32_t past_starts; /* under earlier brains */
 };
 

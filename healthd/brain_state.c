@@ -1,12 +1,12 @@
 /*
  * brain_state: what one brain leaves to the next. Two files of JSON:
  *
- *   run_dir/brain.state    ladders, windows, counters, worker back-off: each second and at each
- * move, on tmpfs. Its age and boot id are the saved lease: only a state of this boot, under 60 s
- * old, lets a successor adopt what BIRD shows. state_dir/limits.json  operators' limits, at each
- * change, synced; kept over reboots. Expiry is kept as time left and as wall-clock time: in the
- * same boot the monotonic clock decides, after a reboot the wall clock, and one that has jumped
- * back ends nothing early and prolongs nothing.
+ *   run_dir/brain.state    ladders, windows, counters, worker back-off, on tmpfs; when they change
+ * (brain_due.c). Its age and boot id are the saved lease: only a state of this boot, under 60 s
+ * old, lets a successor adopt what BIRD shows.
+ *   state_dir/limits.json  operators' limits, at each change, synced; kept over reboots. Expiry is
+ * kept as time left and as wall-clock time: in the same boot the monotonic clock decides, after a
+ * reboot the wall clock, and one that has jumped back ends nothing early and prolongs nothing.
  *
  * Both are read as hostile: a field of the wrong type is as good as absent, a ladder goes through
  * ladder_adopt(), which mends what cannot be.
@@ -73,6 +73,7 @@ static const struct field WINDOW_FIELDS[] = {
     F(window, fails, FIELD_U16),
     F(window, wrongs, FIELD_U16),
     F(window, oks, FIELD_U16),
+    F(window, mute, FIELD_BOOL),
     F(window, onset, FIELD_MONO),
     F(window, broke, FIELD_MONO),
     F(window, last_ok_sent, FIELD_MONO),
@@ -223,6 +224,7 @@ state_save(struct brain *b)
 {
 	char *path = NULL;
 	json_t *lanes = json_object(), *all;
+	struct mono now = mono_now();
 	struct err err;
 	int rc;
 
@@ -236,15 +238,14 @@ state_save(struct brain *b)
 			json_object_set_new(lanes, lane->name,
 			    fields_save(LADDER_FIELDS, &lane->saved));
 	}
-	all = json_pack("{sisssIsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
-	    "saved_us", (json_int_t)mono_now().us, "lanes", lanes, "windows", windows_save(b),
-	    "slots", slots_save(b), "counters", fields_save(COUNTER_FIELDS, &b->counters));
+	all = json_pack("{sisssIsbsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_us", (json_int_t)now.us, "starved", (int)roster_starved(&b->roster, now),
+	    "lanes", lanes, "windows", windows_save(b), "slots", slots_save(b), "counters",
+	    fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
-	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir);
-	if (rc >= 0)
-		rc = write_json(path, all, false, &err);
-	else
-		err_set(&err, "out of memory");
+	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) < 0
+		 ? err_set(&err, "out of memory")
+		 : write_json(path, all, false, &err);
 	if ((rc < 0) != b->state_failed) {
 		b->state_failed = rc < 0;
 		event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "state", "%s%s",
@@ -481,6 +482,8 @@ state_load(struct brain *b)
 	if (b->lease_fresh) {
 		windows_load(b, json_object_get(all, "windows"));
 		slots_load(b, json_object_get(all, "slots"));
+		if (json_is_true(json_object_get(all, "starved")))
+			b->roster.slow_at = b->started; /* till we have looked ourselves */
 	}
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct lane *lane = &b->lanes[l];
