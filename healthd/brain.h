@@ -166,6 +166,10 @@ struct brain {
 	bool state_failed, recorder_failed;
 	struct timespec read_at; /* wall clock of the configuration, for people */
 	bool state_due;		/* save it at the end of this turn, not at the next second */
+	struct {
+		uint64_t digest; /* of what a successor would miss */
+		struct mono at;
+	} saved;
 	struct counters counters;
 	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
 	bool shutdown, shutdown_silent, drained_said;
@@ -240,6 +244,9 @@ void state_save(struct brain *b);  /* run_dir/brain.state */
 void limits_save(struct brain *b); /* state_dir/limits.json */
 
 json_t *state_ladder(const struct ladder *l); /* as saved */
+
+/* brain_due.c: saves it when something in it has changed, or it was saved 10 s ago. */
+void state_second(struct brain *b);
 
 /* brain_control.c */
 json_t *control_handle(void *arg, const struct console_peer *peer, const char *verb,

@@ -243,6 +243,7 @@ state_save(struct brain *b)
 	    "lanes", lanes, "windows", windows_save(b), "slots", slots_save(b), "counters",
 	    fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
+	b->saved.at = now;
 	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) < 0
 		 ? err_set(&err, "out of memory")
 		 : write_json(path, all, false, &err);
