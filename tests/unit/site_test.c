@@ -114,7 +114,8 @@ the_nodes_name_is_the_hosts_by_default(void **state)
 {
 	struct arena *a = arena_new();
 	char host[256] = "";
-	struct site s = {.paths = {"/run/x", "/var/x", ""}, .bird = {"/a", "/b", "/c", 0}};
+	struct site s = {.paths = {"/run/x", "/var/x", ""},
+	    .bird = {.socket = "/a", .config = "/b", .include = "/c"}};
 	struct err err;
 
 	(void)state;

@@ -69,8 +69,7 @@ static const struct row rows[] = {
     {"a slow one that answers is ready again", "WSolllllolllllo", "ssrruuuurruuuur", "S"},
     {"silent too often is killed though it lives", "WSo....lllllll", "ssrrrrrruuuuuu", "SK"},
     {"life breaks a row of dead silence", "WSosslss", "ssrruuuu", "S"},
-    {"and dead silence after life is a hang all the same", "WSollsss", "ssrruuuu"
-	+ 0, "SK"},
+    {"and dead silence after life is a hang all the same", "WSollsss", "ssrruuuu", "SK"},
     {"dead and alive silence add up to too much", "WSosslssls", "ssrruuuuuu", "SK"},
     {"nobody there is a hang whatever the process does", "WSoggg", "ssrruu", "SK"},
     {"a start too slow to answer is killed at its limit", "WSllllllllll..", "ssssssssssssss",
