@@ -71,6 +71,7 @@ slot_adopt(struct brain *b, const struct bond_message *m)
 	struct mono started = {m->at_us}, now = mono_now();
 
 	s->worker = m->ready != 0 ? worker_adopt_ready(m->pid, started, now)
+		    : kept.slow	  ? worker_adopt_slow(m->pid, started, now)
 				  : worker_adopt(m->pid, started, now);
 	s->worker.failed_starts = kept.failed_starts;
 	s->worker.backoff_ms = kept.backoff_ms;

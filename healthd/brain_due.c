@@ -67,11 +67,10 @@ digest(const struct brain *b)
 	for (int s = 0; s < b->n_slots; s++) {
 		const struct worker *w = &b->slots[s].worker;
 
-		h = mix(mix(mix(h, w->starts), w->failed_starts), w->backoff_ms);
+		h = mix(mix(mix(mix(h, w->starts), w->failed_starts), w->backoff_ms), w->slow);
 	}
 	h = mix(mix(h, (int64_t)b->counters.worker_exits), (int64_t)b->counters.worker_hangs);
-	h = mix(mix(h, (int64_t)b->counters.hooks), (int64_t)b->counters.hooks_failed);
-	return mix(h, roster_starved(&b->roster, mono_now()));
+	return mix(mix(h, (int64_t)b->counters.hooks), (int64_t)b->counters.hooks_failed);
 }
 
 void

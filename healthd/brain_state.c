@@ -191,10 +191,10 @@ slots_save(const struct brain *b)
 		const struct worker *w = &b->slots[s].worker;
 
 		json_array_append_new(all,
-		    json_pack("{sisisIso}", "starts",
+		    json_pack("{sisisIsbso}", "starts",
 			(int)(b->slots[s].past_starts + w->starts), "failed_starts",
-			(int)w->failed_starts, "backoff_ms", (json_int_t)w->backoff_ms, "why",
-			jsontext(w->why)));
+			(int)w->failed_starts, "backoff_ms", (json_int_t)w->backoff_ms, "slow",
+			(int)w->slow, "why", jsontext(w->why)));
 	}
 	return all;
 }
@@ -238,10 +238,9 @@ state_save(struct brain *b)
 			json_object_set_new(lanes, lane->name,
 			    fields_save(LADDER_FIELDS, &lane->saved));
 	}
-	all = json_pack("{sisssIsbsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
-	    "saved_us", (json_int_t)now.us, "starved", (int)roster_starved(&b->roster, now),
-	    "lanes", lanes, "windows", windows_save(b), "slots", slots_save(b), "counters",
-	    fields_save(COUNTER_FIELDS, &b->counters));
+	all = json_pack("{sisssIsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_us", (json_int_t)now.us, "lanes", lanes, "windows", windows_save(b),
+	    "slots", slots_save(b), "counters", fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
 	b->saved.at = now;
 	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) < 0
@@ -379,6 +378,7 @@ slots_load(struct brain *b, const json_t *all)
 		    json_integer_value(json_object_get(o, "failed_starts")), 0, UINT16_MAX);
 		w->backoff_ms = clip(json_integer_value(json_object_get(o, "backoff_ms")), 0,
 		    b->settings.workers.backoff_max_ms);
+		w->slow = json_is_true(json_object_get(o, "slow"));
 		snprintf(w->why, sizeof(w->why), "%s", text_of(o, "why"));
 	}
 }
@@ -483,8 +483,6 @@ state_load(struct brain *b)
 	if (b->lease_fresh) {
 		windows_load(b, json_object_get(all, "windows"));
 		slots_load(b, json_object_get(all, "slots"));
-		if (json_is_true(json_object_get(all, "starved")))
-			b->roster.slow_at = b->started; /* till we have looked ourselves */
 	}
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct lane *lane = &b->lanes[l];

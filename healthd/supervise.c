@@ -83,6 +83,16 @@ worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now)
 	return w;
 }
 
+struct worker
+worker_adopt_slow(int32_t pid, struct mono started_at, struct mono now)
+{
+	struct worker w = worker_adopt_ready(pid, started_at, now);
+
+	w.state = WORKER_UNREADY;
+	w.slow = true;
+	return w;
+}
+
 static void
 enter(struct worker *w, enum worker_state state, struct mono due, struct mono now)
 {

@@ -86,6 +86,9 @@ struct worker worker_init(struct mono now);
  * (BOND_ROSTER with ready != 0), so it counts as ready until a probe says otherwise. */
 struct worker worker_adopt(int32_t pid, struct mono started_at, struct mono now);
 struct worker worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now);
+/* One that was too slow to answer by the predecessor's last word: a new brain in the middle of an
+ * overload must not take its silence for a start that fails. Its probes tell soon. */
+struct worker worker_adopt_slow(int32_t pid, struct mono started_at, struct mono now);
 /* Call with a TICK at w.due at the latest; acting on every action is the caller's part. KILL and
  * START are said again at later ticks until the keeper answers: a lost message is no deadlock. */
 struct worker_out worker_step(const struct supervise_conf *conf, struct worker w,

@@ -244,7 +244,7 @@ what_a_successor_would_miss_is_saved_within_the_second(void **state)
 	assert_true(saves(b));
 	b->slots[0].worker.failed_starts++;
 	assert_true(saves(b));
-	b->roster.slow_at = mono_now();
+	b->slots[0].worker.slow = true;
 	assert_true(saves(b));
 	assert_false(saves(b));
 	rig_drop(b);
@@ -256,15 +256,14 @@ overload_is_not_forgotten_with_the_brain(void **state)
 	struct brain *b = brain_with_a_past(), *next;
 
 	(void)state;
-	b->roster.slow = 1;
+	b->slots[1].worker.slow = true;
 	b->instances[0].targets[0].window.mute = true;
 	b->instances[0].targets[1].window.mute = false;
 	state_save(b);
 	next = rig_brain();
 	state_load(next);
-	assert_true(roster_starved(&next->roster, next->started));
-	assert_false(roster_starved(&next->roster,
-	    mono_add_ms(next->started, ROSTER_STARVED_MS)));
+	assert_false(next->slots[0].worker.slow);
+	assert_true(next->slots[1].worker.slow);
 	assert_true(next->instances[0].targets[0].window.mute);
 	assert_false(next->instances[0].targets[1].window.mute);
 	rig_drop(next);

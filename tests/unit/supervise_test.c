@@ -362,6 +362,30 @@ a_slow_worker_shows_overload_and_a_hung_one_does_not(void **state)
 }
 
 static void
+one_adopted_as_slow_is_judged_by_its_probes_and_not_as_a_start(void **state)
+{
+	struct worker_event ev = {.type = WORKER_EV_PROBE, .outcome = OUTCOME_SILENT, .life = true};
+	struct worker slow = worker_adopt_slow(7, ms(0), ms(0)), w = slow;
+	struct roster r = roster_step((struct roster){0}, &slow, 1, ms(0));
+
+	(void)state;
+	assert_true(roster_starved(&r, ms(0)));
+	assert_false(mono_is_set(slow.due)); /* no limit to a start runs */
+	ev.sent = ms(100);
+	for (int i = 0; i < 5; i++)
+		w = worker_step(&conf, w, &ev, ms(100)).state;
+	assert_int_equal(w.state, WORKER_UNREADY);
+	assert_false(w.killed_hung);
+	ev.outcome = OUTCOME_OK;
+	assert_int_equal(worker_step(&conf, slow, &ev, ms(100)).state.state, WORKER_READY);
+	ev.outcome = OUTCOME_SILENT;
+	ev.life = false;
+	for (int i = 0; i < 3; i++)
+		slow = worker_step(&conf, slow, &ev, ms(100)).state;
+	assert_true(slow.killed_hung);
+}
+
+static void
 overload_is_over_a_while_after_the_last_slow_worker(void **state)
 {
 	struct worker w = worker_in(WORKER_UNREADY, true, 0);
@@ -389,6 +413,7 @@ main(void)
 	    cmocka_unit_test(failed_starts_count_over_all_slots_while_none_is_ready),
 	    cmocka_unit_test(nothing_wanted_is_never_failed),
 	    cmocka_unit_test(a_slow_worker_shows_overload_and_a_hung_one_does_not),
+	    cmocka_unit_test(one_adopted_as_slow_is_judged_by_its_probes_and_not_as_a_start),
 	    cmocka_unit_test(overload_is_over_a_while_after_the_last_slow_worker),
 	    cmocka_unit_test(hung_at_every_start_is_failed_in_time),
 	};
