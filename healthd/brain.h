@@ -226,7 +226,8 @@ const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, co
 void workers_init(struct brain *b);
 void workers_fini(struct brain *b);
 void workers_second(struct brain *b);
-uint64_t workers_ready_bits(const struct brain *b);
+/* Those whom the keeper's reflex need not fear for: ready, or slow (decision 0016). */
+uint64_t workers_serving_bits(const struct brain *b);
 int workers_ready(const struct brain *b);
 int workers_upgrade(struct brain *b, struct err *err); /* begins the rolling restart */
 void worker_event(struct brain *b, struct slot *s, const struct worker_event *ev);

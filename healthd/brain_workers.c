@@ -29,13 +29,19 @@ rolling_conf_of(const struct brain *b)
 	};
 }
 
+static bool
+serves(const struct worker *w)
+{
+	return w->state == WORKER_READY || (w->state == WORKER_UNREADY && w->slow);
+}
+
 uint64_t
-workers_ready_bits(const struct brain *b)
+workers_serving_bits(const struct brain *b)
 {
 	uint64_t bits = 0;
 
 	for (int s = 0; s < b->n_slots; s++)
-		if (b->slots[s].worker.state == WORKER_READY)
+		if (serves(&b->slots[s].worker))
 			bits |= UINT64_C(1) << s;
 	return bits;
 }
@@ -43,7 +49,11 @@ workers_ready_bits(const struct brain *b)
 int
 workers_ready(const struct brain *b)
 {
-	return __builtin_popcountll(workers_ready_bits(b));
+	int n = 0;
+
+	for (int s = 0; s < b->n_slots; s++)
+		n += b->slots[s].worker.state == WORKER_READY;
+	return n;
 }
 
 /* --- one slot --------------------------------------------------------------------------------- */
@@ -167,7 +177,7 @@ say_worker(const struct slot *s, enum worker_state from)
 	event_str(&e, "to", worker_state_name(w->state));
 	if (w->pid != 0)
 		event_int(&e, "pid", w->pid);
-	if (w->state == WORKER_READY && mono_is_set(w->started_at))
+	if (w->state == WORKER_READY && from == WORKER_STARTING && mono_is_set(w->started_at))
 		event_fmt(&e, "start_ms", "%.1f",
 		    (double)mono_diff_us(w->ready_at, w->started_at) / 1000);
 	if (bad && *w->why != '\0')
@@ -182,7 +192,7 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 {
 	struct supervise_conf conf = supervise_conf_of(&b->settings);
 	enum worker_state before = s->worker.state;
-	bool stable = s->worker.stable, slow = s->worker.slow;
+	bool stable = s->worker.stable, slow = s->worker.slow, served = serves(&s->worker);
 	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
 
 	s->worker = out.state;
@@ -197,7 +207,7 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 	if (out.changed || ev->type == WORKER_EV_EXITED || s->worker.stable != stable ||
 	    s->worker.slow != slow)
 		workers_settle(b);
-	if ((before == WORKER_READY) != (s->worker.state == WORKER_READY))
+	if (served != serves(&s->worker))
 		lease_renew(b);
 }
 

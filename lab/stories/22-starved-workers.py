@@ -1,8 +1,10 @@
-"""Workers that get next to no processor: slow is no malfunction; drain, none killed, and back."""
+"""Workers that get next to no processor: slow is no malfunction; drain, none killed though the
+brain is, and back."""
 import contextlib
 import os
 import time
 
+import nodes
 from story import FAMILIES
 
 # Of a cgroup: a millisecond of processor time a second, by whichever of the two kinds there is.
@@ -29,17 +31,24 @@ def _move(node, pids, group):
 
 @contextlib.contextmanager
 def starved(node, pids, own, limits):
-    """These processes get about nothing."""
+    """These processes get about nothing: a loop beside them takes most of what their group may."""
     tight = f'{own}-starved'
     os.mkdir(tight)
+    hog = None
     try:
         for knob, value in limits:
             with open(f'{tight}/{knob}', 'w', encoding='ascii') as f:
                 f.write(value)
+        hog = node.start('sh', '-c', f'echo $$ >{tight}/cgroup.procs; while :; do :; done',
+                         log='hog.log')
         _move(node, pids, tight)
         yield
     finally:
         _move(node, pids, own)
+        if hog:
+            hog.stop()
+        nodes.wait_for(lambda: not open(f'{tight}/cgroup.procs', encoding='ascii').read(), 20,
+                       'the starved group to be empty')
         os.rmdir(tight)
 
 
@@ -52,7 +61,7 @@ def play(lab):
     before = lab.workers('pop1')
     with lab.asking() as asking:
         with starved(lab.nodes['pop1'], before.values(), own, limits):
-            lab.say('the workers of pop1 get a millisecond of processor time a second')
+            lab.say('the workers of pop1 share a millisecond of processor time a second')
             lab.wait('drain', lambda: all(
                 (lab.lane('pop1', f) or {}).get('rung') == 'drain' for f in FAMILIES))
             lab.wait_route('pop2')
@@ -63,6 +72,11 @@ def play(lab):
             lab.stay(3, 'pop1 at drain', lambda: lab.rung('pop1') == 'drain')
             lost, _, by = asking.summary(moved, lab.now())
             lab.need(set(by) == {'pop2'}, f'with the route at pop2: {lost} lost, answered by {by}')
+            brain = lab.brain('pop1')
+            lab.kill('pop1', 'KILL', [brain])
+            lab.say('and its brain is killed')
+            lab.adopted('pop1', brain)
+            lab.stay(2, 'pop1 at drain', lambda: lab.rung('pop1') in ('drain', None))
             lab.need(lab.workers('pop1') == before, 'a slow worker was killed')
         lab.say('the workers get what they need')
         lab.wait_rung('pop1', 'full', within=120)
