@@ -264,7 +264,8 @@ on_silence(const struct supervise_conf *conf, struct worker *w, bool life, struc
 	if (w->state == WORKER_STARTING)
 		return WORKER_DO_NOTHING; /* start_timeout_ms judges that */
 	w->slow = life;
-	if (w->dead_probes >= conf->hang_probes || w->silent_probes >= conf->busy_probes) {
+	if (w->dead_probes >= conf->hang_probes ||
+	    (conf->busy_probes > 0 && w->silent_probes >= conf->busy_probes)) {
 		snprintf(w->why, sizeof(w->why), "silent for %u probes%s: killed",
 		    w->silent_probes, life ? ", though it runs" : "");
 		return kill_silent(w, now);

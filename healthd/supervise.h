@@ -18,7 +18,7 @@
 
 struct supervise_conf {
 	int64_t hang_probes; /* silent so often in a row, without a sign of life: hung */
-	int64_t busy_probes; /* silent so often in a row, whatever it does: hung as well */
+	int64_t busy_probes; /* silent so often in a row, whatever it does: hung too; 0: never */
 	int64_t start_timeout_ms, backoff_min_ms, backoff_max_ms;
 	int64_t quarantine_starts, quarantine_ms, stop_timeout_ms;
 	int64_t stable_ms; /* ready so long: earlier failures are forgotten. WORKER_STABLE_MS */
