@@ -133,6 +133,7 @@ install: all
 	install -D -m 755 $(B)/bin/resolver $(SBIN)/resolver
 	install -D -m 755 $(B)/bin/healthd-brain $(LIBEXEC)/healthd-brain
 	install -D -m 644 etc/healthd.conf $(DATA)/examples/healthd.conf
+	install -D -m 644 etc/resolver.conf $(DATA)/examples/resolver.conf
 	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \
 		install -D -m 640 etc/healthd.conf $(DESTDIR)$(SYSCONF)/anypop/healthd.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

@@ -25,7 +25,7 @@ struct cli {
 	const char *socket_given; /* of -s or $ANYPOP_SOCKET, or NULL */
 	char socket[108];
 	/* what the verb was given */
-	bool json, follow, now, post, wait, yes, workers_only;
+	bool json, follow, now, post, wait, yes, workers_only, engines_only;
 	const char *service, *family, *reason, *since, *level, *file;
 	int64_t for_ms; /* 0: none */
 	int n;		/* -1: none */

@@ -54,9 +54,11 @@ static const struct verb verbs[] = {
 	 "  --post          for ExecStopPost: closes all gates unless the service ended cleanly\n"
 	 "Without healthd it closes every gate of the node and disables our protocols in BIRD; that needs\n"
 	 "root. Taken away by undrain.\n"},
-	{"upgrade", verb_upgrade, "jW", 0, "", "new binaries in place, one process after another",
+	{"upgrade", verb_upgrade, "jWE", 0, "", "new binaries in place, one process after another",
 	 "  --workers       only the workers\n"
-	 "Keeper and brain go first, then the workers one by one, never fewer ready than workers.min_ready.\n"
+	 "  --engines       only the engines of our own resolver\n"
+	 "Keeper and brain go first, then the workers one by one, never fewer ready than workers.min_ready,\n"
+	 "then the engines one by one, while workers answer from their caches and wait for the next one.\n"
 	 "Routes are not touched.\n"},
 	{"reload", verb_reload, "j", 0, "", "reads the configuration again; a broken one changes nothing", ""},
 	{"bird", verb_bird, "y", 2, "[diff | apply | edge | example]", "the file that bird.conf includes, and its installation",
@@ -76,7 +78,8 @@ static const struct option long_options[] = {
 	{"follow", no_argument, NULL, 'f'}, {"since", required_argument, NULL, 'i'},
 	{"level", required_argument, NULL, 'l'}, {"file", required_argument, NULL, ':'},
 	{"now", no_argument, NULL, 'N'}, {"post", no_argument, NULL, 'P'},
-	{"workers", no_argument, NULL, 'W'}, {"yes", no_argument, NULL, 'y'},
+	{"workers", no_argument, NULL, 'W'}, {"engines", no_argument, NULL, 'E'},
+	{"yes", no_argument, NULL, 'y'},
 	{"socket", required_argument, NULL, 's'}, {"config", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
@@ -137,7 +140,8 @@ flag_option(struct cli *cli, int letter)
 {
 	bool *flag = letter == 'w' ? &cli->wait : letter == 'f' ? &cli->follow
 	    : letter == 'N' ? &cli->now : letter == 'P' ? &cli->post
-	    : letter == 'W' ? &cli->workers_only : letter == 'y' ? &cli->yes : NULL;
+	    : letter == 'W' ? &cli->workers_only
+	    : letter == 'E' ? &cli->engines_only : letter == 'y' ? &cli->yes : NULL;
 	const char **text = letter == 'S' ? &cli->service : letter == 'F' ? &cli->family
 	    : letter == 'r' ? &cli->reason : letter == 'i' ? &cli->since
 	    : letter == 'l' ? &cli->level : letter == ':' ? &cli->file : NULL;

@@ -84,8 +84,9 @@ print_lanes(FILE *to, const json_t *lanes)
 }
 
 static void
-print_workers(FILE *to, const json_t *w)
+print_workers(FILE *to, const json_t *w, const json_t *engines)
 {
+	const json_t *states = pick_part(w, "states");
 	int quarantined = (int)pick_number(w, "quarantined", 0);
 
 	fprintf(to, "workers   %d of %d ready", (int)pick_number(w, "ready", 0),
@@ -94,6 +95,13 @@ print_workers(FILE *to, const json_t *w)
 		fprintf(to, ", %d running", (int)pick_number(w, "running", 0));
 	if (quarantined > 0)
 		fprintf(to, ", %d in quarantine (crash loop)", quarantined);
+	if (pick_number(states, "stale_only", 0) > 0)
+		fprintf(to, ", %d STALE ONLY", (int)pick_number(states, "stale_only", 0));
+	if (pick_number(states, "failing", 0) > 0)
+		fprintf(to, ", %d FAILING", (int)pick_number(states, "failing", 0));
+	if (pick_number(engines, "wanted", 0) > 0)
+		fprintf(to, "; engines %d of %d ready", (int)pick_number(engines, "ready", 0),
+		    (int)pick_number(engines, "wanted", 0));
 	fputc('\n', to);
 }
 
@@ -149,7 +157,7 @@ render_status(FILE *to, const json_t *status)
 	fputc('\n', to);
 	print_lanes(to, pick_part(status, "lanes"));
 	fputc('\n', to);
-	print_workers(to, pick_part(status, "workers"));
+	print_workers(to, pick_part(status, "workers"), pick_part(status, "engines"));
 	print_bird(to, pick_part(status, "bird"), pick_part(status, "sessions"));
 	print_processes(to, status);
 	if (pick_is_set(config, "note"))

@@ -1,5 +1,5 @@
 /*
- * `bgpctl checks` and `bgpctl workers`.
+ * `bgpctl check`.
  */
 #include "bgpctl/render.h"
 
@@ -33,6 +33,8 @@ print_target(FILE *to, const json_t *t, int width)
 		fprintf(to, ", nsid %s", pick_text(t, "nsid", ""));
 	if (reason[0] != '\0')
 		fprintf(to, "; last failure: %s", reason);
+	if (pick_text(t, "seen", "")[0] != '\0')
+		fprintf(to, "; %s", pick_text(t, "seen", ""));
 	fputc('\n', to);
 }
 
@@ -89,47 +91,4 @@ render_checks_failed(const json_t *checks)
 			return 1;
 	}
 	return 0;
-}
-
-static void
-print_worker(FILE *to, const json_t *w)
-{
-	char since[DURATION_TEXT], due[DURATION_TEXT], pid[16] = "-", rtt[24] = "-";
-
-	if (pick_is_set(w, "pid"))
-		snprintf(pid, sizeof(pid), "%.0f", pick_number(w, "pid", 0));
-	if (pick_is_set(w, "rtt_us"))
-		snprintf(rtt, sizeof(rtt), "%.2f ms", pick_number(w, "rtt_us", 0) / 1000);
-	fprintf(to, "%4.0f%s  %-11s  %-11s  %7s  %6.0f  %6.0f  %9s  %s", pick_number(w, "slot", 0),
-	    pick_bool(w, "spare") ? "s" : " ", pick_text(w, "state", "?"),
-	    duration_render(pick_number(w, "since_s", 0), since), pid, pick_number(w, "starts", 0),
-	    pick_number(w, "failed_starts", 0), rtt, pick_text(w, "nsid", "-"));
-	if (pick_is_set(w, "due_s"))
-		fprintf(to, "  next step in %s", duration_render(pick_number(w, "due_s", 0), due));
-	if (pick_text(w, "why", "")[0] != '\0')
-		fprintf(to, "  %s", pick_text(w, "why", ""));
-	fputc('\n', to);
-}
-
-void
-render_workers(FILE *to, const json_t *workers)
-{
-	const json_t *rolling = pick_part(workers, "rolling"), *w;
-	char text[DURATION_TEXT];
-	size_t i;
-
-	fprintf(to, "%.0f of %.0f ready, at least %.0f wanted in upgrades", pick_number(workers,
-	    "ready", 0), pick_number(workers, "wanted", 0), pick_number(workers, "min_ready", 0));
-	if (pick_is_set(workers, "none_ready_s"))
-		fprintf(to, "; NONE READY for %s",
-		    duration_render(pick_number(workers, "none_ready_s", 0), text));
-	if (pick_number(workers, "failed_starts", 0) > 0)
-		fprintf(to, "; %.0f failed starts", pick_number(workers, "failed_starts", 0));
-	if (rolling != NULL)
-		fprintf(to, "; upgrading slot %.0f (%s)", pick_number(rolling, "slot", 0),
-		    pick_text(rolling, "stage", "?"));
-	fputs(
-	    "\n\nSLOT   STATE        FOR              PID  STARTS  FAILED     ANSWER  NSID\n", to);
-	json_array_foreach (pick_part(workers, "workers"), i, w)
-		print_worker(to, w);
 }

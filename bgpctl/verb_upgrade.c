@@ -1,7 +1,7 @@
 /*
  * upgrade and reload. The order of an upgrade is kept here: keeper and brain first, so that the new
- * code replaces the workers; if this program is interrupted in between, `upgrade --workers` goes
- * on.
+ * code replaces the workers, then these, then the engines of our own resolver; if this program is
+ * interrupted in between, `upgrade --workers` and `upgrade --engines` go on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,8 @@ upgrade_event(const struct cli *cli, const json_t *event)
 	const char *line = pick_text(event, "line", "");
 	char *text;
 
-	if (strncmp(name, "upgrade", 7) != 0 && strcmp(name, "worker") != 0)
+	if (strncmp(name, "upgrade", 7) != 0 && strcmp(name, "worker") != 0 &&
+	    strcmp(name, "engine") != 0)
 		return 0;
 	text = cli->json ? json_dumps(event, JSON_COMPACT) : strdup(line);
 	if (text != NULL) {
@@ -99,8 +100,9 @@ follow_upgrade(struct cli *cli, struct control *c)
 	return done > 0 ? EXIT_WELL : EXIT_NO;
 }
 
+/* `what`: "workers" or "engines". */
 static int
-upgrade_workers(struct cli *cli)
+upgrade_slots(struct cli *cli, const char *what)
 {
 	struct err err;
 	struct control *c = control_open(cli_socket(cli), CLI_TIMEOUT_MS, &err);
@@ -109,7 +111,7 @@ upgrade_workers(struct cli *cli)
 
 	if (c == NULL)
 		return cli_trouble("%s", err.text);
-	answer = cli_ask_on(c, "upgrade", json_pack("{s:s,s:b}", "what", "workers", "follow", 1),
+	answer = cli_ask_on(c, "upgrade", json_pack("{s:s,s:b}", "what", what, "follow", 1),
 	    CLI_TIMEOUT_MS, &code, &err);
 	if (answer == NULL)
 		cli_trouble("%s", err.text);
@@ -120,16 +122,35 @@ upgrade_workers(struct cli *cli)
 	return code;
 }
 
+/* Nodes that run another resolver have none. */
+static bool
+has_engines(struct cli *cli)
+{
+	struct err err;
+	int code;
+	json_t *workers = cli_ask(cli, "workers", NULL, &code, &err);
+	bool any = json_array_size(pick_part(workers, "engines")) > 0;
+
+	json_decref(workers);
+	return any;
+}
+
 int
 verb_upgrade(struct cli *cli)
 {
-	if (!cli->workers_only) {
-		int code = replace(cli, "upgrade", json_pack("{s:s}", "what", "daemon"));
+	int code = EXIT_WELL;
 
-		if (code != EXIT_WELL)
-			return code;
-	}
-	return upgrade_workers(cli);
+	if (cli->workers_only && cli->engines_only)
+		return cli_trouble("--workers and --engines: one of them, or neither for all");
+	if (cli->engines_only)
+		return upgrade_slots(cli, "engines");
+	if (!cli->workers_only)
+		code = replace(cli, "upgrade", json_pack("{s:s}", "what", "daemon"));
+	if (code == EXIT_WELL)
+		code = upgrade_slots(cli, "workers");
+	if (code == EXIT_WELL && !cli->workers_only && has_engines(cli))
+		code = upgrade_slots(cli, "engines");
+	return code;
 }
 
 int

@@ -15,6 +15,7 @@
 
 #define FIRST_LOOK_MS 1000  /* BIRD's first answer is waited for so long before a lane starts */
 #define RECORDER_RETRY_MS 60000
+#define RATE_BEFORE_MS 60000 /* shutdown: the rate before it is taken over so long */
 #define SILENT_WAIT_MS 5000 /* shutdown: the proof of silence is waited for so long */
 
 /* --- watchers --------------------------------------------------------------------------------- */
@@ -98,25 +99,75 @@ all_silent(const struct brain *b)
 	return true;
 }
 
+/* What our own checks ask through the resolver, in queries per 1000 s. */
+static int64_t
+probes_rate(const struct brain *b)
+{
+	int64_t rate = 0;
+
+	for (int n = 0; n < b->n_instances; n++) {
+		const struct instance *i = &b->instances[n];
+
+		if (i->conf->kind == KIND_DNS && i->conf->target != DNS_SERVERS &&
+		    i->conf->recursion)
+			rate += (int64_t)1000000 * i->n_targets / i->conf->interval_ms;
+	}
+	return rate;
+}
+
+static void
+drain_begin(struct brain *b)
+{
+	struct traffic_counts sum;
+	int64_t ms = scores_window(b, RATE_BEFORE_MS, &sum);
+
+	b->leave = (struct leave){
+	    .drain_ms = b->settings.stop.drain_ms,
+	    .counted = ms >= LEAVE_LEAST_MS,
+	    .probes = probes_rate(b),
+	};
+	if (b->leave.counted)
+		b->leave.before = (int64_t)(traffic_answers(&sum) * 1000000 / (uint64_t)ms);
+}
+
+static bool
+drain_over(struct brain *b, int64_t since_ms)
+{
+	struct traffic_counts sum;
+	int64_t ms = scores_window(b, leave_look_ms(&b->leave), &sum);
+	enum leave_because why = leave_step(&b->leave, since_ms, traffic_answers(&sum), ms);
+
+	if (why != LEAVE_NOT)
+		event_say(EVENT_NOTICE, "shutdown", "drained for %lld ms%s; going silent",
+		    (long long)since_ms,
+		    why == LEAVE_EMPTY ? ", clients have left" : "");
+	return why != LEAVE_NOT;
+}
+
+static void
+go_silent(struct brain *b)
+{
+	b->shutdown_silent = true;
+	b->silent_at = mono_now();
+	lanes_touch(b, lanes_all(b));
+}
+
 /* SIGTERM: drain, give traffic its time to move, go silent, and tell the keeper that it may stop
  * the workers. */
 static void
 follow_shutdown(struct brain *b)
 {
 	struct bond_message drained = {.type = BOND_DRAINED};
-	int64_t since_ms = mono_diff_ms(mono_now(), b->shutdown_at);
+	struct mono now = mono_now();
 
 	if (!b->shutdown || b->drained_said)
 		return;
-	if (!b->shutdown_silent && since_ms >= b->settings.stop.drain_ms) {
-		b->shutdown_silent = true;
-		event_say(EVENT_NOTICE, "shutdown", "drained for %lld ms; going silent",
-		    (long long)since_ms);
-		lanes_touch(b, lanes_all(b));
+	if (!b->shutdown_silent) {
+		if (drain_over(b, mono_diff_ms(now, b->shutdown_at)))
+			go_silent(b);
 		return;
 	}
-	if (b->shutdown_silent &&
-	    (all_silent(b) || since_ms >= b->settings.stop.drain_ms + SILENT_WAIT_MS))
+	if (all_silent(b) || mono_diff_ms(now, b->silent_at) >= SILENT_WAIT_MS)
 		b->drained_said = bond_send(b->bond, &drained) == 1; /* else again, in a moment */
 }
 
@@ -127,6 +178,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	scores_second(b);
 	checks_second(b);
 	workers_second(b);
 	lanes_touch(b, lanes_all(b));
@@ -157,14 +209,15 @@ brain_shutdown(struct brain *b)
 {
 	if (b->shutdown) {
 		/* Asked twice: no more patience. */
-		b->shutdown_silent = true;
-		lanes_touch(b, lanes_all(b));
+		if (!b->shutdown_silent)
+			go_silent(b);
 		return;
 	}
 	b->shutdown = true;
 	b->shutdown_at = mono_now();
-	event_say(EVENT_NOTICE, "shutdown", "draining for %lld ms, then silent",
-	    (long long)b->settings.stop.drain_ms);
+	drain_begin(b);
+	event_say(EVENT_NOTICE, "shutdown", "draining for %s%lld ms, then silent",
+	    b->leave.counted ? "at most " : "", (long long)b->settings.stop.drain_ms);
 	lanes_touch(b, lanes_all(b));
 	ev_timer_init(&b->shutdown_timer, on_shutdown_timer, 0.1, 0.1);
 	b->shutdown_timer.data = b;
@@ -227,6 +280,8 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	events_init(b);
 	lanes_init(b);
 	workers_init(b);
+	engines_init(b);
+	scores_init(b);
 	hook_init(b);
 	if (checks_init(b, err) < 0)
 		return -1;
@@ -251,7 +306,9 @@ brain_fini(struct brain *b)
 	events_fini(b);
 	hook_fini(b);
 	workers_fini(b);
+	engines_fini(b);
 	checks_fini(b);
+	scores_fini(b);
 	if (b->link != NULL)
 		link_watch_free(b->link);
 	if (b->metrics != NULL)

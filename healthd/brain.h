@@ -20,6 +20,7 @@
 #include "healthd/console.h"
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
+#include "healthd/leave.h"
 #include "healthd/life.h"
 #include "healthd/link.h"
 #include "healthd/metrics.h"
@@ -27,7 +28,9 @@
 #include "healthd/rolling.h"
 #include "healthd/settings.h"
 #include "healthd/supervise.h"
+#include "healthd/traffic.h"
 #include "lib/event.h"
+#include "lib/scoreboard.h"
 
 struct brain;
 
@@ -47,7 +50,7 @@ struct instance {
 	const struct check_conf *conf;
 	char name[64];
 	uint32_t lanes;
-	bool sessions, carrier, addresses; /* which event source feeds it */
+	bool sessions, carrier, addresses, scores; /* which event source feeds it */
 	struct window_conf window_conf;
 	struct tally_conf tally_conf;
 	struct fact fact;
@@ -99,14 +102,17 @@ struct lane {
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
 };
 
+/* Of a worker or, with an index from ENGINE_SLOT on, of an engine. */
 struct slot {
 	struct brain *brain;
 	int index;
 	struct worker worker;
-	struct probe *probe;
+	struct probe *probe; /* engines have none: they are judged by their scoreboard */
 	struct sample last;
 	struct life life; /* as of the last probe, if that was silent; else not known */
 	uint32_t past_starts; /* under earlier brains */
+	const struct scoreboard *score; /* mapped read-only; NULL: keeps none */
+	struct traffic *traffic;	/* of it; in the arena */
 };
 
 /* A service address on this host. */
@@ -120,6 +126,7 @@ struct own_address {
 
 struct counters { /* kept over restarts of the brain */
 	uint64_t brain_starts, decisions, moves, worker_exits, worker_hangs, hooks, hooks_failed;
+	uint64_t engine_exits, engine_hangs;
 };
 
 struct brain {
@@ -137,6 +144,9 @@ struct brain {
 	struct roster roster;
 	int roster_instance; /* -1: no `workers` check */
 	struct rolling rolling;
+	struct slot engines[MAX_ENGINES];
+	int n_engines; /* 0 until the keeper has said how many */
+	struct rolling rotation; /* of the engines */
 
 	struct driver *driver;
 	struct link_watch *link;
@@ -173,11 +183,13 @@ struct brain {
 	struct counters counters;
 	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
 	bool shutdown, shutdown_silent, drained_said;
-	struct mono shutdown_at;
+	struct mono shutdown_at, silent_at;
+	struct leave leave; /* when the drain is over */
 	char boot_id[40];
 
 	struct ev_io bond_io;
 	struct ev_timer lease_timer, second_timer, roster_timer, slots_timer, shutdown_timer;
+	struct ev_timer engines_timer;
 	struct ev_prepare prepare;
 	struct ev_signal term, interrupt;
 };
@@ -230,9 +242,36 @@ void workers_second(struct brain *b);
 uint64_t workers_serving_bits(const struct brain *b);
 int workers_ready(const struct brain *b);
 int workers_upgrade(struct brain *b, struct err *err); /* begins the rolling restart */
+int upgrade_refuse(const struct brain *b, struct err *err); /* one is under way: says which; -1 */
 void worker_event(struct brain *b, struct slot *s, const struct worker_event *ev);
 void worker_adopted(struct brain *b, struct slot *s); /* it runs: ask it */
 void workers_settle(struct brain *b); /* roster, rolling restart and timers follow the slots */
+void slot_order(struct brain *b, struct slot *s, enum worker_action action); /* to the keeper */
+void say_worker(const struct slot *s, enum worker_state from);
+void say_rolling(const struct rolling *r, const char *what);
+
+/* brain_engines.c: the engines of our own resolver, supervised like workers. */
+void engines_init(struct brain *b);
+void engines_fini(struct brain *b);
+/* The keeper's roster is told: `n` engines are to run, some may. */
+void engines_begin(struct brain *b, int n);
+void engine_event(struct brain *b, struct slot *s, const struct worker_event *ev);
+int engines_upgrade(struct brain *b, struct err *err); /* begins: one after the other */
+
+/* brain_score.c: the scoreboards of our own workers and engines. */
+void scores_init(struct brain *b); /* takes what the keeper has handed over */
+void scores_fini(struct brain *b);
+/* Takes `fd` over: "score.w0" is worker 0's, "score.e1" engine 1's; of any other name, or broken,
+ * it is as if it were not there, with a warning. */
+void score_take(struct brain *b, const char *name, int fd);
+bool scores_kept(const struct brain *b); /* by any worker */
+uint64_t score_state(const struct slot *s); /* enum score_state; STARTING where it is not there */
+void score_read(const struct slot *s, struct traffic_counts *out); /* needs s->score */
+void scores_second(struct brain *b); /* the next reading, and the checks that rest on it */
+/* Adds up a window of all workers; milliseconds that it covers, 0: none. */
+int64_t scores_window(const struct brain *b, int64_t window_ms, struct traffic_counts *sum);
+/* How many of the ready workers are in this state. */
+int scores_in_state(const struct brain *b, enum score_state state);
 
 /* brain_bond.c */
 void bond_open(struct brain *b);
@@ -258,7 +297,11 @@ void hook_init(struct brain *b);
 void hook_fini(struct brain *b);
 void hook_run(struct brain *b, const struct lane *lane, int from, int to);
 
+/* brain_metrics_score.c */
+void metrics_scores(FILE *f, const struct brain *b);
+
 /* brain_metrics.c */
+void metrics_head(FILE *f, const char *name, const char *type, const char *help);
 char *brain_metrics_render(void *arg, const char *path, const char **content_type);
 
 /* brain_events.c */
@@ -269,7 +312,7 @@ void events_fini(struct brain *b);
 json_t *view_status(const struct brain *b);
 json_t *view_why(const struct brain *b, uint32_t lanes);
 json_t *view_checks(const struct brain *b, uint32_t lanes, const char *name); /* name NULL: all */
-json_t *view_workers(const struct brain *b);
+json_t *view_workers(const struct brain *b); /* view_workers.c */
 json_t *view_limit(const struct brain *b, const struct limit *l, struct mono now);
 /* One decision with its inputs, for the flight recorder. */
 json_t *view_decision(const struct brain *b, const struct lane *lane, const struct ladder *before,

@@ -23,6 +23,7 @@ static void
 status_text(const struct brain *b, char *text, size_t size)
 {
 	size_t n = 0;
+	int engines = 0;
 
 	for (int l = 0; l < MAX_LANES; l++) {
 		const struct lane *lane = &b->lanes[l];
@@ -33,6 +34,11 @@ status_text(const struct brain *b, char *text, size_t size)
 		    lane_rung_name(b, lane->ladder.rung),
 		    lane->ladder.proven == lane->ladder.rung ? "" : " (unproven)");
 	}
+	for (int e = 0; e < b->n_engines; e++)
+		engines += b->engines[e].worker.state == WORKER_READY;
+	if (b->n_engines > 0 && n < size)
+		n += (size_t)snprintf(
+		    text + n, size - n, "%d of %d engines and ", engines, b->n_engines);
 	if (n < size)
 		snprintf(text + n, size - n, "%d of %d workers ready%s", workers_ready(b),
 		    (int)b->settings.workers.count,
@@ -63,10 +69,20 @@ workers_start(struct brain *b)
 	workers_settle(b);
 }
 
-static void
-slot_adopt(struct brain *b, const struct bond_message *m)
+/* The worker or engine that the keeper means; NULL: none of ours. */
+static struct slot *
+slot_of(struct brain *b, int index)
 {
-	struct slot *s = &b->slots[m->slot];
+	if (index >= 0 && index < b->n_slots)
+		return &b->slots[index];
+	if (index >= ENGINE_SLOT && index < MAX_SLOTS)
+		return &b->engines[index - ENGINE_SLOT];
+	return NULL;
+}
+
+static void
+slot_adopt(struct slot *s, const struct bond_message *m)
+{
 	struct worker kept = s->worker;
 	struct mono started = {m->at_us}, now = mono_now();
 
@@ -82,25 +98,34 @@ slot_adopt(struct brain *b, const struct bond_message *m)
 static void
 on_roster(struct brain *b, const struct bond_message *m)
 {
-	if (m->slot < 0)
-		workers_start(b);
-	else if (m->slot < b->n_slots)
-		slot_adopt(b, m);
+	struct slot *s = slot_of(b, m->slot);
+
+	if (s != NULL)
+		slot_adopt(s, m);
+	if (m->slot >= 0)
+		return;
+	engines_begin(b, m->status);
+	workers_start(b);
 }
 
 static void
 on_keeper_slot(struct brain *b, const struct bond_message *m)
 {
 	struct worker_event ev = {.pid = m->pid, .status = m->status};
+	struct slot *s = slot_of(b, m->slot);
 
-	if (m->slot < 0 || m->slot >= b->n_slots)
+	if (s == NULL)
 		return;
 	ev.type = m->type == BOND_STARTED  ? WORKER_EV_STARTED
 		  : m->type == BOND_FAILED ? WORKER_EV_START_FAILED
 					   : WORKER_EV_EXITED;
 	if (ev.type == WORKER_EV_EXITED)
-		b->counters.worker_exits++;
-	worker_event(b, &b->slots[m->slot], &ev);
+		(*(s->index < ENGINE_SLOT ? &b->counters.worker_exits
+					  : &b->counters.engine_exits))++;
+	if (s->index < ENGINE_SLOT)
+		worker_event(b, s, &ev);
+	else
+		engine_event(b, s, &ev);
 }
 
 static void

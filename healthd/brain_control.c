@@ -359,8 +359,10 @@ static json_t *
 verb_upgrade(const struct request *r, struct err *err)
 {
 	const json_t *follow = json_object_get(r->args, "follow");
+	struct brain *b = r->brain;
 	const char *what;
 	json_t *slots;
+	bool engines;
 
 	if (args_known(r, " what follow ", err) < 0 || arg_text(r, "what", &what, err) < 0)
 		return NULL;
@@ -370,16 +372,17 @@ verb_upgrade(const struct request *r, struct err *err)
 	}
 	if (what != NULL && strcmp(what, "daemon") == 0)
 		return successor(r, err);
-	if (what == NULL || strcmp(what, "workers") != 0) {
-		err_set(err, "upgrade needs what: \"daemon\" or \"workers\"");
+	if (what == NULL || (strcmp(what, "workers") != 0 && strcmp(what, "engines") != 0)) {
+		err_set(err, "upgrade needs what: \"daemon\", \"workers\" or \"engines\"");
 		return NULL;
 	}
-	if (workers_upgrade(r->brain, err) < 0)
+	engines = strcmp(what, "engines") == 0;
+	if ((engines ? engines_upgrade(b, err) : workers_upgrade(b, err)) < 0)
 		return NULL;
 	*r->follow = json_is_true(follow);
 	audit(r);
 	slots = json_array();
-	for (int s = 0; s < r->brain->settings.workers.count; s++)
+	for (int s = 0; s < (engines ? b->n_engines : (int)b->settings.workers.count); s++)
 		json_array_append_new(slots, json_integer(s));
 	return json_pack("{so}", "slots", slots);
 }

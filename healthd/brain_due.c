@@ -51,6 +51,17 @@ mix_window(uint64_t h, const struct window_conf *conf, const struct window *w)
 }
 
 static uint64_t
+mix_slots(uint64_t h, const struct slot *slots, int n)
+{
+	for (int s = 0; s < n; s++) {
+		const struct worker *w = &slots[s].worker;
+
+		h = mix(mix(mix(mix(h, w->starts), w->failed_starts), w->backoff_ms), w->slow);
+	}
+	return h;
+}
+
+static uint64_t
 digest(const struct brain *b)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
@@ -64,11 +75,8 @@ digest(const struct brain *b)
 		for (int t = 0; t < i->n_targets; t++)
 			h = mix_window(h, &i->window_conf, &i->targets[t].window);
 	}
-	for (int s = 0; s < b->n_slots; s++) {
-		const struct worker *w = &b->slots[s].worker;
-
-		h = mix(mix(mix(mix(h, w->starts), w->failed_starts), w->backoff_ms), w->slow);
-	}
+	h = mix_slots(h, b->slots, b->n_slots);
+	h = mix_slots(h, b->engines, MAX_ENGINES);
 	h = mix(mix(h, (int64_t)b->counters.worker_exits), (int64_t)b->counters.worker_hangs);
 	return mix(mix(h, (int64_t)b->counters.hooks), (int64_t)b->counters.hooks_failed);
 }

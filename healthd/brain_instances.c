@@ -37,7 +37,8 @@ window_conf_of(const struct check_conf *c)
 	};
 }
 
-/* Can this check's failure prove that something is wrong here (design, section 3, rule b)? */
+/* Can this check's failure prove that something is wrong here (design, section 3, rule b)? An error
+ * rate can at times (brain_score.c). */
 static bool
 is_evidence(const struct check_conf *c)
 {
@@ -413,6 +414,13 @@ add_scoreboard(struct brain *b, const struct check_conf *c, struct err *err)
 
 	if (i == NULL)
 		return -1;
+	if (scores_kept(b)) {
+		snprintf(i->targets[0].label, sizeof(i->targets[0].label), "scoreboards");
+		i->scores = true;
+		/* Nothing yet, and what the last brain saw is loaded over it. */
+		checks_feed(b, i, 0, OUTCOME_IDLE, 0, "no reading yet");
+		return 0;
+	}
 	snprintf(i->targets[0].label, sizeof(i->targets[0].label), "no scoreboard");
 	i->window_conf.stale_ms = 0; /* never */
 	checks_feed(b, i, 0, OUTCOME_IDLE, 0, "these workers keep no scoreboard");

@@ -14,8 +14,8 @@
 
 #define LABEL_TEXT 256
 
-static void
-head(FILE *f, const char *name, const char *type, const char *help)
+void
+metrics_head(FILE *f, const char *name, const char *type, const char *help)
 {
 	fprintf(f, "# HELP anypop_%s %s\n# TYPE anypop_%s %s\n", name, help, name, type);
 }
@@ -112,7 +112,7 @@ render_lanes(FILE *f, const struct brain *b)
 	const struct site *site = &b->settings.site;
 
 	for (size_t m = 0; m < sizeof(LANE_METRICS) / sizeof(LANE_METRICS[0]); m++) {
-		head(f, LANE_METRICS[m].name, LANE_METRICS[m].type, LANE_METRICS[m].help);
+		metrics_head(f, LANE_METRICS[m].name, LANE_METRICS[m].type, LANE_METRICS[m].help);
 		for (int l = 0; l < MAX_LANES; l++)
 			if (b->lanes[l].exists)
 				fprintf(f, "anypop_%s{service=\"%s\",family=\"%s\"} %.10g\n",
@@ -120,7 +120,7 @@ render_lanes(FILE *f, const struct brain *b)
 				    family_name(lane_family(l)),
 				    LANE_METRICS[m].number(b, &b->lanes[l]));
 	}
-	head(f, "alarm", "gauge", "1 while a lane's alarm is on.");
+	metrics_head(f, "alarm", "gauge", "1 while a lane's alarm is on.");
 	for (int l = 0; l < MAX_LANES; l++)
 		for (int n = 0; b->lanes[l].exists && n < N_ALARMS; n++) {
 			char text[160];
@@ -139,7 +139,7 @@ render_lanes(FILE *f, const struct brain *b)
 static void
 render_checks(FILE *f, const struct brain *b)
 {
-	head(f, "check_verdict", "gauge", "1 ok, 0 fail, -1 unknown, -2 idle.");
+	metrics_head(f, "check_verdict", "gauge", "1 ok, 0 fail, -1 unknown, -2 idle.");
 	for (int n = 0; n < b->n_instances; n++) {
 		static const int numbers[] = {-2, -1, 0, 1};
 		const struct instance *i = &b->instances[n];
@@ -148,7 +148,7 @@ render_checks(FILE *f, const struct brain *b)
 		    i->name, check_kind_name((enum check_kind)i->conf->kind),
 		    check_class_name(i->fact.class), numbers[i->fact.verdict]);
 	}
-	head(f, "probe_results_total", "counter", "Probes ended, by outcome.");
+	metrics_head(f, "probe_results_total", "counter", "Probes ended, by outcome.");
 	for (int n = 0; n < b->n_instances; n++)
 		for (int o = OUTCOME_OK; o < N_OUTCOMES; o++) {
 			const struct instance *i = &b->instances[n];
@@ -159,7 +159,8 @@ render_checks(FILE *f, const struct brain *b)
 			fprintf(f, "anypop_probe_results_total{check=\"%s\",outcome=\"%s\"} %llu\n",
 			    i->name, outcome_name((enum outcome)o), (unsigned long long)sum);
 		}
-	head(f, "probe_rtt_seconds", "gauge", "Round-trip time of the last answered probe.");
+	metrics_head(
+	    f, "probe_rtt_seconds", "gauge", "Round-trip time of the last answered probe.");
 	for (int n = 0; n < b->n_instances; n++)
 		for (int t = 0; t < b->instances[n].n_targets; t++) {
 			const struct target *g = &b->instances[n].targets[t];
@@ -176,14 +177,14 @@ render_checks(FILE *f, const struct brain *b)
 static void
 one(FILE *f, const char *name, const char *type, const char *help, double value)
 {
-	head(f, name, type, help);
+	metrics_head(f, name, type, help);
 	fprintf(f, "anypop_%s %.15g\n", name, value);
 }
 
 static void
 render_sessions(FILE *f, const struct brain *b)
 {
-	head(f, "session_up", "gauge", "1 while the BGP session is established.");
+	metrics_head(f, "session_up", "gauge", "1 while the BGP session is established.");
 	for (int s = 0; s < b->settings.site.bird.n_sessions; s++)
 		fprintf(f, "anypop_session_up{session=\"%s\"} %d\n",
 		    b->settings.site.bird.sessions[s].name, b->sessions[s].state == SESSION_UP);
@@ -197,7 +198,7 @@ render_node(FILE *f, const struct brain *b)
 	struct rusage r;
 
 	getrusage(RUSAGE_SELF, &r);
-	head(f, "build_info", "gauge", "Version and node.");
+	metrics_head(f, "build_info", "gauge", "Version and node.");
 	fprintf(f, "anypop_build_info{version=\"%s\",node=\"%s\",pop=\"%s\",mode=\"%s\"} 1\n",
 	    ANYPOP_VERSION, label(b->settings.site.node.name, node),
 	    label(b->settings.site.node.pop, pop),
@@ -211,6 +212,10 @@ render_node(FILE *f, const struct brain *b)
 	    (double)c->worker_exits);
 	one(f, "worker_hangs_total", "counter", "Workers killed because they hung.",
 	    (double)c->worker_hangs);
+	one(f, "engine_exits_total", "counter", "Engine processes that ended.",
+	    (double)c->engine_exits);
+	one(f, "engine_hangs_total", "counter", "Engines killed because they hung.",
+	    (double)c->engine_hangs);
 	one(f, "brain_starts_total", "counter", "Starts of the brain in this boot.",
 	    (double)c->brain_starts);
 	one(f, "decisions_total", "counter", "Decisions taken in this boot.", (double)c->decisions);
@@ -278,6 +283,7 @@ brain_metrics_render(void *arg, const char *path, const char **content_type)
 		render_sessions(f, b);
 		render_lanes(f, b);
 		render_checks(f, b);
+		metrics_scores(f, b);
 	}
 	fclose(f);
 	return text;

@@ -13,11 +13,9 @@
  */
 #include "healthd/brain.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +88,8 @@ static const struct field COUNTER_FIELDS[] = {
     F(counters, worker_hangs, FIELD_I64),
     F(counters, hooks, FIELD_I64),
     F(counters, hooks_failed, FIELD_I64),
+    F(counters, engine_exits, FIELD_I64),
+    F(counters, engine_hangs, FIELD_I64),
     {NULL, 0, 0},
 };
 
@@ -183,18 +183,17 @@ windows_save(const struct brain *b)
 }
 
 static json_t *
-slots_save(const struct brain *b)
+slots_save(const struct slot *slots, int n)
 {
 	json_t *all = json_array();
 
-	for (int s = 0; s < b->n_slots; s++) {
-		const struct worker *w = &b->slots[s].worker;
+	for (int s = 0; s < n; s++) {
+		const struct worker *w = &slots[s].worker;
 
 		json_array_append_new(all,
-		    json_pack("{sisisIsbso}", "starts",
-			(int)(b->slots[s].past_starts + w->starts), "failed_starts",
-			(int)w->failed_starts, "backoff_ms", (json_int_t)w->backoff_ms, "slow",
-			(int)w->slow, "why", jsontext(w->why)));
+		    json_pack("{sisisIsbso}", "starts", (int)(slots[s].past_starts + w->starts),
+			"failed_starts", (int)w->failed_starts, "backoff_ms",
+			(json_int_t)w->backoff_ms, "slow", (int)w->slow, "why", jsontext(w->why)));
 	}
 	return all;
 }
@@ -224,7 +223,6 @@ state_save(struct brain *b)
 {
 	char *path = NULL;
 	json_t *lanes = json_object(), *all;
-	struct mono now = mono_now();
 	struct err err;
 	int rc;
 
@@ -238,11 +236,13 @@ state_save(struct brain *b)
 			json_object_set_new(lanes, lane->name,
 			    fields_save(LADDER_FIELDS, &lane->saved));
 	}
-	all = json_pack("{sisssIsosososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
-	    "saved_us", (json_int_t)now.us, "lanes", lanes, "windows", windows_save(b),
-	    "slots", slots_save(b), "counters", fields_save(COUNTER_FIELDS, &b->counters));
+	all = json_pack("{sisssIsososososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_us", (json_int_t)mono_now().us, "lanes", lanes, "windows", windows_save(b),
+	    "slots", slots_save(b->slots, b->n_slots), "engines",
+	    slots_save(b->engines, MAX_ENGINES), "counters",
+	    fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
-	b->saved.at = now;
+	b->saved.at = mono_now();
 	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) < 0
 		 ? err_set(&err, "out of memory")
 		 : write_json(path, all, false, &err);
@@ -366,13 +366,13 @@ windows_load(struct brain *b, const json_t *all)
 }
 
 static void
-slots_load(struct brain *b, const json_t *all)
+slots_load(const struct brain *b, struct slot *slots, int n, const json_t *all)
 {
-	for (int s = 0; s < b->n_slots; s++) {
+	for (int s = 0; s < n; s++) {
 		const json_t *o = json_array_get(all, (size_t)s);
-		struct worker *w = &b->slots[s].worker;
+		struct worker *w = &slots[s].worker;
 
-		b->slots[s].past_starts = (uint32_t)clip(
+		slots[s].past_starts = (uint32_t)clip(
 		    json_integer_value(json_object_get(o, "starts")), 0, UINT32_MAX);
 		w->failed_starts = (uint16_t)clip(
 		    json_integer_value(json_object_get(o, "failed_starts")), 0, UINT16_MAX);
@@ -482,7 +482,8 @@ state_load(struct brain *b)
 	fields_load(COUNTER_FIELDS, json_object_get(all, "counters"), &b->counters);
 	if (b->lease_fresh) {
 		windows_load(b, json_object_get(all, "windows"));
-		slots_load(b, json_object_get(all, "slots"));
+		slots_load(b, b->slots, b->n_slots, json_object_get(all, "slots"));
+		slots_load(b, b->engines, MAX_ENGINES, json_object_get(all, "engines"));
 	}
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct lane *lane = &b->lanes[l];

@@ -24,6 +24,7 @@ rolling_conf_of(const struct brain *b)
 	    .count = (int)b->settings.workers.count,
 	    .spare = (int)b->settings.workers.spare,
 	    .min_ready = (int)b->settings.workers.min_ready,
+	    .noun = "worker",
 	    .start_timeout_ms = b->settings.workers.start_timeout_ms,
 	    .stop_timeout_ms = b->settings.workers.stop_timeout_ms,
 	};
@@ -143,7 +144,7 @@ slot_probe_follow(struct brain *b, struct slot *s, enum worker_state before)
 		probe_pace(s->probe, b->settings.workers.probe_interval_ms);
 }
 
-static void
+void
 slot_order(struct brain *b, struct slot *s, enum worker_action action)
 {
 	struct bond_message m = {.slot = s->index};
@@ -153,11 +154,12 @@ slot_order(struct brain *b, struct slot *s, enum worker_action action)
 	m.type = action == WORKER_DO_START ? BOND_START : BOND_STOP;
 	m.status = action == WORKER_DO_TERM ? SIGTERM : SIGKILL;
 	if (action == WORKER_DO_KILL && s->worker.killed_hung)
-		b->counters.worker_hangs++;
+		(*(s->index < ENGINE_SLOT ? &b->counters.worker_hangs
+					  : &b->counters.engine_hangs))++;
 	bond_tell(b, &m);
 }
 
-static void
+void
 say_worker(const struct slot *s, enum worker_state from)
 {
 	const struct worker *w = &s->worker;
@@ -171,8 +173,8 @@ say_worker(const struct slot *s, enum worker_state from)
 	    w->state == WORKER_QUARANTINED ? EVENT_ALARM
 	    : bad			   ? EVENT_WARN
 					   : EVENT_NOTICE,
-	    "worker");
-	event_int(&e, "slot", s->index);
+	    s->index < ENGINE_SLOT ? "worker" : "engine");
+	event_int(&e, "slot", s->index % ENGINE_SLOT);
 	event_str(&e, "from", worker_state_name(from));
 	event_str(&e, "to", worker_state_name(w->state));
 	if (w->pid != 0)
@@ -213,6 +215,19 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 
 /* --- all slots -------------------------------------------------------------------------------- */
 
+/* "3 ready: 2 answering, 1 stale only"; workers without scoreboards are only ready. */
+static void
+workers_text(const struct brain *b, char *text, size_t size)
+{
+	if (!scores_kept(b)) {
+		*text = '\0';
+		return;
+	}
+	snprintf(text, size, "%d ready: %d answering, %d stale only, %d failing", b->roster.ready,
+	    scores_in_state(b, SCORE_ANSWERING), scores_in_state(b, SCORE_STALE_ONLY),
+	    scores_in_state(b, SCORE_FAILING));
+}
+
 static void
 feed_roster(struct brain *b)
 {
@@ -226,9 +241,12 @@ feed_roster(struct brain *b)
 	i = &b->instances[b->roster_instance];
 	if (r->ready > 0) {
 		int wanted = r->wanted > 0 ? r->wanted : 1;
-		int value = 100 * r->ready / wanted;
+		/* One that answers what it has cached, and nothing else, is half a worker. */
+		int half = scores_in_state(b, SCORE_STALE_ONLY) + scores_in_state(b, SCORE_FAILING);
+		int value = (200 * r->ready - 100 * half) / (2 * wanted);
 
-		checks_feed(b, i, 0, OUTCOME_OK, value > 100 ? 100 : value, "");
+		workers_text(b, why, sizeof(why));
+		checks_feed(b, i, 0, OUTCOME_OK, value > 100 ? 100 : value, why);
 	} else if (roster_failed(r, b->settings.workers.none_ready_ms,
 		       b->settings.workers.failed_starts, now)) {
 		snprintf(why, sizeof(why), "none ready for %lld ms, %d failed starts",
@@ -275,16 +293,16 @@ on_roster_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	lanes_touch(w->data, lanes_all(w->data)); /* overload may be over */
 }
 
-static void
-say_rolling(const struct brain *b)
+void
+say_rolling(const struct rolling *r, const char *what)
 {
-	const struct rolling *r = &b->rolling;
 	struct event e;
 
 	event_begin(&e, r->stage == ROLLING_ABORTED ? EVENT_ALARM : EVENT_NOTICE,
 	    r->stage == ROLLING_DONE      ? "upgrade_done"
 	    : r->stage == ROLLING_ABORTED ? "upgrade_failed"
 					  : "upgrade");
+	event_str(&e, "what", what);
 	if (rolling_active(r)) {
 		event_int(&e, "slot", r->slot);
 		event_str(&e, "stage", rolling_stage_name(r->stage));
@@ -302,7 +320,7 @@ rolling_apply(struct brain *b, struct rolling_out out)
 
 	b->rolling = out.state;
 	if (out.changed)
-		say_rolling(b);
+		say_rolling(&b->rolling, "workers");
 	if (out.action == ROLLING_DO_NOTHING)
 		return;
 	if (out.action == ROLLING_DO_UNWANT)
@@ -399,6 +417,16 @@ workers_second(struct brain *b)
 }
 
 int
+upgrade_refuse(const struct brain *b, struct err *err)
+{
+	bool workers = rolling_active(&b->rolling);
+	const struct rolling *r = workers ? &b->rolling : &b->rotation;
+
+	return err_set(err, "an upgrade is under way (%s %d, %s)", workers ? "worker" : "engine",
+	    r->slot, rolling_stage_name(r->stage));
+}
+
+int
 workers_upgrade(struct brain *b, struct err *err)
 {
 	struct rolling_conf conf = rolling_conf_of(b);
@@ -407,9 +435,8 @@ workers_upgrade(struct brain *b, struct err *err)
 
 	if (b->n_slots == 0)
 		return err_set(err, "no workers are supervised here (workers.count = 0)");
-	if (rolling_active(&b->rolling))
-		return err_set(err, "an upgrade is under way (worker %d, %s)", b->rolling.slot,
-		    rolling_stage_name(b->rolling.stage));
+	if (rolling_active(&b->rolling) || rolling_active(&b->rotation))
+		return upgrade_refuse(b, err);
 	for (int s = 0; s < b->n_slots; s++)
 		all[s] = b->slots[s].worker;
 	out = rolling_begin(&conf, all, mono_now());

@@ -164,7 +164,7 @@ tally(const struct tally_conf *conf, const struct window *w, int n)
 	else if (f.judged)
 		f.weight = 0;
 	if (f.verdict == VERDICT_FAIL) {
-		f.onset = failed_since(w, n);
+		f.onset = mono_max(failed_since(w, n), conf->evidence_since);
 		f.mute = all_mute(w, n);
 	}
 	f.last_ok_sent = ok_since(w, n, clip(conf->k, now.live));

@@ -35,6 +35,8 @@ struct tally_conf {
 	enum check_class class;
 	bool vital, evidence, overload;
 	uint16_t weight;
+	struct mono evidence_since; /* of a check that is evidence at times only: since when it is,
+				       without a break. What it shows then began no earlier */
 };
 
 /*

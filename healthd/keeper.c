@@ -162,6 +162,7 @@ watch(struct keeper *k)
 	ev_init(&k->watchdog, on_watchdog);
 	k->watchdog.data = k;
 	brain_init(k);
+	steer_init(k);
 	signal(SIGPIPE, SIG_IGN);
 	watch_signal(k, &k->chld, SIGCHLD);
 	watch_signal(k, &k->hup, SIGHUP);
@@ -185,8 +186,13 @@ find_binaries(struct keeper *k, struct err *err)
 		return err_errno(err, "/proc/self/exe cannot be read; is /proc mounted?");
 	k->exe[n] = '\0';
 	snprintf(copy, sizeof(copy), "%s", k->exe);
+	snprintf(k->resolver_exe, sizeof(k->resolver_exe), "%.*s/resolver", KEEPER_PATH - 16,
+	    dirname(copy));
+	if (keeper_own_workers(&k->settings) && access(k->resolver_exe, X_OK) == -1)
+		return err_set(err, "workers.resolver is set, and there is no %s; install anypop "
+		    "whole", k->resolver_exe);
 	if ((size_t)snprintf(k->brain_exe, sizeof(k->brain_exe), "%s/healthd-brain",
-	    dirname(copy)) >= sizeof(k->brain_exe))
+	    copy) >= sizeof(k->brain_exe))
 		return err_set(err, "%s: the path is too long", k->exe);
 	if (access(k->brain_exe, X_OK) == 0)
 		return 0;
@@ -228,7 +234,8 @@ check_rights(const struct keeper *k, struct err *err)
 	    "healthd); \"healthd -n\" needs no rights", missing);
 }
 
-/* Returns whether a predecessor in this process left us its children. */
+/* From a predecessor in this process its children and all that it held, or from the service
+ * manager's store what a dead one had put there. */
 static void
 take_over(struct keeper *k)
 {
@@ -245,19 +252,35 @@ take_over(struct keeper *k)
 	if (hand != NULL && !k->hot)
 		event_say(EVENT_ALARM, "handover", "%s; starting clean", err.text);
 	unsetenv(HAND_ENV);
+	if (!k->hot && held_from_env(&k->held, &err) == -1)
+		event_say(EVENT_ALARM, "handover", "%s; starting without it", err.text);
 }
 
 /* Nothing that a careless parent left open is to reach our children or hold our lock. */
+static int
+by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
 static void
 close_strangers(const struct keeper *k)
 {
-	if (k->lock_fd == -1) {
-		close_range(3, ~0U, 0);
-		return;
+	static int known[HELD_MAX + 1];
+	unsigned from = 3;
+	int n = 0;
+
+	for (int i = 0; i < k->held.n; i++)
+		known[n++] = k->held.all[i].fd;
+	if (k->lock_fd != -1)
+		known[n++] = k->lock_fd;
+	qsort(known, (size_t)n, sizeof(known[0]), by_number);
+	for (int i = 0; i < n; i++) {
+		if ((unsigned)known[i] > from)
+			close_range(from, (unsigned)known[i] - 1, 0);
+		from = (unsigned)known[i] + 1;
 	}
-	if (k->lock_fd > 3)
-		close_range(3, (unsigned)k->lock_fd - 1, 0);
-	close_range((unsigned)k->lock_fd + 1, ~0U, 0);
+	close_range(from, ~0U, 0);
 }
 
 static int
@@ -315,12 +338,15 @@ keeper_run(const char *path)
 		return refuse_start(&err, 1);
 	gates_start(k);
 	clean_up_after_predecessor(k);
+	if (hold_begin(k, &err) == -1)
+		return refuse_start(&err, 1);
 	k->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (k->loop == NULL)
 		return refuse_start(&(struct err){"no event loop: out of descriptors"}, 1);
 	watch(k);
 	keeper_reap(k);
 	slots_trim(k);
+	steer_start(k);
 	gates_reflex(k);
 	brain_start_soon(k, 0);
 	ev_run(k->loop, 0);

@@ -7,7 +7,9 @@
  *	keeper.c	  start, signals, reaping, the end
  *	keeper_conf.c	  configuration and the last good one, directories, the lock
  *	keeper_brain.c	  the brain's life: start, bond, lease, fence
- *	keeper_slots.c	  workers and orphans
+ *	keeper_slots.c	  workers, engines and orphans
+ *	keeper_hold.c	  what outlives them: sockets, memory, scoreboards
+ *	keeper_steer.c	  our own workers: who is there, and where the kernel sends datagrams
  *	keeper_gates.c	  dead-man policy, the reflex, gates at the start and at the end
  *	keeper_drain.c	  dead-man `drain`: the few words to BIRD that need a second process
  *	keeper_reload.c	  SIGHUP and upgrade: try, yield, hand over, exec in place
@@ -27,8 +29,11 @@
 #include "healthd/settings.h"
 #include "healthd/spawn.h"
 #include "lib/arena.h"
+#include "lib/board.h"
 #include "lib/err.h"
+#include "lib/held.h"
 #include "lib/mono.h"
+#include "lib/scoreboard.h"
 
 #define KEEPER_PATH 256
 
@@ -56,8 +61,10 @@ struct brain {
 struct slot {
 	pid_t pid; /* 0: empty */
 	struct mono started_at;
-	bool ready; /* by the brain's last word, and not exited since */
+	bool ready; /* our own worker: by its scoreboard; another: by the brain's last word, and
+		       not exited since */
 	bool excess; /* beyond the configuration since a reload: being stopped by us */
+	bool leaving; /* told to end: nobody is sent to it any more */
 };
 
 enum keeper_phase {
@@ -83,8 +90,15 @@ struct keeper {
 	int lock_fd;
 	struct gates *gates;	       /* NULL in observe mode, and when netlink cannot be opened */
 	struct brain brain;
-	struct slot slots[MAX_WORKERS];
-	int n_slots;		       /* configured, the spare included */
+	char resolver_exe[KEEPER_PATH];
+	struct slot slots[MAX_SLOTS];  /* workers, and from ENGINE_SLOT on engines */
+	int n_slots;		       /* of workers: configured, the spare included */
+	int n_engines;
+	struct held held;	       /* what outlives our own workers and engines; the board */
+	struct held readers;	       /* of that, what is read by others, reopened read-only */
+	struct scoreboard *scores[MAX_SLOTS]; /* mapped read-only; NULL: none */
+	struct board *board;	       /* NULL: none */
+	uint64_t steered;	       /* the workers that datagrams are sent to */
 	struct mono none_since;	       /* since when no slot has been ready; never: one is */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
@@ -94,7 +108,7 @@ struct keeper {
 	bool ended;		       /* stop: all is gone, the loop is left */
 	int exit_status;
 	ev_signal term, intr, hup, chld;
-	ev_timer reflex, watchdog, phase_timer;
+	ev_timer reflex, watchdog, phase_timer, look;
 };
 
 /* Runs until it is told to stop; returns the exit status. Says on stderr why it cannot start. */
@@ -109,6 +123,7 @@ int keeper_store_configuration(struct keeper *k, struct err *err);
 int keeper_adopt_settings(struct keeper *k, struct arena *arena, const struct settings *s,
     struct err *err);
 bool keeper_drives(const struct keeper *k); /* mode = drive: gates are ours to move */
+bool keeper_own_workers(const struct settings *s); /* workers.resolver is set */
 
 /* keeper_brain.c */
 void brain_init(struct keeper *k);
@@ -123,15 +138,31 @@ void brain_again(struct keeper *k); /* after the dead-man policy has been applie
 void slot_start(struct keeper *k, int slot);
 void slot_stop(struct keeper *k, const struct bond_message *m);
 void slot_gone(struct keeper *k, int slot, pid_t pid, int status);
+bool slot_exists(const struct keeper *k, int slot); /* it is configured */
 int slot_find(const struct keeper *k, pid_t pid); /* -1: none */
 void slots_note_ready(struct keeper *k, uint64_t bits);
 void slots_send_roster(struct keeper *k);
+void slots_note_none(struct keeper *k); /* after a change of who is ready */
 void slots_signal(struct keeper *k, int signal_number);
 int slots_running(const struct keeper *k);
+int slots_running_from(const struct keeper *k, int first, int end);
 void slots_trim(struct keeper *k);
 void orphans_kill(struct keeper *k);
 void children_store(struct keeper *k);
 void children_kill_stale(struct keeper *k);
+
+/* keeper_hold.c. Before the first child is started: takes what the service manager's store gives
+ * back, has `resolver hold` complete it, and hands it to the store. */
+int hold_begin(struct keeper *k, struct err *err);
+/* What a child in that slot is given; heap, `*n` of them, borrowed descriptors. NULL: something is
+ * missing. */
+struct held_one *hold_share(const struct keeper *k, int slot, int *n);
+struct held_one *hold_share_brain(const struct keeper *k, int bond, int *n);
+
+/* keeper_steer.c */
+void steer_init(struct keeper *k);
+void steer_start(struct keeper *k);
+void steer_now(struct keeper *k); /* after a worker has come, gone, or been told to go */
 
 /* keeper_gates.c */
 void gates_start(struct keeper *k);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -216,6 +217,7 @@ brain_start(struct keeper *k)
 {
 	struct brain *b = &k->brain;
 	const char *argv[] = {k->brain_exe, "-c", k->active, "-o", k->path};
+	struct held_one *share;
 	struct spawn s = {
 		.argv = argv,
 		.n_argv = 5,
@@ -232,9 +234,10 @@ brain_start(struct keeper *k)
 		return;
 	}
 	join_bird(k);
-	s.held = &(struct held_one){"bond", pair[1]};
-	s.n_held = 1;
-	why = spawn(&s, &b->pid);
+	share = hold_share_brain(k, pair[1], &s.n_held);
+	s.held = share;
+	why = share != NULL ? spawn(&s, &b->pid) : ENOMEM;
+	free(share);
 	close(pair[1]);
 	if (why != 0) {
 		close(pair[0]);

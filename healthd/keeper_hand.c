@@ -19,7 +19,7 @@
  */
 
 #define HAND_VERSION 1
-#define HAND_BYTES 16384
+#define HAND_BYTES (HELD_MAX * (HELD_NAME + 16) + MAX_SLOTS * 64 + 1024)
 #define HAND_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 int
@@ -33,7 +33,10 @@ hand_write(const struct keeper *k, struct err *err)
 	dprintf(fd, "none %" PRId64 "\n", k->none_since.us);
 	dprintf(fd, "good %s\n", k->good);
 	dprintf(fd, "undead %d\n", (int)k->brain.undead);
-	for (int i = 0; i < MAX_WORKERS; i++)
+	dprintf(fd, "engines %d\n", k->n_engines);
+	for (int i = 0; i < k->held.n; i++)
+		dprintf(fd, "held %s %d\n", k->held.all[i].name, k->held.all[i].fd);
+	for (int i = 0; i < MAX_SLOTS; i++)
 		if (k->slots[i].pid != 0)
 			dprintf(fd, "slot %d %d %" PRId64 " %d\n", i, (int)k->slots[i].pid,
 			    k->slots[i].started_at.us, k->slots[i].ready);
@@ -61,11 +64,23 @@ read_slot(struct keeper *k, const char *line, struct err *err)
 	int64_t at;
 
 	if (sscanf(line, "slot %d %d %" SCNd64 " %d", &slot, &pid, &at, &ready) != 4 ||
-	    slot < 0 || slot >= MAX_WORKERS || k->slots[slot].pid != 0 || !is_child(pid) ||
+	    slot < 0 || slot >= MAX_SLOTS || k->slots[slot].pid != 0 || !is_child(pid) ||
 	    slot_find(k, pid) != -1)
 		return err_set(err, "the handover's line \"%s\" cannot be", line);
 	k->slots[slot] = (struct slot){.pid = pid, .started_at = {at}, .ready = ready != 0};
 	return 0;
+}
+
+/* It is open, and above those that every process has: that much is known of it here. */
+static int
+read_held(struct keeper *k, const char *line, struct err *err)
+{
+	char name[HELD_NAME];
+	int fd;
+
+	if (sscanf(line, "held %31s %d", name, &fd) != 2 || fd <= 2 || fcntl(fd, F_GETFD) == -1)
+		return err_set(err, "the handover's line \"%s\" cannot be", line);
+	return held_add(&k->held, name, fd, err);
 }
 
 static int
@@ -75,8 +90,12 @@ read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 
 	if (strncmp(line, "slot ", 5) == 0)
 		return read_slot(k, line, err);
+	if (strncmp(line, "held ", 5) == 0)
+		return read_held(k, line, err);
 	if (sscanf(line, "undead %d", &number) == 1)
 		k->brain.undead = is_child(number) ? number : 0;
+	else if (sscanf(line, "engines %d", &number) == 1)
+		k->n_engines = number >= 0 && number <= MAX_ENGINES ? number : 0;
 	else if (strncmp(line, "good ", 5) == 0)
 		snprintf(k->good, sizeof(k->good), "%s", line + 5);
 	else if (strncmp(line, "none ", 5) == 0)
@@ -109,7 +128,7 @@ read_lines(struct keeper *k, char *text, struct err *err)
 int
 hand_read(struct keeper *k, int fd, struct err *err)
 {
-	char text[HAND_BYTES];
+	static char text[HAND_BYTES]; /* read once in a process's life */
 	ssize_t n;
 
 	if (fcntl(fd, F_GET_SEALS) != HAND_SEALS)
@@ -121,6 +140,8 @@ hand_read(struct keeper *k, int fd, struct err *err)
 	if (read_lines(k, text, err) == 0)
 		return 0;
 	memset(k->slots, 0, sizeof(k->slots));
+	held_fini(&k->held);
+	k->n_engines = 0;
 	k->brain.undead = 0;
 	k->none_since = MONO_NEVER;
 	return -1;

@@ -78,6 +78,10 @@ check(const struct keeper *k, struct err *err)
 		    "%s: names, number and order of the rungs cannot change while healthd runs; "
 		    "`bgpctl bird apply` and restart it",
 		    k->path);
+	/* The old ones would stay on the addresses of the new ones. */
+	if (rc == 0 && keeper_own_workers(&s) != keeper_own_workers(&k->settings))
+		rc = err_set(err, "%s: our own workers cannot take the place of others, or the "
+		    "other way round, while healthd runs; restart it", k->path);
 	/* Whatever is announced would stay so, with nobody to take it back. */
 	if (rc == 0 && s.mode == MODE_OBSERVE && k->settings.mode == MODE_DRIVE)
 		rc = err_set(err, "%s: mode cannot change from drive to observe while healthd "
@@ -161,6 +165,13 @@ drop_gates(struct keeper *k)
 	arena_free(arena);
 }
 
+static void
+held_inherit(const struct keeper *k, bool inherit)
+{
+	for (int i = 0; i < k->held.n; i++)
+		fcntl(k->held.all[i].fd, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+}
+
 /* No brain runs. Comes back only when the exec failed; then life goes on as it was. */
 void
 reload_exec(struct keeper *k)
@@ -176,6 +187,7 @@ reload_exec(struct keeper *k)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	hand = hand_write(k, &err);
+	held_inherit(k, true);
 	if (hand != -1 && fcntl(k->lock_fd, F_SETFD, 0) == 0) {
 		snprintf(value, sizeof(value), "%d,%d", hand, k->lock_fd);
 		setenv(HAND_ENV, value, 1);
@@ -184,6 +196,7 @@ reload_exec(struct keeper *k)
 		unsetenv(HAND_ENV);
 		fcntl(k->lock_fd, F_SETFD, FD_CLOEXEC);
 	}
+	held_inherit(k, false);
 	if (hand != -1)
 		close(hand);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -26,25 +26,38 @@
 int
 slot_find(const struct keeper *k, pid_t pid)
 {
-	for (int i = 0; i < MAX_WORKERS; i++)
+	for (int i = 0; i < MAX_SLOTS; i++)
 		if (k->slots[i].pid == pid)
 			return i;
 	return -1;
 }
 
+bool
+slot_exists(const struct keeper *k, int slot)
+{
+	return slot < ENGINE_SLOT ? slot >= 0 && slot < k->n_slots
+				  : slot - ENGINE_SLOT < k->n_engines;
+}
+
 int
-slots_running(const struct keeper *k)
+slots_running_from(const struct keeper *k, int first, int end)
 {
 	int n = 0;
 
-	for (int i = 0; i < MAX_WORKERS; i++)
+	for (int i = first; i < end; i++)
 		n += k->slots[i].pid != 0;
 	return n;
 }
 
+int
+slots_running(const struct keeper *k)
+{
+	return slots_running_from(k, 0, MAX_SLOTS);
+}
+
 /* Keeps none_since: the time since when nobody has been there to answer. */
-static void
-note_none(struct keeper *k)
+void
+slots_note_none(struct keeper *k)
 {
 	for (int i = 0; i < MAX_WORKERS; i++) {
 		if (k->slots[i].pid != 0 && k->slots[i].ready) {
@@ -59,9 +72,10 @@ note_none(struct keeper *k)
 void
 slots_note_ready(struct keeper *k, uint64_t bits)
 {
-	for (int i = 0; i < MAX_WORKERS; i++)
+	/* Our own are judged by what they say of themselves: keeper_steer.c. */
+	for (int i = 0; i < MAX_WORKERS && !keeper_own_workers(&k->settings); i++)
 		k->slots[i].ready = k->slots[i].pid != 0 && (bits >> i & 1) != 0;
-	note_none(k);
+	slots_note_none(k);
 }
 
 static void
@@ -74,11 +88,22 @@ refuse(struct keeper *k, int slot, int why)
 	brain_send(k, &m);
 }
 
-void
-slot_start(struct keeper *k, int slot)
+/* Why a start is refused, or 0. */
+static int
+refusal(const struct keeper *k, int slot)
 {
-	struct bond_message m = {.type = BOND_STARTED, .slot = slot};
-	struct spawn s = {
+	if (!slot_exists(k, slot))
+		return EINVAL;
+	if (k->phase == KEEPER_STOPPING)
+		return ESHUTDOWN;
+	return k->slots[slot].pid != 0 ? EEXIST : 0;
+}
+
+/* A program of others, by its command line. */
+static int
+spawn_command(struct keeper *k, int slot)
+{
+	const struct spawn s = {
 		.argv = k->settings.workers.command,
 		.n_argv = k->settings.workers.n_command,
 		.index = slot,
@@ -86,42 +111,73 @@ slot_start(struct keeper *k, int slot)
 		.oom_score_adj = 0,
 		.search_path = true,
 	};
+
+	return spawn(&s, &k->slots[slot].pid);
+}
+
+/* Our own, with what is held for it; it changes its user by itself. Engines are the first to go
+ * when memory ends: no cached answer is lost with one. */
+static int
+spawn_own(struct keeper *k, int slot)
+{
+	bool engine = slot >= ENGINE_SLOT;
+	const char *argv[] = {k->resolver_exe, "-c", k->settings.workers.resolver,
+	    engine ? "engine" : "worker", "%i"};
+	const struct identity stay = {0};
+	struct spawn s = {
+		.argv = argv,
+		.n_argv = 5,
+		.index = engine ? slot - ENGINE_SLOT : slot,
+		.identity = &stay,
+		.oom_score_adj = engine ? 800 : 0,
+	};
+	struct held_one *share = hold_share(k, slot, &s.n_held);
 	int why;
 
-	if (slot < 0 || slot >= k->n_slots) {
-		refuse(k, slot, EINVAL);
-		return;
-	}
-	if (k->phase == KEEPER_STOPPING) {
-		refuse(k, slot, ESHUTDOWN);
-		return;
-	}
-	if (k->slots[slot].pid != 0) {
-		refuse(k, slot, EEXIST);
-		return;
-	}
+	if (share == NULL)
+		return EBADF;
+	s.held = share;
 	why = spawn(&s, &k->slots[slot].pid);
+	free(share);
+	return why;
+}
+
+void
+slot_start(struct keeper *k, int slot)
+{
+	struct bond_message m = {.type = BOND_STARTED, .slot = slot};
+	bool own = keeper_own_workers(&k->settings);
+	int why = refusal(k, slot);
+
 	if (why != 0) {
-		event_say(EVENT_WARN, "worker-failed", "worker %d: %s: %s", slot, s.argv[0],
-		    strerror(why));
+		refuse(k, slot, why);
+		return;
+	}
+	why = own ? spawn_own(k, slot) : spawn_command(k, slot);
+	if (why != 0) {
+		event_say(EVENT_WARN, "worker-failed", "slot %d: %s: %s", slot,
+		    own ? k->resolver_exe : k->settings.workers.command[0],
+		    why == EBADF ? "its sockets or memory are not held" : strerror(why));
 		refuse(k, slot, why);
 		return;
 	}
 	k->slots[slot].started_at = mono_now();
-	k->slots[slot].ready = false;
-	k->slots[slot].excess = false;
+	k->slots[slot].ready = k->slots[slot].excess = k->slots[slot].leaving = false;
 	children_store(k);
 	m.pid = k->slots[slot].pid;
 	m.at_us = k->slots[slot].started_at.us;
 	brain_send(k, &m);
 }
 
-/* SIGKILL goes to all that the worker has started; other signals are the worker's own business. */
+/* SIGKILL goes to all that the worker has started; other signals are the worker's own business.
+ * Nobody is sent to it from before it knows. */
 static void
 slot_signal(struct keeper *k, int slot, int signal_number)
 {
 	pid_t pid = k->slots[slot].pid;
 
+	k->slots[slot].leaving = true;
+	steer_now(k);
 	if (signal_number == SIGKILL)
 		kill(-pid, SIGKILL);
 	kill(pid, signal_number);
@@ -142,10 +198,16 @@ slot_stop(struct keeper *k, const struct bond_message *m)
 	slot_signal(k, m->slot, m->status);
 }
 
+/* Engines are killed like workers, but told to end only when the last worker is gone (slot_gone()):
+ * it waits for their answers. */
 void
 slots_signal(struct keeper *k, int signal_number)
 {
-	for (int i = 0; i < MAX_WORKERS; i++)
+	int end = signal_number == SIGTERM && slots_running_from(k, 0, ENGINE_SLOT) > 0
+		      ? ENGINE_SLOT
+		      : MAX_SLOTS;
+
+	for (int i = 0; i < end; i++)
 		if (k->slots[i].pid != 0)
 			slot_signal(k, i, signal_number);
 }
@@ -159,14 +221,18 @@ slot_gone(struct keeper *k, int slot, pid_t pid, int status)
 
 	kill(-pid, SIGKILL); /* what is left of its group would hold its port */
 	k->slots[slot] = (struct slot){0};
-	note_none(k);
+	steer_now(k);
+	slots_note_none(k);
 	orphans_kill(k);
 	children_store(k);
-	if (slot < k->n_slots)
+	if (slot_exists(k, slot))
 		brain_send(k, &m);
 	gates_reflex(k);
-	if (k->phase == KEEPER_STOPPING)
-		stop_check(k);
+	if (k->phase != KEEPER_STOPPING)
+		return;
+	if (slot < ENGINE_SLOT && slots_running_from(k, 0, ENGINE_SLOT) == 0)
+		slots_signal(k, k->killed_workers ? SIGKILL : SIGTERM);
+	stop_check(k);
 }
 
 void
@@ -174,8 +240,8 @@ slots_send_roster(struct keeper *k)
 {
 	struct bond_message m = {.type = BOND_ROSTER};
 
-	for (int i = 0; i < k->n_slots; i++) {
-		if (k->slots[i].pid == 0)
+	for (int i = 0; i < MAX_SLOTS; i++) {
+		if (k->slots[i].pid == 0 || !slot_exists(k, i))
 			continue;
 		m.slot = i;
 		m.pid = k->slots[i].pid;
@@ -183,7 +249,8 @@ slots_send_roster(struct keeper *k)
 		m.ready = k->slots[i].ready;
 		brain_send(k, &m);
 	}
-	brain_send(k, &(struct bond_message){.type = BOND_ROSTER, .slot = -1});
+	brain_send(k,
+	    &(struct bond_message){.type = BOND_ROSTER, .slot = -1, .status = k->n_engines});
 }
 
 /* After a reload: workers beyond the configured number belong to nobody but us. */
@@ -192,18 +259,18 @@ slots_trim(struct keeper *k)
 {
 	bool kill_now = false;
 
-	for (int i = k->n_slots; i < MAX_WORKERS; i++) {
-		if (k->slots[i].pid == 0)
+	for (int i = 0; i < MAX_SLOTS; i++) {
+		if (k->slots[i].pid == 0 || slot_exists(k, i))
 			continue;
 		kill_now = k->slots[i].excess;
 		k->slots[i].excess = true;
 		k->slots[i].ready = false;
-		event_say(EVENT_NOTICE, "worker-excess", "worker %d (pid %d) is no longer "
+		event_say(EVENT_NOTICE, "worker-excess", "slot %d (pid %d) is no longer "
 		    "configured: %s", i, (int)k->slots[i].pid, kill_now ? "killed" : "stopped");
 		slot_signal(k, i, kill_now ? SIGKILL : SIGTERM);
 		keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
 	}
-	note_none(k);
+	slots_note_none(k);
 }
 
 static bool
@@ -266,11 +333,11 @@ process_start(pid_t pid)
 void
 children_store(struct keeper *k)
 {
-	char text[MAX_WORKERS * 40], path[KEEPER_PATH];
+	char text[MAX_SLOTS * 40], path[KEEPER_PATH];
 	size_t at = 0;
 	struct err err;
 
-	for (int i = 0; i < MAX_WORKERS; i++)
+	for (int i = 0; i < MAX_SLOTS; i++)
 		if (k->slots[i].pid != 0)
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "%d %llu\n",
 			    (int)k->slots[i].pid, process_start(k->slots[i].pid));
@@ -288,7 +355,7 @@ children_kill_stale(struct keeper *k)
 	int pid;
 
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CHILDREN_FILE);
-	text = file_read(path, (size_t)MAX_WORKERS * 40, NULL, &err);
+	text = file_read(path, (size_t)MAX_SLOTS * 40, NULL, &err);
 	if (text == NULL)
 		return;
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {

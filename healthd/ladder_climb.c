@@ -180,6 +180,27 @@ ladder_climb(struct turn *t)
 	return (struct course){rung, j->empty ? RULE_STAY : RULE_WAIT};
 }
 
+/* What holds an emergency climb back while nobody's hand does: said, since a lone node that stays
+ * silent though it answers is the first thing that an operator asks about. */
+static bool
+emergency_held(struct turn *t)
+{
+	if (t->in->judgement.vital_failed)
+		return true; /* said by whatever stays silent for it */
+	if (!t->in->judgement.self_ok) {
+		turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
+		    "an emergency climb waits until every self check passes");
+		return true;
+	}
+	if (t->in->preflight & PREFLIGHT_EMERGENCY)
+		return true;
+	if (!ladder_silent_is_right(t))
+		return false;
+	turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
+	    "the fault is proven to be here: no emergency climb while that is so");
+	return true;
+}
+
 struct course
 ladder_emergency(struct turn *t)
 {
@@ -189,8 +210,7 @@ ladder_emergency(struct turn *t)
 	if (!t->conf->alone || t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
 	    t->ceiling == RUNG_SILENT)
 		return stay;
-	if (!t->in->judgement.self_ok || t->in->judgement.vital_failed ||
-	    (t->in->preflight & PREFLIGHT_EMERGENCY) || ladder_silent_is_right(t))
+	if (emergency_held(t))
 		return stay;
 	if (t->s->emergency_wait_ms > 0)
 		at = mono_add_ms(t->s->rung_since, t->s->emergency_wait_ms);

@@ -4,6 +4,9 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "healthd/keeper.h"
 #include "healthd/settings.h"
@@ -26,9 +29,42 @@ usage(FILE *to)
 	    "What it does and why: bgpctl status, bgpctl why.\n");
 }
 
+/* The workers' own configuration is theirs to read: by the resolver that lies beside us. What is
+ * wrong with it they say themselves. */
+static bool
+resolver_accepts(const char *config)
+{
+	char exe[KEEPER_PATH] = "", *slash;
+	const char *argv[] = {exe, "-c", config, "-t"};
+	const struct identity stay = {0};
+	const struct spawn s = {
+	    .argv = argv,
+	    .n_argv = 4,
+	    .index = -1,
+	    .identity = &stay,
+	    .oom_score_adj = SPAWN_OOM_KEEP,
+	};
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - sizeof("/resolver"));
+	int why, status = 0;
+	pid_t pid;
+
+	slash = n > 0 ? strrchr(exe, '/') : NULL;
+	if (slash == NULL)
+		return false;
+	strcpy(slash, "/resolver");
+	why = spawn(&s, &pid);
+	if (why != 0) {
+		fprintf(stderr, "healthd: %s cannot be run: %s; install anypop whole\n", exe,
+		    strerror(why));
+		return false;
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static int
 check(const char *path, bool print)
 {
+	bool well;
 	struct arena *arena = arena_new();
 	struct settings s = {0};
 	struct err err;
@@ -42,8 +78,9 @@ check(const char *path, bool print)
 		settings_render(stdout, &s);
 		settings_describe(stderr, &s);
 	}
+	well = !keeper_own_workers(&s) || resolver_accepts(s.workers.resolver);
 	arena_free(arena);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return fflush(stdout) == 0 && well ? 0 : 1;
 }
 
 int

@@ -69,12 +69,12 @@ rolling_begin(const struct rolling_conf *conf, const struct worker *w, struct mo
 	int ready = count_ready(conf, w);
 
 	if (conf->count == 0) {
-		snprintf(r->why, sizeof(r->why), "no workers are supervised (workers.count = 0)");
+		snprintf(r->why, sizeof(r->why), "no %ss are supervised", conf->noun);
 	} else if (conf->spare == 0 && conf->count - 1 < conf->min_ready) {
 		snprintf(r->why, sizeof(r->why),
 		    "stopping one of %d workers leaves fewer than workers.min_ready = %d; "
 		    "set workers.spare = 1", conf->count, conf->min_ready);
-	} else if (conf->spare == 0 && ready - 1 < conf->min_ready) {
+	} else if (conf->spare == 0 && conf->min_ready > 0 && ready - 1 < conf->min_ready) {
 		snprintf(r->why, sizeof(r->why),
 		    "only %d of %d workers are ready, and workers.min_ready = %d must stay so; "
 		    "wait for the others, or set workers.spare = 1", ready, conf->count,
@@ -149,8 +149,8 @@ step_stop(const struct rolling_conf *conf, struct rolling_out *out, const struct
 		tell(out, ROLLING_DO_WANT, r->slot);
 	} else if (!mono_before(now, r->due)) {
 		snprintf(r->why, sizeof(r->why),
-		    "%d of %d replaced, then worker %d (pid %d) could not be stopped; the rest "
-		    "goes on as it is", r->done, conf->count, r->slot, w[r->slot].pid);
+		    "%d of %d replaced, then %s %d (pid %d) could not be stopped; the rest "
+		    "goes on as it is", r->done, conf->count, conf->noun, r->slot, w[r->slot].pid);
 		enter(r, ROLLING_ABORTED, MONO_NEVER, now);
 		tell(out, ROLLING_DO_WANT, r->slot);
 	}
@@ -177,8 +177,8 @@ step_start(const struct rolling_conf *conf, struct rolling_out *out, const struc
 		}
 	} else if (!mono_before(now, r->due)) {
 		snprintf(r->why, sizeof(r->why),
-		    "%d of %d replaced, then worker %d was not ready within %lld ms (%s); %s",
-		    r->done, conf->count, r->slot, (long long)conf->start_timeout_ms,
+		    "%d of %d replaced, then %s %d was not ready within %lld ms (%s); %s",
+		    r->done, conf->count, conf->noun, r->slot, (long long)conf->start_timeout_ms,
 		    last_words(&w[r->slot]), conf->spare == 1 ?
 		    "the spare serves in its place" : "the rest goes on as it is");
 		enter(r, ROLLING_ABORTED, MONO_NEVER, now);

@@ -21,7 +21,8 @@
 
 struct rolling_conf {
 	int count, spare; /* slots 0..count-1 serve; slot `count` is the spare when spare is 1 */
-	int min_ready;
+	int min_ready; /* 0: also where none is ready at the beginning */
+	const char *noun; /* "worker": what the sentences call them */
 	int64_t start_timeout_ms, stop_timeout_ms;
 };
 

@@ -55,7 +55,9 @@ struct check_conf {
 	/* resource */
 	int source;
 	const char *path;
-	int64_t warn, crit;
+	int64_t warn, crit; /* error_rate and cache too: percent */
+	/* error_rate, cache */
+	int64_t window_ms, min_answers;
 	/* link */
 	const char **interfaces; /* uplinks: carrier; n of them by k */
 	int n_interfaces;

@@ -66,6 +66,14 @@ fill_resource(struct check_conf *c, const struct site *site)
 		set_text(&c->path, site->paths.state_dir);
 }
 
+/* Percent of the answers: failed ones; those that came from a cache. */
+static void
+fill_score(struct check_conf *c)
+{
+	set(&c->warn, c->kind == KIND_CACHE ? 30 : 5);
+	set(&c->crit, c->kind == KIND_CACHE ? 5 : 50);
+}
+
 /* Answers of our own are asked for fast, and their silence is given the time that a supervisor
  * needs to start a worker again. */
 static void
@@ -95,6 +103,8 @@ fill_check(struct check_conf *c, const struct site *site)
 		fill_question(c);
 	if (c->kind == KIND_RESOURCE)
 		fill_resource(c, site);
+	if (c->kind == KIND_ERROR_RATE || c->kind == KIND_CACHE)
+		fill_score(c);
 	fill_window(c);
 }
 
@@ -146,6 +156,8 @@ add(struct settings *s, const char *name, enum check_kind kind, int64_t weight)
 	    .transports = TRANSPORT_UDP,
 	    .warn = CONF_AUTO,
 	    .crit = CONF_AUTO,
+	    .window_ms = 10000,
+	    .min_answers = 50,
 	};
 	return c;
 }
@@ -206,6 +218,8 @@ add_derived(struct settings *s)
 	c->recursion = true;
 	c->qname = ".";
 	c->qtype = "NS";
+	if (s->workers.resolver[0] != '\0')
+		add(s, "errors", KIND_ERROR_RATE, 30);
 	if (s->site.bird.n_sessions > 0)
 		add(s, "bgp", KIND_BGP, 1);
 	for (i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
@@ -216,8 +230,11 @@ add_derived(struct settings *s)
 /*
  * Weights are chosen for the default rungs: recursion failing alone brings the score under 20 (it
  * may go silent, once the fault is proven to be here), and everything that pressure can say stays
- * above
- * 80. Vital checks need no weight.
+ * above 80. Vital checks need no weight.
+ *
+ * With our own resolver the clients' answers are counted. Where there are enough to judge,
+ * recursion failing while they are well only drains (they live on the cache), and their failures
+ * alone take the node one rung down.
  */
 void
 settings_default_checks(struct settings *s, struct arena *arena)

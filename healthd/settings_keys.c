@@ -74,6 +74,18 @@ is_resource(const void *in)
 }
 
 static bool
+is_score(const void *in)
+{
+	return kind_of(in) == KIND_ERROR_RATE || kind_of(in) == KIND_CACHE;
+}
+
+static bool
+is_graded(const void *in)
+{
+	return is_resource(in) || is_score(in);
+}
+
+static bool
 is_link(const void *in)
 {
 	return kind_of(in) == KIND_LINK;
@@ -105,6 +117,8 @@ has_targets(const void *in)
 #define UPSTREAM .applies = is_upstream, .only = "kind \"upstream\""
 #define SERVERS .applies = has_servers, .only = "kind \"upstream\", or kind \"dns\" and target \"servers\""
 #define RESOURCE .applies = is_resource, .only = "kind \"resource\""
+#define SCORE .applies = is_score, .only = "kind \"error_rate\" or \"cache\""
+#define GRADED .applies = is_graded, .only = "kind \"resource\", \"error_rate\" or \"cache\""
 #define LINK .applies = is_link, .only = "kind \"link\""
 #define BGP .applies = is_bgp, .only = "kind \"bgp\""
 #define EXEC .applies = is_exec, .only = "kind \"exec\""
@@ -165,10 +179,14 @@ static const struct conf_key check_keys[] = {
 	.names = source_words, .help = "what is read"},
     {.name = "path", RESOURCE, .type = CONF_STR, .offset = CHECK(path),
 	.help = "file (disk: directory) that is read; the system's own by default"},
-    {.name = "warn", RESOURCE, .type = CONF_INT, .offset = CHECK(warn), .max = 1000000000,
+    {.name = "warn", GRADED, .type = CONF_INT, .offset = CHECK(warn), .max = 1000000000,
 	.number = CONF_AUTO, .help = "the value falls from 100 here ..."},
-    {.name = "crit", RESOURCE, .type = CONF_INT, .offset = CHECK(crit), .max = 1000000000,
+    {.name = "crit", GRADED, .type = CONF_INT, .offset = CHECK(crit), .max = 1000000000,
 	.number = CONF_AUTO, .help = "... to 0 here: failed"},
+    {.name = "window_ms", SCORE, .type = CONF_INT, .offset = CHECK(window_ms), .min = 1000,
+	.max = 60000, .number = 10000, .help = "of the last so long"},
+    {.name = "min_answers", SCORE, .type = CONF_INT, .offset = CHECK(min_answers), .min = 1,
+	.max = 1000000, .number = 50, .help = "fewer in the window: nothing to judge"},
     {.name = "interfaces", LINK, .type = CONF_STRS, .offset = CHECK(interfaces),
 	.count_offset = CHECK(n_interfaces), .max = MAX_TARGETS,
 	.help = "uplinks that need carrier, k of them"},
@@ -320,7 +338,7 @@ static const struct conf_key hook_keys[] = {
 
 static const struct conf_key stop_keys[] = {
     {.name = "drain_ms", .type = CONF_INT, .offset = IN(stop, drain_ms), .max = 3600000,
-	.number = 60000, .help = "SIGTERM: at drain so long before silent"},
+	.number = 60000, .help = "SIGTERM: at drain at most so long before silent"},
     {.name = NULL},
 };
 

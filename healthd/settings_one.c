@@ -214,6 +214,24 @@ check_resource(const struct settings *s, const struct check_conf *c, struct err 
 }
 
 static int
+check_score(const struct settings *s, const struct check_conf *c, struct err *err)
+{
+	bool falling = c->kind == KIND_CACHE;
+
+	if (c->warn > 100 || c->crit > 100)
+		return SAY(s, c, c->warn > 100 ? "warn" : "crit", -1, err,
+		    "%lld is above 100; it is in percent of the answers",
+		    (long long)(c->warn > 100 ? c->warn : c->crit));
+	if (falling ? c->crit >= c->warn : c->crit <= c->warn)
+		return SAY(s, c, "crit", -1, err,
+		    "%lld is on the wrong side of warn = %lld; %s, so crit is the %s of the two",
+		    (long long)c->crit, (long long)c->warn,
+		    falling ? "fewer hits are worse" : "more failures are worse",
+		    falling ? "lower" : "higher");
+	return 0;
+}
+
+static int
 check_kind(const struct settings *s, const struct check_conf *c, struct err *err)
 {
 	switch ((enum check_kind)c->kind) {
@@ -251,7 +269,7 @@ check_kind(const struct settings *s, const struct check_conf *c, struct err *err
 		return 0;
 	case KIND_ERROR_RATE:
 	case KIND_CACHE:
-		return 0;
+		return check_score(s, c, err);
 	}
 	return 0;
 }

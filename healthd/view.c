@@ -210,9 +210,24 @@ view_worker_counts(const struct brain *b)
 		running += b->slots[s].worker.pid != 0;
 		quarantined += b->slots[s].worker.state == WORKER_QUARANTINED;
 	}
-	return json_pack("{sisisisisi}", "ready", workers_ready(b), "running", running, "wanted",
+	return json_pack("{sisisisisiso}", "ready", workers_ready(b), "running", running, "wanted",
 	    (int)b->settings.workers.count, "min_ready", (int)b->settings.workers.min_ready,
-	    "quarantined", quarantined);
+	    "quarantined", quarantined, "states",
+	    scores_kept(b) ? json_pack("{sisisi}", "answering",
+				 scores_in_state(b, SCORE_ANSWERING), "stale_only",
+				 scores_in_state(b, SCORE_STALE_ONLY), "failing",
+				 scores_in_state(b, SCORE_FAILING))
+			   : json_null());
+}
+
+static json_t *
+view_engine_counts(const struct brain *b)
+{
+	int ready = 0;
+
+	for (int e = 0; e < b->n_engines; e++)
+		ready += b->engines[e].worker.state == WORKER_READY;
+	return json_pack("{sisi}", "ready", ready, "wanted", b->n_engines);
 }
 
 static double
@@ -282,6 +297,21 @@ node_alarm(json_t *all, const char *name, const char *text)
 	    json_pack("{sssosn}", "name", name, "text", jsontext(text), "since_s"));
 }
 
+static void
+quarantine_alarms(json_t *all, const char *noun, const struct slot *slots, int n)
+{
+	char text[160], name[16];
+
+	snprintf(name, sizeof(name), "%ss", noun);
+	for (int s = 0; s < n; s++) {
+		if (slots[s].worker.state != WORKER_QUARANTINED)
+			continue;
+		snprintf(text, sizeof(text), "%s %d is in quarantine: %s", noun, s,
+		    slots[s].worker.why);
+		node_alarm(all, name, text);
+	}
+}
+
 static json_t *
 view_node_alarms(const struct brain *b)
 {
@@ -300,13 +330,8 @@ view_node_alarms(const struct brain *b)
 		    ready, (int)b->settings.workers.count, (int)b->settings.workers.min_ready);
 		node_alarm(all, "workers", text);
 	}
-	for (int s = 0; s < b->n_slots; s++) {
-		if (b->slots[s].worker.state != WORKER_QUARANTINED)
-			continue;
-		snprintf(text, sizeof(text), "worker %d is in quarantine: %s", s,
-		    b->slots[s].worker.why);
-		node_alarm(all, "workers", text);
-	}
+	quarantine_alarms(all, "worker", b->slots, b->n_slots);
+	quarantine_alarms(all, "engine", b->engines, b->n_engines);
 	for (int n = 0; n < b->n_instances; n++) {
 		const struct instance *i = &b->instances[n];
 
@@ -344,6 +369,7 @@ view_node(const struct brain *b, struct mono now)
 		(json_int_t)driver_commands(b->driver)));
 	json_object_set_new(o, "sessions", view_sessions(b));
 	json_object_set_new(o, "workers", view_worker_counts(b));
+	json_object_set_new(o, "engines", view_engine_counts(b));
 	json_object_set_new(o, "shutdown", json_boolean(b->shutdown));
 	json_object_set_new(o, "alarms", view_node_alarms(b));
 	return o;
@@ -368,14 +394,15 @@ view_target(const struct target *t, struct mono now)
 	const struct window *w = &t->window;
 	const char *nsid = t->probe != NULL ? probe_nsid(t->probe) : "";
 
-	return json_pack("{sosssisosisisisosososososo}", "name", jsontext(t->label), "verdict",
+	return json_pack("{sosssisosisisisososososososo}", "name", jsontext(t->label), "verdict",
 	    verdict_name(w->verdict), "value", (int)w->value, "since_s", view_since(w->since, now),
 	    "fails", (int)w->fails, "wrongs", (int)w->wrongs, "oks", (int)w->oks, "onset_s",
 	    view_since(w->onset, now), "last_ok_s", view_since(w->last_ok_sent, now), "last_s",
 	    view_since(w->last_at, now), "rtt_us",
 	    t->last.rtt_us >= 0 && mono_is_set(t->last.at) ? json_integer(t->last.rtt_us)
 							   : json_null(),
-	    "nsid", text_or_null(nsid), "why", jsontext(w->why));
+	    "nsid", text_or_null(nsid), "why", jsontext(w->why), "seen",
+	    jsontext(t->last.outcome == OUTCOME_OK ? t->last.why : ""));
 }
 
 int

@@ -259,57 +259,6 @@ view_why(const struct brain *b, uint32_t lanes)
 }
 
 static json_t *
-view_worker(const struct brain *b, const struct slot *s, struct mono now)
-{
-	const struct worker *w = &s->worker;
-	char probe[80];
-	json_t *o;
-
-	snprintf(probe, sizeof(probe), "%s@%d", b->settings.workers.probe_address,
-	    (int)b->settings.workers.probe_port + s->index);
-	o = json_pack("{sisbsosssosisisi}", "slot", s->index, "spare",
-	    (int)(s->index >= b->settings.workers.count), "pid",
-	    w->pid != 0 ? json_integer(w->pid) : json_null(), "state", worker_state_name(w->state),
-	    "since_s", view_since(w->since, now), "starts", (int)(s->past_starts + w->starts),
-	    "failed_starts", (int)w->failed_starts, "silent_probes", (int)w->silent_probes);
-	json_object_set_new(o, "up_s",
-	    w->pid != 0 ? view_since(w->started_at, now) : json_null());
-	json_object_set_new(o, "due_s", view_left(w->due, now));
-	json_object_set_new(o, "why", jsontext(w->why));
-	json_object_set_new(o, "probe", json_string(probe));
-	json_object_set_new(o, "rtt_us",
-	    w->pid != 0 && s->last.outcome == OUTCOME_OK && mono_is_set(s->last.at)
-		? json_integer(s->last.rtt_us)
-		: json_null());
-	json_object_set_new(o, "nsid",
-	    s->probe != NULL && *probe_nsid(s->probe) != '\0' ? jsontext(probe_nsid(s->probe))
-							      : json_null());
-	return o;
-}
-
-json_t *
-view_workers(const struct brain *b)
-{
-	struct mono now = mono_now();
-	json_t *all = json_array(), *o;
-
-	for (int s = 0; s < b->n_slots; s++)
-		json_array_append_new(all, view_worker(b, &b->slots[s], now));
-	o = json_pack("{sisisisiso}", "wanted", (int)b->settings.workers.count, "ready",
-	    workers_ready(b), "min_ready", (int)b->settings.workers.min_ready, "spare",
-	    (int)b->settings.workers.spare, "workers", all);
-	json_object_set_new(o, "none_ready_s", view_since(b->roster.none_since, now));
-	json_object_set_new(o, "failed_starts", json_integer(b->roster.failed_starts));
-	json_object_set_new(o, "rolling",
-	    rolling_active(&b->rolling)
-		? json_pack("{sisssf}", "slot", b->rolling.slot, "stage",
-		      rolling_stage_name(b->rolling.stage), "since_s",
-		      (double)mono_diff_ms(now, b->rolling.since) / 1000)
-		: json_null());
-	return o;
-}
-
-static json_t *
 view_facts(const struct brain *b, const struct lane *lane)
 {
 	json_t *all = json_array();

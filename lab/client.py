@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Asks all along, and keeps one line a question: the lab's measure of what users saw.
 
-    client.py --log FILE [--rate 200] [--miss 20] [--local 0] [--families v4,v6]
+    client.py --log FILE [--rate 200] [--miss 20] [--local 0] [--bogus 0] [--families v4,v6]
 
 runs until it is ended. Questions go over UDP with EDNS and NSID, from many ports, alternately to
 the families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know
-them), `--local` the health name (needs no upstream), the rest popular. A line is
-"SENT_US FAMILY KIND RTT_US RCODE NSID" (microseconds of CLOCK_BOOTTIME, comparable to the monitor's
-and healthd's); RTT_US is -1 when no answer came within two seconds.
+them), `--local` the health name (needs no upstream), `--bogus` one that fails validation, the rest
+popular. A line is "SENT_US FAMILY KIND RTT_US RCODE TRUTH NSID" (microseconds of CLOCK_BOOTTIME,
+comparable to the monitor's and healthd's); RTT_US is -1 when no answer came within two seconds.
+TRUTH is "ok" for an answer that is what the zones hold, "wrong" for another one (or a denial: all
+these names exist; or any answer at all to the bogus one), "-" for a failure or none.
 """
 
 import argparse
@@ -27,7 +29,7 @@ PORTS = 16  # a family: so many flows, so that all workers of a PoP get their sh
 POPULAR = 200
 OPT = b'\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x03\x00\x00'
 
-Row = collections.namedtuple('Row', 'sent_us family kind rtt_us rcode nsid')
+Row = collections.namedtuple('Row', 'sent_us family kind rtt_us rcode truth nsid')
 
 
 def now_us():
@@ -54,14 +56,37 @@ def _nsid(answer):
     return '-'
 
 
+def _address(text):
+    return b'\x00\x04' + socket.inet_aton(text)  # with its RDLENGTH
+
+
+# What internet.py and the workers' configuration say.
+TRUTH = {'local': _address('192.0.2.1'), 'miss': _address('203.0.113.3')}
+
+
+def truth(kind, number, question, answer):
+    """Is this the answer to that question? `number`: which of the popular names it was."""
+    rcode = answer[3] & 15
+    if rcode not in (0, 3):
+        return '-'
+    if rcode == 3 or kind == 'bogus' or answer[4:8] != b'\0\1\0\1':
+        return 'wrong'
+    if answer[12:len(question) + 2 - len(OPT)] != question[10:-len(OPT)]:
+        return 'wrong'
+    expected = TRUTH.get(kind) or _address(f'203.0.113.{number % 200 + 10}')
+    return 'ok' if expected in answer else 'wrong'
+
+
 class Client:
     """The sockets, and the questions in flight in the order of their sending."""
 
-    def __init__(self, families, miss, local, out):
+    def __init__(self, families, miss, local, bogus, out):
         self.out = out
         self.miss = miss
         self.local = local
-        self.waiting = collections.OrderedDict()  # (fd, id) -> (sent_us, family, kind)
+        self.bogus = bogus
+        # (fd, id) -> (sent_us, family, kind, number, question)
+        self.waiting = collections.OrderedDict()
         self.sockets = {}
         self.poll = select.epoll()
         turns = []
@@ -77,6 +102,7 @@ class Client:
         turns.sort(key=lambda turn: turn[0].fileno() % PORTS)
         self.turns = itertools.cycle(turns)
         self.health = _question('health.anypop.test')
+        self.invalid = _question('www.bogus.test')
         self.popular = [_question(f'www{i}.example.test') for i in range(POPULAR)]
         self.random = random.Random(os.getpid())
         self.count = 0
@@ -86,16 +112,20 @@ class Client:
         s, family = next(self.turns)
         self.count += 1
         draw = self.random.random() * 100
+        which = 0
         if draw < self.miss:
             kind = 'miss'
             question = _question(f'r{self.random.getrandbits(48):012x}.random.example.test')
         elif draw < self.miss + self.local:
             kind, question = 'local', self.health
+        elif draw < self.miss + self.local + self.bogus:
+            kind, question = 'bogus', self.invalid
         else:
             kind = 'hit'
-            question = self.random.choice(self.popular)
+            which = self.random.randrange(POPULAR)
+            question = self.popular[which]
         number = self.count & 0xffff
-        self.waiting[(s.fileno(), number)] = (now_us(), family, kind)
+        self.waiting[(s.fileno(), number)] = (now_us(), family, kind, which, question)
         try:
             s.send(number.to_bytes(2, 'big') + question)
         except OSError:
@@ -113,9 +143,9 @@ class Client:
                 continue
             entry = self.waiting.pop((fd, int.from_bytes(answer[:2], 'big')), None)
             if entry:
-                sent, family, kind = entry
+                sent, family, kind, which, question = entry
                 self.out.write(f'{sent} {family} {kind} {now_us() - sent} {answer[3] & 15} '
-                               f'{_nsid(answer)}\n')
+                               f'{truth(kind, which, question, answer)} {_nsid(answer)}\n')
 
     def receive(self, seconds):
         """Reads answers for so long; then gives up those that are too old."""
@@ -123,16 +153,16 @@ class Client:
             self._read(fd)
         limit = now_us() - LOST_US
         while self.waiting:
-            key, (sent, family, kind) = next(iter(self.waiting.items()))
+            key, (sent, family, kind, _, _) = next(iter(self.waiting.items()))
             if sent > limit:
                 break
             del self.waiting[key]
-            self.out.write(f'{sent} {family} {kind} -1 - -\n')
+            self.out.write(f'{sent} {family} {kind} -1 - - -\n')
 
 
-def run(rate, miss, local, families, path):
+def run(rate, kinds, families, path):
     with open(path, 'a', encoding='ascii', buffering=1 << 16) as out:
-        client = Client(families, miss, local, out)
+        client = Client(families, *kinds, out)
         due = flush = time.monotonic()
         while True:
             now = time.monotonic()
@@ -153,10 +183,10 @@ def read(path, from_us, until_us):
         for line in f:
             if not line.endswith('\n'):
                 break
-            sent, family, kind, rtt, rcode, nsid = line.split(' ', 5)
+            sent, family, kind, rtt, rcode, right, nsid = line.split(' ', 6)
             if from_us <= int(sent) < until_us:
                 rows.append(Row(int(sent), family, kind, int(rtt),
-                                -1 if rcode == '-' else int(rcode), nsid.strip()))
+                                -1 if rcode == '-' else int(rcode), right, nsid.strip()))
     rows.sort()
     return rows
 
@@ -167,10 +197,11 @@ def main():
     parser.add_argument('--rate', type=float, default=200)
     parser.add_argument('--miss', type=float, default=20)
     parser.add_argument('--local', type=float, default=0)
+    parser.add_argument('--bogus', type=float, default=0)
     parser.add_argument('--families', default='v4,v6')
     o = parser.parse_args()
     try:
-        run(o.rate, o.miss, o.local, o.families.split(','), o.log)
+        run(o.rate, (o.miss, o.local, o.bogus), o.families.split(','), o.log)
     except KeyboardInterrupt:
         sys.exit(0)
 

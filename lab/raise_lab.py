@@ -1,6 +1,7 @@
 """Raises the lab: the Internet's zones, the nodes, what runs in them; returns when it serves."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -21,6 +22,15 @@ def configuration(text, pop):
     text = text.replace('name = "pop1"', f'name = "{pop}"')
     text = text.replace('["eth1", "eth2"]', '["eth1"]')
     return ''.join(line for line in text.splitlines(True) if "pop1's second uplink" not in line)
+
+
+def by_unbound(text):
+    """healthd.conf with Debian's Unbound by command line instead of our own resolver."""
+    changed, found = re.subn(r'resolver = "[^"]*";', 'command = ["/usr/sbin/unbound", "-d", "-p", "-c", '
+                             '"/etc/unbound/unbound-%i.conf"];', text)
+    if found != 1:
+        raise nodes.LabError(f'the configuration names our resolver {found} times')
+    return changed
 
 
 def prepare(conf, say):

@@ -40,6 +40,43 @@ class StoryFailed(Exception):
     """The outcome did not come; the text says which."""
 
 
+def brief(why):
+    """A PoP's account (`why`) in a few lines: what each lane wants and what holds it, which checks
+    are not well. A lane at full without anything to say gets one line."""
+    bird = '' if why['bird']['answers'] else ', BIRD DOES NOT ANSWER'
+    sessions = [f'{s["name"]} {s["state"]}' for s in why['sessions'] if s['state'] != 'up']
+    yield (f'{why["node"]}: workers {why["workers"]["ready"]}/{why["workers"]["wanted"]}, sessions '
+           f'{", ".join(sessions) or "up"}{bird}' + _alarms(why))
+    for lane in why['lanes']:
+        yield (f'  {lane["family"]} {lane["rung"]}{"" if lane["proven"] else " UNPROVEN"} for '
+               f'{lane["since_s"] or 0:.0f} s, wish {lane["wish"]}, score {lane["score"]}, '
+               f'{lane["phase"]}, {lane["rule"]}: {lane["because"]}' + _alarms(lane))
+        for limit in lane['limits']:
+            ends = limit['expires_in_s']
+            yield (f'    {limit["owner"]} {limit["sort"]} {limit["rung"]}'
+                   + ('' if ends is None else f' for {ends:.0f} s') + f': {limit["reason"]}')
+        if lane['preflight']:
+            yield f'    preflight misses {", ".join(lane["preflight"])}'
+        for check in lane['checks']:
+            if check['verdict'] not in ('ok', 'idle'):
+                yield (f'    {check["name"]} {check["verdict"]}, {check["targets_ok"]} of '
+                       f'{check["targets"]}: {check["why"]}')
+
+
+def _alarms(part):
+    return ''.join(f', ALARM {a["name"]}' for a in part['alarms'])
+
+
+def summary(played, failures):
+    """The last lines of a run. The end of a log is often all that is left of it: so each failure
+    comes with what its PoPs thought when it failed. `failures`: {story: (reason, lines)}."""
+    lines = []
+    for name, (reason, told) in failures.items():
+        lines.append(f'FAILED {name}: {reason}')
+        lines += [f'  {line}' for line in told]
+    return lines + [f'{played - len(failures)} passed, {len(failures)} failed']
+
+
 def _fields(line):
     """key=value words of an event line."""
     try:
@@ -129,6 +166,7 @@ class Lab:
 
     voice = 'story'  # who says what the time line is told
     BRAIN = '/usr/libexec/anypop/healthd-brain'
+    RESOLVER = '/usr/sbin/resolver'
 
     def __init__(self, live, out=print):
         self.nodes = live
@@ -137,6 +175,7 @@ class Lab:
         self.cut = set()
         self.processes = []
         self.timeline = None
+        self.told = None  # what the PoPs thought when a wait was given up
         self._monitor()
 
     # ---- what is measured ------------------------------------------------------------------
@@ -151,14 +190,16 @@ class Lab:
                        20, 'the route monitor')
 
     @contextlib.contextmanager
-    def asking(self, rate=200, miss=20, local=0, families=FAMILIES):
-        """A client that asks all along, of a hundred questions `miss` that no cache can know and
-        `local` for the health name; yields an Asking to ask what it saw."""
+    def asking(self, rate=200, miss=20, local=0, bogus=2, families=FAMILIES):
+        """A client that asks all along, of a hundred questions `miss` that no cache can know,
+        `local` for the health name and `bogus` for one that must never be answered; yields an
+        Asking to ask what it saw."""
         log = f'client-{client.now_us()}.log'
         path = f'{nodes.RUN}/client/{log}'
         process = self.nodes['client'].start(
             'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
-            '--miss', str(miss), '--local', str(local), '--families', ','.join(families),
+            '--miss', str(miss), '--local', str(local), '--bogus', str(bogus),
+            '--families', ','.join(families),
             log='client.err')
         try:
             nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
@@ -292,6 +333,18 @@ class Lab:
         lane = self.lane(pop, family)
         return {limit['owner'] for limit in lane['limits']} if lane else set()
 
+    def accounts(self):
+        """All PoPs in brief, lines of text; says so where nobody answers."""
+        lines = []
+        for pop in POPS:
+            try:
+                lines += brief(self.ask(pop, 'why'))
+            except talk.TalkError as e:
+                lines.append(f'{pop}: {e}')
+            except Exception as e:  # whatever is odd here must not hide the failure itself
+                lines.append(f'{pop}: an account that cannot be read: {type(e).__name__}: {e}')
+        return lines
+
     def why_lane(self, pop, family):
         """The whole account of one lane."""
         return self.ask(pop, 'why', family=family)['lanes'][0]
@@ -314,6 +367,7 @@ class Lab:
             if found:
                 return found
             if time.monotonic() - t0 > within:
+                self.told = self.accounts()  # now: the fault ends while the failure is on its way
                 raise StoryFailed(f'{what}: not within {within} s')
             time.sleep(0.02)
 
@@ -399,15 +453,34 @@ class Lab:
         finally:
             node.run('umount', '-l', program)  # lazily: a stopped process may hold it open
 
+    def workers_instead(self, pop, line):
+        """In this PoP workers run that shell line first; engines stay as they are."""
+        return self.instead_of(pop, self.RESOLVER, (
+            f'#!/bin/sh\ncase "$*" in *" worker "*) {line} ;; esac\n'
+            'exec /run/stand-in-resolver.real "$@"\n'))
+
     def workers_cannot_start(self, pop):
-        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nexit 1\n')
+        return self.workers_instead(pop, 'exit 1')
 
     def workers_stop_at_start(self, pop):
-        return self.instead_of(pop, '/usr/sbin/unbound', '#!/bin/sh\nkill -STOP $$\n'
-                               'exec /run/stand-in-unbound.real "$@"\n')
+        return self.workers_instead(pop, 'kill -STOP $$')
 
-    def unbound(self, pop, slot, *words):
-        self.nodes[pop].run('unbound-control', '-c', f'/etc/unbound/unbound-{slot}.conf', *words)
+    def workers_refuse(self, pop):
+        """A bad release: its workers answer SERVFAIL to everything."""
+        return self.workers_instead(
+            pop, 'exec python3 /srv/anypop/lab/servfail.py "$@"')
+
+    @contextlib.contextmanager
+    def engines_cut_off(self, pop):
+        """What engines of this PoP send to the Internet is lost, and healthd's own probes are not."""
+        node = self.nodes[pop]
+        node.run('nft', '-f', '-', stdin=(
+            'table inet engines {\nchain output {\ntype filter hook output priority 0; '
+            'meta skuid "anypop-engine" oifname "eth*" drop\n}\n}\n'))
+        try:
+            yield
+        finally:
+            node.run('nft', 'delete', 'table', 'inet', 'engines', check=False)
 
     def _render_cuts(self):
         rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
@@ -590,7 +663,10 @@ class Asking:
         whole = until_us + client.LOST_US + 300_000
         nodes.wait_for(lambda: client.now_us() > whole, 30, 'the client\'s last answers')
         Lab.need(self.process.running(), 'the client has ended by itself')
-        return client.read(self.path, from_us, until_us)
+        rows = client.read(self.path, from_us, until_us)
+        wrong = [row for row in rows if row.truth == 'wrong']
+        Lab.need(not wrong, f'{len(wrong)} wrong answers, the first: {wrong[:1]}')
+        return rows
 
     def lost(self, from_us, until_us):
         return sum(row.rtt_us < 0 for row in self.rows(from_us, until_us))
@@ -603,7 +679,7 @@ class Asking:
     def summary(self, from_us, until_us):
         rows = self.rows(from_us, until_us)
         lost = sum(row.rtt_us < 0 for row in rows)
-        failed = sum(row.rcode == 2 for row in rows)
+        failed = sum(row.rcode == 2 for row in rows if row.kind != 'bogus')
         by = collections.Counter(row.nsid.split('/')[0] for row in rows if row.rtt_us >= 0)
         text = (f'{len(rows)} queries, {lost} lost, {failed} SERVFAIL, answered by '
                 + (', '.join(f'{pop} {n}' for pop, n in sorted(by.items())) or 'nobody'))
@@ -639,10 +715,11 @@ def chosen(words):
 
 
 def tell(lab, name):
-    """Plays one story from a settled lab; '' or why it failed."""
+    """Plays one story from a settled lab; '' or why it failed, and then `lab.told` is set."""
     module = load(find()[name])
     title = ' '.join(module.__doc__.split())
     lab.out(f'\n== {name}: {title}')
+    lab.told = None
     t0 = time.monotonic()
     failure = _attempt(lab.settle, module)
     settled = time.monotonic()
@@ -654,6 +731,7 @@ def tell(lab, name):
         failure = _attempt(lambda: module.play(lab), module)
         lab.timeline.stop()
     if failure:
+        lab.told = lab.told or lab.accounts()
         lab.out(f'   FAILED: {failure}')
         _attempt(lab.dump, module)
     else:
@@ -690,12 +768,9 @@ def run(words):
         for name in names:
             failure = tell(lab, name)
             if failure:
-                failures[name] = failure
+                failures[name] = (failure, lab.told)
     finally:
         lab.close()
     print()
-    for name, failure in failures.items():
-        print(f'FAILED {name}: {failure}')
-    print(f'{len(names) - len(failures)} passed, {len(failures)} failed')
-    sys.stdout.flush()
+    print('\n'.join(summary(len(names), failures)), flush=True)
     return 1 if failures else 0

@@ -19,15 +19,29 @@
 #define SCOREBOARD_VERSION 1
 
 enum score_state {
-	SCORE_STARTING,	  /* or not there */
+	SCORE_STARTING,	  /* or not there; ends when its loop turns */
 	SCORE_ANSWERING,
 	SCORE_STALE_ONLY, /* a worker without any engine: from its caches */
-	SCORE_FAILING,	  /* has engines, and no good answer from them for what is not cached */
+	SCORE_FAILING,	  /* asks, and gets no good answer: see resolver/standing.h */
 	SCORE_STOPPING,	  /* told to end; answers what it has */
 	N_SCORE_STATES
 };
 enum score_layer { LAYER_LOCAL, LAYER_L1, LAYER_L2, LAYER_ENGINE, LAYER_STALE, N_LAYERS };
-/* Why a question had no good answer: only `internal` speaks against this node. */
+/*
+ * Why a question had no good answer: only `internal` speaks against this node.
+ *
+ * A worker counts answers that it gave to clients, each once in `rcode` and once in `layer`; what
+ * it gave no answer to is in `drop`. An answer is a failure when its rcode is neither NOERROR,
+ * NXDOMAIN nor YXDOMAIN and it is not one that the query itself deserves (FORMERR, NOTIMP, BADVERS,
+ * REFUSED); a failure counts in exactly one `cause`, whatever layer it came from, each time it is
+ * told:
+ * - upstream: servers or forwarders did not answer, or with errors; also when the worker's deadline
+ *   ran out while the engine told other answers;
+ * - bogus: an answer came that must not be believed;
+ * - internal: no engine, or one that says nothing, is full or talks nonsense; no room to wait.
+ * An answer past its time counts in LAYER_STALE and as no failure. An engine counts likewise what
+ * it told workers (it has no layers).
+ */
 enum score_cause { CAUSE_UPSTREAM, CAUSE_BOGUS, CAUSE_INTERNAL, N_CAUSES };
 enum score_drop { DROP_OLD, DROP_MALFORMED, DROP_REFUSED, DROP_FULL, DROP_SEND, N_DROPS };
 #define SCORE_RCODES 16

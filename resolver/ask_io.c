@@ -44,8 +44,8 @@ new_socket(struct err *err)
 }
 
 /* Mode first: nobody else gets in between. */
-static int
-hand_to(const char *path, const char *user, struct err *err)
+int
+ask_hand_to(const char *path, const char *user, struct err *err)
 {
 	const struct passwd *pw;
 
@@ -69,7 +69,7 @@ listen_at(int fd, const struct sockaddr_un *own, const struct sockaddr_un *name,
 	unlink(own->sun_path);
 	if (bind(fd, (const struct sockaddr *)own, sizeof(*own)) < 0)
 		return err_errno(err, "cannot make %s", own->sun_path);
-	if (hand_to(own->sun_path, user, err) < 0)
+	if (ask_hand_to(own->sun_path, user, err) < 0)
 		return -1;
 	if (listen(fd, BACKLOG) < 0)
 		return err_errno(err, "cannot listen at %s", own->sun_path);

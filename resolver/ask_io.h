@@ -12,6 +12,8 @@
 /* A non-blocking listener at run_dir/engine-N.sock for `user` alone ("" = whoever we are): a dead
  * predecessor's socket is replaced at once. -1 with the mend. */
 int ask_listen(const char *run_dir, int number, const char *user, struct err *err);
+/* The path is `user`'s alone, as ask_listen() leaves it. 0 or -1. */
+int ask_hand_to(const char *path, const char *user, struct err *err);
 /* A non-blocking connection to it (the worker's side); -1 when no engine is there. */
 int ask_connect(const char *run_dir, int number, struct err *err);
 

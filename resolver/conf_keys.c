@@ -100,7 +100,7 @@ static const struct conf_key ttl_keys[] = {
     {.name = "neg_min_s", .type = CONF_INT, .offset = IN(ttls, neg_min_s), .max = 3600,
 	.number = 30, .help = "the same of NXDOMAIN and NODATA (RFC 2308) ..."},
     {.name = "neg_max_s", .type = CONF_INT, .offset = IN(ttls, neg_max_s), .min = 1,
-	.max = WEEK_S, .number = 3600},
+	.max = WEEK_S, .number = 3600, .help = "... raised and lowered so"},
     {.name = "failure_s", .type = CONF_INT, .offset = IN(ttls, failure_s), .min = 1, .max = 300,
 	.number = 5, .help = "failures are not asked again for so long (RFC 9520)"},
     {.name = NULL},

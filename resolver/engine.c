@@ -6,7 +6,6 @@
  */
 #include "resolver/engine.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,79 +20,52 @@
 #include "resolver/engine_cage.h"
 #include "resolver/engine_context.h"
 #include "resolver/engine_impl.h"
+#include "resolver/given.h"
 
-#define HEARTBEAT_S 0.05
-
-/* The descriptor that this variable names, ours alone from here on; -1: none, -2: an error. */
-static int
-inherited(const char *variable, struct err *err)
-{
-	const char *text = getenv(variable);
-	char *end;
-	long fd;
-
-	if (text == NULL)
-		return -1;
-	errno = 0;
-	fd = strtol(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || fd < 0 || fd > 1 << 20 ||
-	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
-		err_set(err, "%s=%s names no open descriptor", variable, text);
-		return -2;
-	}
-	return (int)fd;
-}
+#define HEARTBEAT_S 0.015 /* every 20 ms at least */
 
 static int
-open_listener(const struct engine *e, struct err *err)
+open_listener(const struct engine *e, struct held *given, struct err *err)
 {
-	int fd = inherited(ENGINE_ENV_LISTEN, err), type = 0;
-	socklen_t size = sizeof(type);
+	char name[HELD_NAME];
+	int fd = given_take(given, given_name(name, "listen.", e->number)), type = 0, listening = 0;
+	socklen_t size = sizeof(int);
 
 	if (fd == -1)
 		return ask_listen(e->conf->run_dir, e->number, e->conf->worker.user, err);
-	if (fd < 0)
-		return -1;
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
-		return err_set(err, "%s is no SEQPACKET socket", ENGINE_ENV_LISTEN);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
+		return err_set(
+		    err, "%s, which was handed over, is no listening SEQPACKET socket", name);
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-		return err_errno(err, "cannot use the socket of %s", ENGINE_ENV_LISTEN);
+		return err_errno(err, "cannot prepare %s", name);
 	return fd;
 }
 
 /* Peers get a descriptor that can only read: it is made while we still may. */
 static int
-open_shard(struct engine *e, struct err *err)
+open_shard(struct engine *e, struct held *given, struct err *err)
 {
-	int fd = inherited(ENGINE_ENV_SHARD, err);
+	char name[HELD_NAME];
+	int fd = given_take(given, given_name(name, "shard.", e->number));
+	bool is_given = fd != -1;
 
-	if (fd == -2 || (fd == -1 && l2_make((size_t)e->conf->worker.l2_mib << 20, &fd, err) < 0))
+	if (!is_given && l2_make((size_t)e->conf->worker.l2_mib << 20, &fd, err) < 0)
 		return -1;
 	e->shard = l2_open_writer(fd, err);
 	if (e->shard != NULL)
 		e->shard_reader = sealed_reopen(fd, err);
 	close(fd);
-	return e->shard != NULL && e->shard_reader >= 0 ? 0 : -1;
+	if (e->shard != NULL && e->shard_reader >= 0)
+		return 0;
+	return is_given ? err_wrap(err, "%s", name) : -1;
 }
 
-static int
-open_score(struct engine *e, struct err *err)
+void
+engine_state(struct engine *e)
 {
-	int fd = inherited(ENGINE_ENV_SCORE, err);
-
-	if (fd == -2)
-		return -1;
-	e->score = fd >= 0 ? scoreboard_map(fd, true, err) : scoreboard_make('e', &fd, err);
-	if (fd >= 0)
-		close(fd);
-	if (e->score == NULL)
-		return -1;
-	atomic_store(&e->score->pid, (uint64_t)getpid());
-	atomic_store(&e->score->started_us, (uint64_t)mono_now().us);
-	atomic_store(&e->score->state, 0);
-	atomic_store(&e->score->in_flight, 0);
-	score_add(&e->score->generation, 1);
-	return 0;
+	atomic_store_explicit(&e->score->state,
+	    standing_state(&e->standing, e->running, e->stopping, true), memory_order_relaxed);
 }
 
 static void
@@ -127,8 +99,21 @@ on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
 		event_say(EVENT_NOTICE, "engine_stopping",
 		    "signal %d; %lld questions are in flight", w->signum, (long long)e->in_flight);
 	e->stopping = true;
+	engine_state(e);
 	peers_refuse(e);
 	engine_settled(e);
+}
+
+/* As the loop is about to wait for the first time. */
+static void
+on_running(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct engine *e = w->data;
+
+	ev_prepare_stop(loop, w);
+	e->running = true;
+	on_heartbeat(loop, &e->heartbeat, revents);
+	engine_state(e);
 }
 
 static void
@@ -137,7 +122,9 @@ start_watchers(struct engine *e)
 	ev_timer_init(&e->heartbeat, on_heartbeat, 0, HEARTBEAT_S);
 	ev_signal_init(&e->term, on_stop, SIGTERM);
 	ev_signal_init(&e->interrupt, on_stop, SIGINT);
-	e->heartbeat.data = e->term.data = e->interrupt.data = e;
+	ev_prepare_init(&e->first, on_running);
+	e->heartbeat.data = e->term.data = e->interrupt.data = e->first.data = e;
+	ev_prepare_start(e->loop, &e->first);
 	ev_timer_start(e->loop, &e->heartbeat);
 	ev_signal_start(e->loop, &e->term);
 	ev_signal_start(e->loop, &e->interrupt);
@@ -154,11 +141,14 @@ enter_cage(const struct engine *e, struct err *err)
 }
 
 static int
-engine_start(struct engine *e, struct err *err)
+engine_start(struct engine *e, struct held *given, struct err *err)
 {
-	int listener = open_listener(e, err);
+	int listener = open_listener(e, given, err);
 
-	if (listener < 0 || open_score(e, err) < 0 || open_shard(e, err) < 0)
+	if (listener < 0)
+		return -1;
+	e->score = given_score(given, 'e', e->number, err);
+	if (e->score == NULL || open_shard(e, given, err) < 0)
 		return -1;
 	e->ctx = context_new(e->conf, e->base, err);
 	if (e->ctx == NULL)
@@ -173,7 +163,6 @@ engine_start(struct engine *e, struct err *err)
 	if (enter_cage(e, err) < 0)
 		return -1;
 	peers_init(e, listener);
-	atomic_store(&e->score->state, 1);
 	return 0;
 }
 
@@ -187,8 +176,7 @@ engine_free(struct engine *e)
 	bridge_free(e->base);
 	if (e->shard != NULL)
 		l2_close(e->shard);
-	if (e->score != NULL)
-		scoreboard_unmap(e->score);
+	scoreboard_unmap(e->score);
 	if (e->shard_reader >= 0)
 		close(e->shard_reader);
 	free(e);
@@ -197,8 +185,13 @@ engine_free(struct engine *e)
 int
 engine_run(const struct resolver_conf *conf, int number, struct err *err)
 {
-	struct engine *e = calloc(1, sizeof(*e));
+	struct engine *e;
+	struct held given;
+	int done;
 
+	if (held_from_env(&given, err) < 0)
+		return -1;
+	e = calloc(1, sizeof(*e));
 	ENSURE(e != NULL);
 	e->conf = conf;
 	e->number = number;
@@ -206,7 +199,9 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	e->loop = ev_default_loop(EVFLAG_NOENV);
 	ENSURE(e->loop != NULL);
 	e->base = bridge_new(e->loop);
-	if (engine_start(e, err) < 0) {
+	done = engine_start(e, &given, err);
+	held_fini(&given);
+	if (done < 0) {
 		engine_free(e);
 		return -1;
 	}

@@ -5,18 +5,14 @@
  * under seccomp, and may die at any moment: workers go on from cache and connect again to the next
  * one. It is the only writer of its shard of the cache.
  *
- * Descriptors that outlive it may be handed in by environment variables that hold their numbers;
- * what is not, it makes itself.
+ * Descriptors that outlive it may be handed in by the environment (lib/held.h), under the names of
+ * hold.h: listen.E, shard.E, score.eE. What is not, it makes itself.
  */
 #ifndef RESOLVER_ENGINE_H
 #define RESOLVER_ENGINE_H
 
 #include "lib/err.h"
 #include "resolver/conf.h"
-
-#define ENGINE_ENV_LISTEN "ANYPOP_ENGINE_LISTEN" /* a listening SEQPACKET socket */
-#define ENGINE_ENV_SHARD "ANYPOP_ENGINE_SHARD"	 /* a memfd of l2_make(), writable */
-#define ENGINE_ENV_SCORE "ANYPOP_ENGINE_SCORE"	 /* a memfd of scoreboard_make(), writable */
 
 /* Runs until SIGTERM or SIGINT: 0 after a clean stop, -1 when it cannot start. Logs are open
  * already. */

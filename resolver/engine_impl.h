@@ -17,6 +17,7 @@
 #include "lib/scoreboard.h"
 #include "resolver/ask.h"
 #include "resolver/conf.h"
+#include "resolver/standing.h"
 #include "resolver/store.h"
 
 #define MAX_PEERS 64
@@ -52,14 +53,15 @@ struct engine {
 	struct l2 *shard;
 	int shard_reader; /* descriptor that is handed to peers */
 	struct scoreboard *score;
+	struct standing standing;
 	struct ev_io listener;
 	struct ev_timer heartbeat, deadline;
 	struct ev_signal term, interrupt;
+	struct ev_prepare first;
 	struct peer peers[MAX_PEERS];
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight;
-	int failures_in_a_row;
-	bool stopping;
+	bool running, stopping;
 	/* Scratch, of one callback at a time. */
 	_Alignas(8) uint8_t entry[ENTRY_ROOM], kept[ENTRY_ROOM];
 	uint8_t plain[ENTRY_MAX];
@@ -83,7 +85,9 @@ void peer_tell(struct peer *p, uint32_t id, const struct entry *entry);
 /* Is everything told taken by the sockets? */
 bool peers_idle(const struct engine *e);
 
-/* engine.c: the drain may be over. */
+/* engine.c: tells how we stand. */
+void engine_state(struct engine *e);
+/* The drain may be over. */
 void engine_settled(struct engine *e);
 
 #endif

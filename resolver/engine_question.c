@@ -16,10 +16,6 @@
 #include "resolver/engine_plain.h"
 #include "resolver/engine_verdict.h"
 
-#define FAILING_AFTER 8 /* answers in a row without a single success, bogus ones aside */
-
-enum { STATE_STARTING, STATE_ANSWERING, STATE_STALE_ONLY, STATE_FAILING };
-
 static int64_t
 now_s(void)
 {
@@ -87,22 +83,16 @@ count_latency(struct engine *e, int64_t us)
 	score_add(&e->score->latency[bucket], 1);
 }
 
-/* A node whose upstream is dead and one that is told nonsense now and then are not the same. */
 static void
 count_outcome(struct engine *e, const struct entry *entry)
 {
-	uint64_t state = STATE_ANSWERING;
+	bool good = (entry->flags & ENTRY_FAILURE) == 0;
 
 	score_add(&e->score->rcode[entry->rcode % SCORE_RCODES], 1);
-	if ((entry->flags & ENTRY_FAILURE) == 0)
-		e->failures_in_a_row = 0;
-	else if (entry->cause != CAUSE_BOGUS && e->failures_in_a_row < FAILING_AFTER)
-		e->failures_in_a_row++;
-	if (entry->flags & ENTRY_FAILURE)
+	if (!good)
 		score_add(&e->score->cause[entry->cause % N_CAUSES], 1);
-	if (e->failures_in_a_row == FAILING_AFTER)
-		state = STATE_FAILING;
-	atomic_store_explicit(&e->score->state, state, memory_order_relaxed);
+	standing_note(&e->standing, good, mono_now());
+	engine_state(e);
 }
 
 static void

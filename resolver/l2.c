@@ -188,6 +188,18 @@ l2_make(size_t bytes, int *fd, struct err *err)
 	return status;
 }
 
+bool
+l2_fits(int fd, size_t bytes)
+{
+	struct err ignored;
+	struct l2 *s = l2_open_reader(fd, &ignored);
+	bool fits = s != NULL && s->shape.bytes == bytes / 4096 * 4096 &&
+		    atomic_load(&s->header->magic) == L2_MAGIC;
+
+	l2_close(s);
+	return fits;
+}
+
 void
 l2_stats(const struct l2 *s, struct l2_stats *out)
 {

@@ -1,5 +1,6 @@
 /*
- * resolver: one process of the room, a worker or an engine, by its number.
+ * resolver: one process of the room, a worker or an engine, by its number; or what a holder of
+ * their sockets and memory asks for at its start.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 #include "lib/event.h"
 #include "resolver/conf.h"
 #include "resolver/engine.h"
+#include "resolver/hold.h"
 #include "resolver/worker.h"
 
 #define DEFAULT_CONFIG "/etc/anypop/resolver.conf"
@@ -27,11 +29,13 @@ static void
 usage(FILE *to)
 {
 	fprintf(to,
-	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N\n"
+	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N | hold SLOTS\n"
 	    "       resolver -V\n"
 	    "\n"
 	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
 	    "  engine N  resolves for the workers; N is below the configuration's `engines`\n"
+	    "  hold SLOTS  makes what outlives so many workers and the engines, for healthd, which\n"
+	    "            holds it; by hand: prints what that is\n"
 	    "  -c FILE   configuration (" DEFAULT_CONFIG ")\n"
 	    "  -n        check the configuration, print it in full, and end\n"
 	    "  -t        check it, print nothing but what is wrong, and end\n"
@@ -97,6 +101,18 @@ run(const struct resolver_conf *conf, const char *role_name, const char *number_
 	return 0;
 }
 
+/* It reads the configuration itself: whoever asked for it is told what is wrong there. */
+static int
+hold(const char *path, const char *slots)
+{
+	struct err err;
+
+	if (hold_run(path, number_parse(slots), &err) == 0)
+		return 0;
+	fprintf(stderr, "resolver: %s\n", err.text);
+	return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -136,6 +152,8 @@ main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	if (what == 'r' && strcmp(argv[optind], "hold") == 0)
+		return hold(path, argv[optind + 1]);
 	arena = arena_new();
 	if (resolver_conf_read(path, &conf, arena, &err) == -1) {
 		fprintf(stderr, "resolver: %s\n", err.text);

@@ -44,6 +44,8 @@ struct l2;
  * written; *fd owned by the caller, who takes readers' descriptors off it by sealed_reopen() before
  * it drops privileges: mode 0600 lets only its maker do that. 0 or -1. */
 int l2_make(size_t bytes, int *fd, struct err *err);
+/* Is it a shard of that size and layout, whatever is in it? */
+bool l2_fits(int fd, size_t bytes);
 /* For the engine: takes a shard over (after a crash: swept, in a time that goes with its size, some
  * 100 ms a GiB). Made anew in place when damaged. An error while another process writes it, or when
  * the memory is another user's. `fd` may be closed after. The writer's lock dies with the process;

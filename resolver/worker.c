@@ -2,10 +2,10 @@
  * The worker's life: what it opens, its loop, its signals, its end.
  *
  * On SIGTERM it goes on answering while what is in flight ends, at most WORKER_STOP_MS, so that
- * nobody who has asked is left alone; connections that wait for nothing are closed at once.
+ * nobody who has asked is left alone; connections that wait for nothing are closed at once. What
+ * comes to sockets that somebody holds is left to the others as soon as they read it: what lies
+ * there is not lost when we end.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,20 +14,64 @@
 #include "lib/event.h"
 #include "resolver/ask.h"
 #include "resolver/engine_cage.h"
+#include "resolver/given.h"
 #include "resolver/worker_parts.h"
 
-#define BEAT_S 0.1
-#define DEADLINES_S 0.02
+#define TICK_S 0.015 /* the heart beats, and the board is looked at, every 20 ms at least */
 #define ENTRY_BYTES_USUAL 512 /* L1: so many entries fit, more or less */
 #define WAITERS_A_QUESTION 4
 
-static void
-beat(struct ev_loop *loop, ev_timer *timer, int events)
+void
+worker_state(struct worker *w)
 {
-	/* That the loop turns is what is told: see turn(). */
-	(void)loop;
-	(void)timer;
-	(void)events;
+	enum score_state state = standing_state(
+	    &w->standing, w->running, mono_is_set(w->stop_at), engine_links_up(w));
+
+	atomic_store_explicit(&w->score->state, state, memory_order_relaxed);
+}
+
+static void
+heartbeat(struct worker *w)
+{
+	w->now = mono_now();
+	atomic_store_explicit(&w->score->heartbeat_us, (uint64_t)w->now.us, memory_order_relaxed);
+}
+
+static uint64_t
+ready(const struct worker *w)
+{
+	return w->board != NULL
+		   ? atomic_load_explicit(&w->board->ready, memory_order_relaxed)
+		   : 0;
+}
+
+/* Stopping: do others read what we leave in our sockets, or will it keep? */
+static bool
+may_leave(const struct worker *w)
+{
+	uint64_t there = ready(w);
+	int64_t left_ms = mono_diff_ms(w->stop_at, w->now);
+
+	if (w->board == NULL || left_ms <= WORKER_STOP_MS - WORKER_STOP_READ_MS)
+		return true;
+	return there != 0 && (w->number >= 64 || (there >> w->number & 1) == 0);
+}
+
+static void
+board_look(struct worker *w)
+{
+	uint64_t wards;
+
+	if (w->left)
+		return;
+	if (mono_is_set(w->stop_at) && may_leave(w)) {
+		w->left = true;
+		udp_leave(w);
+		return;
+	}
+	wards = board_wards(ready(w), (unsigned)w->number, w->n_slots);
+	if (wards != w->wards)
+		udp_wards(w, wards);
 }
 
 static void
@@ -37,8 +81,8 @@ turn(struct ev_loop *loop, ev_check *check, int events)
 
 	(void)loop;
 	(void)events;
-	w->now = mono_now();
-	atomic_store_explicit(&w->score->heartbeat_us, (uint64_t)w->now.us, memory_order_relaxed);
+	heartbeat(w);
+	board_look(w);
 }
 
 static bool
@@ -54,17 +98,23 @@ flush(struct ev_loop *loop, ev_prepare *prepare, int events)
 	struct worker *w = prepare->data;
 
 	(void)events;
+	if (!w->running) {
+		w->running = true;
+		heartbeat(w);
+		worker_state(w);
+	}
 	udp_flush(w);
 	if (!is_done(w))
 		return;
-	/* The last look at the sockets, since what is queued in them goes down with them. */
+	/* The last look at the sockets that go down with us. Whom it finds may have to wait. */
 	udp_drain(w);
 	udp_flush(w);
-	ev_break(loop, EVBREAK_ALL);
+	if (is_done(w))
+		ev_break(loop, EVBREAK_ALL);
 }
 
 static void
-deadlines(struct ev_loop *loop, ev_timer *timer, int events)
+tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
@@ -81,9 +131,11 @@ stop(struct ev_loop *loop, ev_signal *signal, int events)
 	if (mono_is_set(w->stop_at))
 		return;
 	w->stop_at = mono_add_ms(w->now, WORKER_STOP_MS);
+	worker_state(w);
 	event_say(EVENT_NOTICE, "stopping", "signal %d; %u clients wait for an answer",
 	    signal->signum, w->join.n_waiting);
 	tcp_stop(w);
+	board_look(w);
 }
 
 static void
@@ -126,34 +178,6 @@ memory_get(struct worker *w, struct err *err)
 }
 
 static int
-score_open(struct worker *w, struct err *err)
-{
-	const char *handed = getenv(WORKER_ENV_SCORE);
-	char *end;
-	long fd;
-	int own = -1;
-
-	if (handed == NULL) {
-		w->score = scoreboard_make('w', &own, err);
-	} else {
-		errno = 0;
-		fd = strtol(handed, &end, 10);
-		if (errno != 0 || end == handed || *end != '\0' || fd < 0 || fd > 1 << 20 ||
-		    fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
-			return err_set(
-			    err, "%s=%s names no open descriptor", WORKER_ENV_SCORE, handed);
-		w->score = scoreboard_map((int)fd, true, err);
-	}
-	if (w->score == NULL)
-		return -1;
-	score_add(&w->score->generation, 1);
-	atomic_store_explicit(&w->score->pid, (uint64_t)getpid(), memory_order_relaxed);
-	atomic_store_explicit(&w->score->started_us, (uint64_t)w->now.us, memory_order_relaxed);
-	atomic_store_explicit(&w->score->state, 0, memory_order_relaxed);
-	return 0;
-}
-
-static int
 local_make(struct worker *w, struct err *err)
 {
 	const struct resolver_conf *c = w->conf;
@@ -174,11 +198,9 @@ watch_signal(struct worker *w, ev_signal *s, void (*cb)(struct ev_loop *, ev_sig
 static void
 watchers_start(struct worker *w)
 {
-	ev_timer_init(&w->beat, beat, 0, BEAT_S);
-	ev_timer_again(w->loop, &w->beat);
-	ev_timer_init(&w->deadlines, deadlines, 0, DEADLINES_S);
-	w->deadlines.data = w;
-	ev_timer_again(w->loop, &w->deadlines);
+	ev_timer_init(&w->tick, tick, 0, TICK_S);
+	w->tick.data = w;
+	ev_timer_again(w->loop, &w->tick);
 	ev_prepare_init(&w->flush, flush);
 	w->flush.data = w;
 	ev_prepare_start(w->loop, &w->flush);
@@ -195,15 +217,16 @@ watchers_start(struct worker *w)
 
 /* Sockets last: who is seen to listen is ready. */
 static int
-open_all(struct worker *w, struct err *err)
+open_all(struct worker *w, struct held *given, struct err *err)
 {
-	if (score_open(w, err) == -1 || local_make(w, err) == -1 || memory_get(w, err) == -1)
+	w->score = given_score(given, 'w', w->number, err);
+	if (w->score == NULL || local_make(w, err) == -1 || memory_get(w, err) == -1)
 		return -1;
 	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret))
 		return err_errno(err, "no random numbers");
-	if (engine_links_open(w, err) == -1 || tcp_new(w, err) == -1)
+	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1)
 		return -1;
-	if (worker_sockets_open(w, err) == -1)
+	if (worker_sockets_open(w, given, err) == -1)
 		return -1;
 	if (cage_drop(w->conf->worker.user, err) == -1)
 		return err_wrap(err, "worker");
@@ -225,21 +248,24 @@ free_all(struct worker *w)
 	free(w->failing);
 	free(w->answer);
 	free(w->found);
-	if (w->score != NULL)
-		scoreboard_unmap(w->score);
+	board_unmap(w->board);
+	scoreboard_unmap(w->score);
 }
 
 int
 worker_run(const struct resolver_conf *conf, int number, struct err *err)
 {
 	static struct worker w;
+	struct held given;
 	int done;
 
+	if (held_from_env(&given, err) == -1)
+		return -1;
 	w = (struct worker){.conf = conf, .number = number, .now = mono_now()};
 	w.loop = ev_default_loop(EVFLAG_AUTO);
-	if (w.loop == NULL)
-		return err_set(err, "libev cannot start; is LIBEV_FLAGS set?");
-	done = open_all(&w, err);
+	done = w.loop == NULL ? err_set(err, "libev cannot start; is LIBEV_FLAGS set?")
+			      : open_all(&w, &given, err);
+	held_fini(&given);
 	if (done == 0) {
 		watchers_start(&w);
 		event_say(

@@ -7,18 +7,15 @@
  * -> answered where it came from (worker_answer). A hit allocates nothing: it is written straight
  * into the batch that goes out.
  *
- * Descriptors that outlive it may be handed in by environment variables; what is not, it makes
- * itself.
+ * Descriptors that outlive it may be handed in by the environment (lib/held.h), under the names of
+ * hold.h: all udp.W.L (its own, and those of the workers it may have to read for), all tcp.L, its
+ * score.wW, the board. What is not, it makes itself.
  */
 #ifndef RESOLVER_WORKER_H
 #define RESOLVER_WORKER_H
 
 #include "lib/err.h"
 #include "resolver/conf.h"
-
-/* Bound sockets of the service, UDP and listening TCP: numbers with commas between them. */
-#define WORKER_ENV_SOCKETS "ANYPOP_WORKER_SOCKETS"
-#define WORKER_ENV_SCORE "ANYPOP_WORKER_SCORE" /* a memfd of scoreboard_make(), writable */
 
 /* Runs until SIGTERM or SIGINT: 0 after a clean stop, -1 when it cannot start. Logs are open
  * already. */

@@ -7,6 +7,8 @@
 #include "resolver/admit.h"
 #include "resolver/worker_parts.h"
 
+#define YXDOMAIN 6 /* RFC 6672: a DNAME made the name too long; an answer like any other */
+
 static int64_t
 seconds(struct mono t)
 {
@@ -81,6 +83,13 @@ entry_ede(const struct entry *e, bool stale)
 	return e->ede != 0 ? e->ede : EDE_NONE;
 }
 
+bool
+worker_is_failure(const struct entry *e)
+{
+	return (e->flags & ENTRY_FAILURE) != 0 ||
+	       (e->rcode != DNS_NOERROR && e->rcode != DNS_NXDOMAIN && e->rcode != YXDOMAIN);
+}
+
 size_t
 worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const struct entry *e,
     enum score_layer layer, uint8_t *out, size_t room)
@@ -100,9 +109,10 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 		return 0;
 	if (out[2] & 0x02)
 		score_add(&w->score->truncated, 1);
-	if (e->flags & ENTRY_FAILURE)
+	if (worker_is_failure(e))
 		score_add(&w->score->cause[e->cause < N_CAUSES ? e->cause : CAUSE_INTERNAL], 1);
-	account(w, a, e->rcode, layer);
+	/* What was looked for past its time may have been renewed meanwhile, by an engine. */
+	account(w, a, e->rcode, layer == LAYER_STALE && !stale ? LAYER_L2 : layer);
 	return reply_opt(q, e->rcode, &opt, out, length, room);
 }
 

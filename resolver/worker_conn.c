@@ -223,6 +223,15 @@ conn_settle(struct conn *c)
 	conn_watch(c, events);
 }
 
+void
+conn_stop(struct conn *c)
+{
+	/* What has come already is answered. */
+	if ((c->events & EV_READ) && c->n_in < CONN_QUERY_ROOM)
+		conn_read(c);
+	conn_settle(c);
+}
+
 static void
 conn_ready(struct ev_loop *loop, ev_io *io, int events)
 {

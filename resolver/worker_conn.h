@@ -50,6 +50,8 @@ void conn_free(struct conn *c);
 /* Takes up what may be taken up, sends what there is, watches for what may come, frees what is
  * done. */
 void conn_settle(struct conn *c);
+/* Once tcp.stopping is set: a last look at what has come, then as conn_settle(). */
+void conn_stop(struct conn *c);
 /* Nothing comes, goes or is waited for. */
 bool conn_is_idle(const struct conn *c);
 /* Too long silent, too slow to send a query, or to take an answer? */

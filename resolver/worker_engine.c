@@ -4,15 +4,20 @@
  * A key belongs to one engine, whose shard of the cache holds its answer; while that one is away
  * any other resolves it just as well. What an engine says is checked as if it were hostile: it
  * reads the Internet. Its shard stays mapped while it is away.
+ *
+ * An engine is there once it has said hello: its listening socket may outlive it, and whoever
+ * connects to that meanwhile has nobody yet who reads.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/event.h"
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
+#include "resolver/given.h"
 #include "resolver/worker_parts.h"
 
 enum { RETRY_MS = 20, READS_A_TURN = 64, SHARD_SEED = 0 };
@@ -44,15 +49,6 @@ engine_links_hopeful(const struct worker *w)
 	return false;
 }
 
-static void
-state_tell(struct worker *w)
-{
-	enum { ANSWERING = 1, STALE_ONLY = 2 };
-
-	atomic_store_explicit(&w->score->state, engine_links_up(w) ? ANSWERING : STALE_ONLY,
-	    memory_order_relaxed);
-}
-
 /* Each question that waits for none, once. */
 static void
 send_unsent(struct worker *w)
@@ -67,13 +63,11 @@ send_unsent(struct worker *w)
 }
 
 static void
-link_down(struct engine_link *l, const char *why)
+link_lost(struct engine_link *l, const char *why)
 {
 	struct worker *w = l->worker;
 	uint32_t next, n = 0;
 
-	ev_io_stop(w->loop, &l->io);
-	close(l->io.fd);
 	l->up = false;
 	l->away_since = w->now;
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
@@ -83,10 +77,38 @@ link_down(struct engine_link *l, const char *why)
 		worker_lost(w, i);
 		n++;
 	}
-	state_tell(w);
+	worker_state(w);
 	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number,
 	    why, n);
+	send_unsent(w);
+}
+
+static void
+link_down(struct engine_link *l, const char *why)
+{
+	struct worker *w = l->worker;
+
+	ev_io_stop(w->loop, &l->io);
+	close(l->io.fd);
+	l->connected = false;
 	ev_timer_again(w->loop, &l->retry);
+	if (l->up)
+		link_lost(l, why);
+}
+
+/* It said hello. */
+static void
+link_up(struct engine_link *l)
+{
+	struct worker *w = l->worker;
+
+	/* What others did not find says nothing about this one. */
+	if (!engine_links_up(w))
+		w->standing = (struct standing){0};
+	l->up = true;
+	worker_state(w);
+	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
+	    (long long)mono_diff_ms(w->now, l->away_since));
 	send_unsent(w);
 }
 
@@ -138,14 +160,22 @@ engine_links_send(struct worker *w, uint32_t question)
 	}
 }
 
+/* A shard that is mapped already stays: an engine's successor brings the same one along. */
 static void
 shard_take(struct engine_link *l, int fd)
 {
 	struct l2 *shard;
+	struct stat st = {0};
 	struct err err;
 
 	if (fd < 0)
 		return;
+	if (l->shard != NULL && fstat(fd, &st) == 0 && st.st_dev == l->shard_dev &&
+	    st.st_ino == l->shard_ino) {
+		close(fd);
+		return;
+	}
+	fstat(fd, &st);
 	shard = l2_open_reader(fd, &err);
 	close(fd);
 	if (shard == NULL) {
@@ -156,6 +186,8 @@ shard_take(struct engine_link *l, int fd)
 	if (l->shard != NULL)
 		l2_close(l->shard);
 	l->shard = shard;
+	l->shard_dev = st.st_dev;
+	l->shard_ino = st.st_ino;
 }
 
 /* Over its cap or about to end: another one may do it. */
@@ -193,11 +225,15 @@ told_take(struct engine_link *l, size_t length, int fd)
 	}
 	if (t.id == TOLD_HELLO) {
 		shard_take(l, fd);
+		if (!l->up)
+			link_up(l);
 		return true;
 	}
-	l->told++;
 	if (fd >= 0)
 		close(fd);
+	if (!l->up)
+		return false;
+	l->told++;
 	question = join_find(&w->join, t.id);
 	if (question == JOIN_NONE || w->asking[question].engine != l->number)
 		return true;
@@ -244,7 +280,7 @@ link_ready(struct ev_loop *loop, ev_io *io, int events)
 		ev_io_start(loop, io);
 		send_unsent(l->worker);
 	}
-	if ((events & EV_READ) && l->up)
+	if ((events & EV_READ) && l->connected)
 		link_read(l);
 }
 
@@ -260,11 +296,7 @@ link_try(struct engine_link *l)
 	ev_timer_stop(w->loop, &l->retry);
 	ev_io_set(&l->io, fd, EV_READ);
 	ev_io_start(w->loop, &l->io);
-	l->up = true;
-	state_tell(w);
-	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
-	    (long long)mono_diff_ms(w->now, l->away_since));
-	send_unsent(w);
+	l->connected = true;
 }
 
 static void
@@ -278,8 +310,10 @@ link_retry(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 int
-engine_links_open(struct worker *w, struct err *err)
+engine_links_open(struct worker *w, struct held *given, struct err *err)
 {
+	char name[HELD_NAME];
+
 	w->told = aligned_alloc(64, (TOLD_MAX + 63) / 64 * 64);
 	w->engines = calloc((size_t)w->conf->engines, sizeof(*w->engines));
 	if (w->told == NULL || w->engines == NULL)
@@ -294,11 +328,13 @@ engine_links_open(struct worker *w, struct err *err)
 		ev_init(&l->retry, link_retry);
 		l->io.data = l->retry.data = l;
 		l->retry.repeat = RETRY_MS / 1e3;
+		/* So what is cached is a hit from the first query on, whatever becomes of engines. */
+		shard_take(l, given_take(given, given_name(name, "shard.", i)));
 		ev_timer_again(w->loop, &l->retry);
 	}
 	for (int i = 0; i < w->conf->engines; i++)
 		link_try(&w->engines[i]);
-	state_tell(w);
+	worker_state(w);
 	return 0;
 }
 
@@ -309,7 +345,7 @@ engine_links_close(struct worker *w)
 		struct engine_link *l = &w->engines[i];
 
 		ev_timer_stop(w->loop, &l->retry);
-		if (l->up) {
+		if (l->connected) {
 			ev_io_stop(w->loop, &l->io);
 			close(l->io.fd);
 		}

@@ -5,12 +5,16 @@
 #define RESOLVER_WORKER_PARTS_H
 
 #include <ev.h>
-#include <netinet/in.h>
+#include <sys/types.h>
 
+#include "lib/board.h"
+#include "lib/held.h"
 #include "lib/scoreboard.h"
 #include "resolver/failing.h"
 #include "resolver/join.h"
 #include "resolver/local.h"
+#include "resolver/socket.h"
+#include "resolver/standing.h"
 #include "resolver/store.h"
 #include "resolver/worker.h"
 
@@ -20,13 +24,8 @@
 #define WORKER_STALE_RECHECK_MS 30000 /* stale at once after a failure */
 #define WORKER_AWAY_MS 1000	    /* an engine gets so long to come back before questions fail */
 #define WORKER_LOSSES 2		    /* a question that lost so many engines is not asked again */
-#define WORKER_STOP_MS 2000	    /* SIGTERM: what is in flight gets at most so long */
-
-union endpoint {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
+#define WORKER_STOP_MS 2000	    /* SIGTERM: what is in flight gets at most so long ... */
+#define WORKER_STOP_READ_MS 1000    /* ... and its held sockets are read at most so long */
 
 /* Who asked, and where the answer goes; what of the query it needs. Copied while it waits. */
 struct asker {
@@ -57,10 +56,12 @@ struct engine_link {
 	int number;
 	ev_io io;
 	ev_timer retry;
-	bool up;
+	bool connected, up; /* up: it has said hello */
 	struct mono away_since;
 	uint64_t told;
-	struct l2 *shard; /* kept while the engine is away; NULL until the first has come */
+	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
+	dev_t shard_dev;
+	ino_t shard_ino;
 };
 
 struct udp;
@@ -71,6 +72,8 @@ struct worker {
 	struct ev_loop *loop;
 	struct mono now; /* of this turn of the loop */
 	struct scoreboard *score;
+	struct standing standing;
+	bool running; /* the loop turns */
 	struct local local;
 	uint64_t secret; /* keys the hashes that clients could aim at */
 
@@ -91,26 +94,43 @@ struct worker {
 
 	struct udp *udp;
 	int n_udp;
+	unsigned n_slots;    /* of workers whose sockets we hold */
+	struct board *board; /* says whose to read; NULL: nobody does */
+	uint64_t wards;	     /* whose we read besides our own, as bits */
+	bool left;	     /* what comes to our held sockets is left to others */
 	struct tcp *tcp;
 
-	ev_timer beat, deadlines;
+	ev_timer tick;
 	ev_prepare flush;
 	ev_check turn;
 	ev_signal term, interrupt, hup;
 	struct mono stop_at; /* set: stopping */
 };
 
-/* worker_sockets.c: every socket is non-blocking, TCP listens. */
-int worker_sockets_open(struct worker *w, struct err *err);
+/* worker.c: tells how we stand. */
+void worker_state(struct worker *w);
+
+/* worker_sockets.c: every socket is non-blocking, TCP listens. Takes what it uses of `given`. */
+int worker_sockets_open(struct worker *w, struct held *given, struct err *err);
 
 /* worker_udp.c. `fd` is owned from here on. */
-int udp_add(struct worker *w, int fd, bool trusted, struct err *err);
+struct udp_use {
+	unsigned slot; /* whose it is, by worker's number */
+	bool trusted;  /* the private listener */
+	bool held;     /* somebody else has it too: what is queued in it outlives us */
+};
+int udp_add(struct worker *w, int fd, const struct udp_use *use, struct err *err);
+/* Reads our own. */
 void udp_start(struct worker *w);
+/* Of the others' exactly those of these workers are read from now on. */
+void udp_wards(struct worker *w, uint64_t wards);
+/* Reads what is queued in our held sockets, up to a bound, and nothing more of what is held. */
+void udp_leave(struct worker *w);
 /* Writes one answer; leaves with the batch, at the latest when this turn ends. */
 uint8_t *udp_slot(struct worker *w, uint16_t source);
 void udp_commit(struct worker *w, uint16_t source, const union endpoint *to, size_t length);
 void udp_flush(struct worker *w);
-/* Reads what is queued, up to a bound. */
+/* Reads what is queued in those that end with us, up to a bound. */
 void udp_drain(struct worker *w);
 void udp_free(struct worker *w);
 
@@ -140,6 +160,8 @@ const struct entry *worker_find(struct worker *w, const struct key *k, enum scor
 /* An answer from an entry; with LAYER_STALE also past its time. */
 size_t worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire,
     const struct entry *e, enum score_layer layer, uint8_t *out, size_t room);
+/* Is it a failure to the client, one that is counted by cause? */
+bool worker_is_failure(const struct entry *e);
 /* SERVFAIL for a cause that is counted; `text` may be NULL. */
 size_t worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire,
     enum score_cause cause, int ede, const char *text, uint8_t *out, size_t room);
@@ -158,7 +180,7 @@ void worker_lost(struct worker *w, uint32_t question);
 void worker_deadlines(struct worker *w);
 
 /* worker_engine.c. */
-int engine_links_open(struct worker *w, struct err *err);
+int engine_links_open(struct worker *w, struct held *given, struct err *err);
 void engine_links_close(struct worker *w);
 struct engine_link *engine_link_of(struct worker *w, const struct key *k);
 /* Sends it to its engine or another one; it stays unsent when none takes it. */

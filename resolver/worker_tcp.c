@@ -177,7 +177,7 @@ tcp_stop(struct worker *w)
 	t->n_listeners = 0;
 	for (uint32_t i = 0; i < t->n_places; i++)
 		if (t->conns[i] != NULL)
-			conn_settle(t->conns[i]);
+			conn_stop(t->conns[i]);
 }
 
 bool

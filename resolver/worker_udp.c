@@ -4,6 +4,10 @@
  * Each socket has a batch of answers of its own, written in place: what a batch of queries brought
  * leaves at its end, what engines told leaves when the loop's turn ends. The batch of queries is
  * shared, since it lives for one callback.
+ *
+ * Of the sockets of other workers we read those whose owner is not there (board.h). An answer
+ * leaves by the socket its query came in on, also once that is no longer read. A socket has its
+ * batch from when it is first read on: most never are.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +25,6 @@ struct out_batch {
 	struct iovec iov[BATCH];
 	union endpoint to[BATCH];
 	uint8_t octets[BATCH][ANSWER_ROOM];
-	unsigned n;
 };
 struct in_batch {
 	struct mmsghdr messages[BATCH];
@@ -34,9 +37,10 @@ struct udp {
 	struct worker *worker;
 	ev_io io;
 	uint16_t number;
-	bool trusted;
+	struct udp_use use;
 	struct in_batch *in; /* shared: the first socket's to free */
-	struct out_batch *out;
+	struct out_batch *out; /* NULL: never read yet */
+	unsigned n_out;	       /* in `out` */
 };
 
 /* What the kernel took is gone; a datagram that it refuses is dropped, the rest goes on. */
@@ -47,8 +51,8 @@ batch_send(struct worker *w, struct udp *u)
 	unsigned at = 0;
 	int n;
 
-	while (at < b->n) {
-		n = sendmmsg(u->io.fd, b->messages + at, b->n - at, MSG_DONTWAIT);
+	while (at < u->n_out) {
+		n = sendmmsg(u->io.fd, b->messages + at, u->n_out - at, MSG_DONTWAIT);
 		if (n > 0) {
 			at += (unsigned)n;
 			continue;
@@ -56,13 +60,13 @@ batch_send(struct worker *w, struct udp *u)
 		if (errno == EINTR)
 			continue;
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-			score_add(&w->score->drop[DROP_SEND], b->n - at);
+			score_add(&w->score->drop[DROP_SEND], u->n_out - at);
 			break;
 		}
 		score_add(&w->score->drop[DROP_SEND], 1);
 		at++;
 	}
-	b->n = 0;
+	u->n_out = 0;
 }
 
 uint8_t *
@@ -71,19 +75,19 @@ udp_slot(struct worker *w, uint16_t source)
 	struct udp *u = &w->udp[source];
 
 	ENSURE(source < w->n_udp);
-	if (u->out->n == BATCH)
+	if (u->n_out == BATCH)
 		batch_send(w, u);
-	return u->out->octets[u->out->n];
+	return u->out->octets[u->n_out];
 }
 
 void
 udp_commit(struct worker *w, uint16_t source, const union endpoint *to, size_t length)
 {
 	struct out_batch *b = w->udp[source].out;
-	unsigned i = b->n;
+	unsigned i = w->udp[source].n_out;
 
 	ENSURE(source < w->n_udp && i < BATCH && length <= ANSWER_ROOM);
-	b->n++;
+	w->udp[source].n_out++;
 	b->to[i] = *to;
 	b->iov[i] = (struct iovec){b->octets[i], length};
 	b->messages[i].msg_hdr = (struct msghdr){
@@ -98,7 +102,7 @@ void
 udp_flush(struct worker *w)
 {
 	for (int i = 0; i < w->n_udp; i++)
-		if (w->udp[i].out->n > 0)
+		if (w->udp[i].n_out > 0)
 			batch_send(w, &w->udp[i]);
 }
 
@@ -128,7 +132,7 @@ datagram(struct worker *w, struct udp *u, unsigned i, const struct timespec *wal
 	struct msghdr *m = &in->messages[i].msg_hdr;
 	int64_t age = age_us(m, wall);
 	struct asker from = {
-	    .trusted = u->trusted,
+	    .trusted = u->use.trusted,
 	    .source = u->number,
 	    .client = in->from[i],
 	    .since = mono_add_us(w->now, -age),
@@ -184,12 +188,53 @@ readable(struct ev_loop *loop, ev_io *io, int events)
 	batch_read(u->worker, u);
 }
 
+static void
+queue_read(struct worker *w, struct udp *u)
+{
+	for (int n = 0; n < DRAIN_BATCHES && batch_read(w, u) == BATCH; n++)
+		continue;
+}
+
 void
 udp_drain(struct worker *w)
 {
 	for (int i = 0; i < w->n_udp; i++)
-		for (int n = 0; n < DRAIN_BATCHES && batch_read(w, &w->udp[i]) == BATCH; n++)
+		if (!w->udp[i].use.held)
+			queue_read(w, &w->udp[i]);
+}
+
+void
+udp_leave(struct worker *w)
+{
+	for (int i = 0; i < w->n_udp; i++) {
+		struct udp *u = &w->udp[i];
+
+		if (!u->use.held)
 			continue;
+		if (u->use.slot == (unsigned)w->number)
+			queue_read(w, u);
+		ev_io_stop(w->loop, &u->io);
+	}
+	w->wards = 0;
+}
+
+void
+udp_wards(struct worker *w, uint64_t wards)
+{
+	for (int i = 0; i < w->n_udp; i++) {
+		struct udp *u = &w->udp[i];
+
+		if (u->use.slot == (unsigned)w->number)
+			continue;
+		if (u->out == NULL && (wards >> u->use.slot & 1) != 0)
+			u->out = calloc(1, sizeof(*u->out));
+		/* Without memory for it, it waits for its owner. */
+		if (u->out != NULL && (wards >> u->use.slot & 1) != 0)
+			ev_io_start(w->loop, &u->io);
+		else
+			ev_io_stop(w->loop, &u->io);
+	}
+	w->wards = wards;
 }
 
 static struct in_batch *
@@ -210,7 +255,7 @@ in_batch_new(void)
 }
 
 int
-udp_add(struct worker *w, int fd, bool trusted, struct err *err)
+udp_add(struct worker *w, int fd, const struct udp_use *use, struct err *err)
 {
 	struct udp *all = realloc(w->udp, ((size_t)w->n_udp + 1) * sizeof(*all));
 	static const int on = 1;
@@ -220,10 +265,11 @@ udp_add(struct worker *w, int fd, bool trusted, struct err *err)
 		return err_set(err, "no memory for another socket");
 	w->udp = all;
 	u = &all[w->n_udp];
-	*u = (struct udp){.worker = w, .number = (uint16_t)w->n_udp, .trusted = trusted};
+	*u = (struct udp){.worker = w, .number = (uint16_t)w->n_udp, .use = *use};
 	u->in = w->n_udp == 0 ? in_batch_new() : all[0].in;
-	u->out = calloc(1, sizeof(*u->out));
-	if (u->in == NULL || u->out == NULL)
+	if (use->slot == (unsigned)w->number)
+		u->out = calloc(1, sizeof(*u->out));
+	if (u->in == NULL || (u->out == NULL && use->slot == (unsigned)w->number))
 		return err_set(err, "no memory for another socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == -1)
 		return err_errno(err, "cannot ask for the arrival times of datagrams");
@@ -237,7 +283,8 @@ udp_start(struct worker *w)
 {
 	for (int i = 0; i < w->n_udp; i++) {
 		w->udp[i].io.data = &w->udp[i];
-		ev_io_start(w->loop, &w->udp[i].io);
+		if (w->udp[i].use.slot == (unsigned)w->number)
+			ev_io_start(w->loop, &w->udp[i].io);
 	}
 }
 

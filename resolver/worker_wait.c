@@ -101,14 +101,24 @@ question_fail(struct worker *w, uint32_t question, struct outcome o, bool rememb
 	question_end(w, question, &o);
 }
 
+static void
+question_noted(struct worker *w, bool good)
+{
+	standing_note(&w->standing, good, w->now);
+	worker_state(w);
+}
+
 void
 worker_failed(
     struct worker *w, uint32_t question, enum score_cause cause, int ede, const char *text)
 {
 	const struct asking *a = &w->asking[question];
+	bool asked = a->engine >= 0 || a->losses > 0;
 
+	if (asked)
+		question_noted(w, false);
 	question_fail(w, question, (struct outcome){.cause = cause, .ede = ede, .text = text},
-	    a->engine >= 0 || a->losses > 0);
+	    asked);
 }
 
 void
@@ -117,6 +127,7 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 	const struct join_question *q = &w->join.questions[question];
 	struct outcome o = {.entry = e, .layer = LAYER_ENGINE};
 
+	question_noted(w, !worker_is_failure(e));
 	if (!(e->flags & ENTRY_FAILURE)) {
 		failing_drop(w->failing, q->hash);
 	} else if (e->cause != CAUSE_BOGUS) {

@@ -11,7 +11,7 @@ def play(lab):
             lab.wait('other workers, ready', lambda: lab.renewed('pop1', stopped))
             served = lab.now()
             lab.say(f'others are ready after {(served - t0) / 1000:.0f} ms')
-            left = stopped & set(lab.nodes['pop1'].processes('unbound'))
+            left = stopped & set(lab.nodes['pop1'].processes('resolver'))
             lab.need(not left, f'stopped workers {left} were not killed')
             lab.stay(2, 'pop1 at full', lambda: lab.rung('pop1') == 'full')
             end = lab.now()

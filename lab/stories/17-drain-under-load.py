@@ -41,7 +41,7 @@ def terminated(lab):
     lab.wait_route('pop2')
     lab.wait('the service to end', lambda: node.run('kill', '-0', str(keeper),
                                                    check=False).returncode != 0, within=120)
-    lab.need(not node.processes('unbound'), 'workers outlived the service')
+    lab.need(not node.processes('resolver'), 'workers outlived the service')
     lab.need(all(lab.heard('pop1', f).rung == 'silent' for f in FAMILIES), 'still announced')
     lab.say('the service has ended: silent, workers stopped')
     node.run('/srv/anypop/lab/node/start', 'healthd_start')

@@ -1,9 +1,10 @@
 """The lab as the bench raises it, and what every measure needs: a clock, a rested lab, the moment at
 which the transit's kernel route moved, and what the client saw meanwhile.
 
-The topology is the lab's with a node more (`exa`), the configuration is the lab's with other waits:
-checks, windows and the supervisor's first waits, which make the figures, stay as they are; holds and
-the flap budget, which bound how soon a node climbs back, are shortened so that a run takes seconds.
+The topology is the lab's with a node more (`exa`), the configuration is the lab's with Unbound as
+workers, as the peer has it, and with other waits: checks, windows and the supervisor's first waits,
+which make the figures, stay as they are; holds and the flap budget, which bound how soon a node
+climbs back, are shortened so that a run takes seconds.
 """
 
 import contextlib
@@ -73,7 +74,7 @@ def topology():
 def configuration(workers):
     """healthd.conf of the bench, made from the lab's."""
     with open(f'{nodes.REPOSITORY}/etc/lab-fast.conf', encoding='utf-8') as f:
-        text = f.read()
+        text = raise_lab.by_unbound(f.read())
     for key, value in SHORTER.items():
         text, found = re.subn(rf'\b{key} = \d+;', f'{key} = {value};', text)
         if found != 1:

@@ -293,6 +293,32 @@ def lost_commands_are_given_again(_, mock, driver):
     expect('three were lost', len(lost) == 3)
 
 
+def a_command_whose_answer_is_late_or_lost_is_no_hand(_, mock, driver):
+    """Answered after the timeout (0.3 s), or lost with its connection before BIRD obeyed or after:
+    how it ended is not known, and what the next connection shows is our own doing."""
+    for late, obeyed in ((0.4, True), (None, True), (None, False)):
+        driver.go(0)
+        kept = []
+
+        def keep(connection, command, answer, late=late, obeyed=obeyed, kept=kept):
+            if command.split()[0] not in ('enable', 'disable') or len(kept) >= 6:
+                return False
+            kept.append(command)
+            if not obeyed:
+                mock.enabled[NAMES[command.rsplit('_', 1)[1]]] ^= True
+            if late is not None:
+                time.sleep(late)
+                mock.send(connection, answer)
+            return True
+        mock.misbehave = keep
+        for rung in (FULL, 1, FULL, 0, FULL):
+            driver.go(rung)
+        expect('answers were kept back', len(kept) >= 4)
+        mock.misbehave = None
+    hands = [line for line in driver.log if 'hand=' in line and 'hand=-1' not in line]
+    expect(f'nobody\'s hand was seen: {hands[:1]}', not hands)
+
+
 def a_refusal_is_said_and_the_gate_does_it(lab, mock, driver):
     driver.go(FULL)
 
@@ -341,8 +367,8 @@ TESTS = [
     a_late_answer_is_not_the_next_ones, a_greeting_after_the_timeout_is_no_greeting,
     an_answer_without_end_is_not_collected, a_line_without_end_is_no_line,
     oversize_lines_do_not_move_the_frame, lost_commands_are_given_again,
-    a_refusal_is_said_and_the_gate_does_it, an_absent_bird_is_found_when_it_comes,
-    converged_is_quiet,
+    a_command_whose_answer_is_late_or_lost_is_no_hand, a_refusal_is_said_and_the_gate_does_it,
+    an_absent_bird_is_found_when_it_comes, converged_is_quiet,
 ]
 
 

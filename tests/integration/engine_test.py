@@ -24,6 +24,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import heldwire  # noqa: E402
 import internet  # noqa: E402  (how the lab signs its zones)
 
 WITHIN = 15  # seconds; how long anything may take before it is a failure
@@ -178,7 +180,7 @@ def wait_for(what, name, within=WITHIN):
 
 class Engine:
     def __init__(self, base, program, number, mode='root', more='', deadline=DEADLINE_MS, in_flight=256,
-                 anchor=None, user='nobody', env=None, pass_fds=()):
+                 anchor=None, user='nobody', held=None):
         self.base, self.number = base, number
         self.conf = f'{base}/resolver-{number}.conf'
         self.log = f'{base}/engine-{number}.log'
@@ -189,12 +191,13 @@ class Engine:
                                 mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user,
                                 seccomp=str(SECCOMP).lower()))
         self.command = program + ['-c', self.conf, 'engine', str(number)]
-        self.more = {'env': dict(os.environ, **(env or {})), 'pass_fds': pass_fds}
+        self.held = held
         self.start()
 
     def start(self):
         with open(self.log, 'a', encoding='ascii') as log:
-            self.process = start(*self.command, stdout=log, stderr=log, **self.more)
+            self.process = heldwire.start(self.command, self.held, stdout=log, stderr=log)
+        children.append(self.process)
 
     def logged(self):
         with open(self.log, encoding='ascii') as f:
@@ -577,7 +580,7 @@ class Rest:
             s.bind(f'{self.base}/run/engine-10.sock')
             os.chmod(f'{self.base}/run/engine-10.sock', 0o600)
             s.listen(8)
-            e = self.engine(10, env={'ANYPOP_ENGINE_LISTEN': str(s.fileno())}, pass_fds=(s.fileno(),))
+            e = self.engine(10, held={'listen.10': s.fileno()})
             w = self.worker(10)
             expect(w.get('www.example.test'), rcode=0)
             e.process.kill()
@@ -591,11 +594,7 @@ class Rest:
             assert e.stop() == 0
 
     def a_shard_outlives_the_engine(self, _):
-        shard = os.memfd_create('shard', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.fchmod(shard, 0o600)
-        os.posix_fallocate(shard, 0, 4 << 20)
-        fcntl.fcntl(shard, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-        e = self.engine(12, env={'ANYPOP_ENGINE_SHARD': str(shard)}, pass_fds=(shard,))
+        e = self.engine(12, held={'shard.12': heldwire.memory(b'', 4 << 20)})
         w = self.worker(12)
         expect(w.get('www.example.test'), rcode=0)
         e.stop(signal.SIGKILL)
@@ -629,7 +628,16 @@ class Rest:
         wait_for(lambda: score()['in_flight'] == 0, 'none in flight')
         s = score()
         assert (s['good'], s['servfail'], s['upstream'], s['bogus'], s['internal'], s['state']) == \
-            (1, 10, 8, 1, 1, 3), s
+            (1, 10, 8, 1, 1, 1), s
+        begun = time.monotonic()
+
+        def fails():
+            """Asked in vain once more, at least 20 times and 5 seconds long."""
+            number = w.ask(f'm{time.monotonic_ns()}.silent.test')
+            expect(w.told(number), rcode=2)
+            return score()['state'] == 3
+        wait_for(fails, 'it says that it fails')
+        assert score()['servfail'] >= 20 and time.monotonic() - begun > 2, score()
         expect(w.get('www.example.test'), rcode=0)
         assert score()['state'] == 1, score()
         wait_for(lambda: score()['heartbeat'] > s['heartbeat'], 'the heart beats')
@@ -640,6 +648,25 @@ class Rest:
         assert score()['heartbeat'] == s['heartbeat'], 'a stopped engine has a heartbeat'
         scored.stdin.close()
         scored.wait(WITHIN)
+
+    def a_wrong_descriptor_is_said(self, _):
+        e = self.engine(14)
+        e.stop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as deaf, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            for name, fd, why in (('listen.14', deaf.fileno(), 'no listening SEQPACKET'),
+                                  ('listen.14', other.fileno(), 'no listening SEQPACKET'),
+                                  ('listen.14', heldwire.memory(b'x'), 'no listening SEQPACKET'),
+                                  ('shard.14', heldwire.memory(b'', 4096), 'which no shard has'),
+                                  ('shard.14', heldwire.memory(b'', 4 << 20, 0), 'not sealed'),
+                                  ('shard.14', other.fileno(), 'shard.14: '),
+                                  ('score.e14', heldwire.memory(b'', 704), 'score.e14: '),
+                                  ('score.e14', heldwire.memory(struct.pack(
+                                      '=IIII', 0x70706e61, 1, 704, ord('w')), 704), 'another kind')):
+                e.held = {name: fd}
+                e.start()
+                assert e.process.wait(WITHIN) == 1
+                assert why in e.logged().splitlines()[-1], e.logged()
 
     def a_successor_takes_the_place_over(self, _):
         old = self.engine(11)

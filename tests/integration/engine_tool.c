@@ -29,10 +29,10 @@
 
 #include "lib/dns.h"
 #include "lib/ensure.h"
+#include "lib/held.h"
 #include "lib/mono.h"
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
-#include "resolver/engine.h"
 #include "resolver/store.h"
 
 static _Alignas(8) uint8_t packet[TOLD_MAX], found[ENTRY_ROOM];
@@ -264,18 +264,22 @@ print_score(const struct scoreboard *s)
 static int
 scored(char **command)
 {
-	char text[16];
+	char text[16], *number = command[0];
+	struct held_one one;
 	struct err err;
-	int fd;
-	struct scoreboard *s = scoreboard_make('e', &fd, &err);
+	struct scoreboard *s = scoreboard_make('e', &one.fd, &err);
 	pid_t pid;
 
-	ENSURE(s != NULL && fcntl(fd, F_SETFD, 0) == 0);
-	snprintf(text, sizeof(text), "%d", fd);
-	setenv(ENGINE_ENV_SCORE, text, 1);
+	ENSURE(s != NULL);
+	for (char **word = command; *word != NULL; word++)
+		number = *word;
+	snprintf(one.name, sizeof(one.name), "score.e%d", atoi(number));
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ENSURE(one.fd == HELD_FIRST ? fcntl(one.fd, F_SETFD, 0) == 0
+					    : dup2(one.fd, HELD_FIRST) == HELD_FIRST);
+		ENSURE(held_to_env(&one, 1) == 0);
 		execv(command[0], command);
 		_exit(127);
 	}

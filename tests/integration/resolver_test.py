@@ -20,6 +20,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, ROOT + '/lab']
+import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
 import internet  # noqa: E402
 from worker_test import Failed, eventually, expect, frame, mortal, unframe  # noqa: E402
@@ -154,13 +155,23 @@ def zone_names():
 
 
 def score(process):
-    """Answers by layer, out of its own memory (lib/scoreboard.h)."""
+    """Answers by layer."""
+    return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
+                    struct.unpack_from('=5Q', scoreboard(process), 128 + 18 * 8)))
+
+
+def resolves(engine):
+    """It has told a good answer."""
+    return struct.unpack_from('=Q', scoreboard(engine), 128 + 16)[0] > 0
+
+
+def scoreboard(process):
+    """Out of its own memory (lib/scoreboard.h)."""
     for fd in os.listdir(f'/proc/{process.pid}/fd'):
         path = f'/proc/{process.pid}/fd/{fd}'
         if 'anypop-scoreboard' in os.readlink(path):
             with open(path, 'rb') as f:
-                return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
-                                struct.unpack_from('=5Q', f.read(), 128 + 18 * 8)))
+                return f.read()
     raise Failed('no scoreboard')
 
 
@@ -187,8 +198,8 @@ class Resolver:
             try:
                 return all(self.client.get(f'ready{self.looks}x{i}.random.example.test.',
                                            dns.A).rcode == 0
-                           for i in range(24))
-            except OSError:
+                           for i in range(24)) and all(resolves(e) for e in self.engines)
+            except (OSError, Failed):
                 return False
         eventually('both engines resolve', look)
 
@@ -309,6 +320,74 @@ def an_engine_is_killed_again_and_again(r):
     expect(wrong, 0, 'wrong answers')
     if failed > 20:
         raise Failed(f'{failed} of 200 failed')
+
+
+def hold():
+    """What `resolver hold` makes for one worker: {name: descriptor}."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = heldwire.start([BINDIR + '/resolver', '-c', conf, 'hold', '1'], {'reply': theirs.fileno()},
+                             stdout=log, stderr=log)
+    theirs.close()
+    held, name = {}, None
+    with ours:
+        while name not in ('done', 'error'):
+            name, fd, note = heldwire.receive(ours)
+            if fd is not None:
+                held[name] = fd
+    expect((process.wait(PATIENCE), name, note), (0, 'done', 'engines=2 probe=127.0.0.1 5300'), 'hold')
+    return held
+
+
+def what_is_held_outlives_every_process(r):
+    """Each is started as root with what is its own, and drops to its user."""
+    r.end()
+    held, board = hold(), heldwire.Board(1)
+    try:
+        def start_all():
+            for role, number, names in (('engine', 0, ('listen.0', 'shard.0', 'score.e0')),
+                                        ('engine', 1, ('listen.1', 'shard.1', 'score.e1')),
+                                        ('worker', 0, ('udp.0.0', 'udp.0.1', 'tcp.0', 'tcp.1', 'score.w0'))):
+                given = {n: held[n] for n in names}
+                if role == 'worker':
+                    given['board'] = board.fd
+                processes.append(heldwire.start([BINDIR + '/resolver', '-c', conf, role, str(number)], given,
+                                                stdout=log, stderr=log))
+            *r.engines, r.worker = processes[-3:]
+        start_all()
+        r.client = Client('192.0.2.53')
+        r.ready()
+        names = [(f'www{i}.example.test.', dns.A) for i in range(100)]
+        for name, qtype in names:
+            compare(r.client, name, qtype, True)
+        for p in (*r.engines, r.worker):
+            stop(p)
+        r.client.id += 1
+        r.client.udp.send(dns.query('www0.example.test.', dns.A, qid=r.client.id))  # while nobody is there
+        before = counted(held['score.w0'])
+        start_all()
+        a = dns.Answer(r.client.udp.recv(65536))
+        expect(a.id, r.client.id, 'what was asked meanwhile')
+
+        def together():
+            return [struct.unpack_from('=Q', os.pread(held[f'score.{n}'], 4096, 0), 96)[0]
+                    for n in ('w0', 'e0', 'e1')] == [1, 1, 1]
+        eventually('all are there again', together)
+        for name, qtype in names:
+            compare(r.client, name, qtype, True)
+        after = counted(held['score.w0'])
+        expect(after[2] - before[2], 100, 'answers out of the shards')
+        expect(struct.unpack_from('=Q', os.pread(held['score.w0'], 4096, 0), 72)[0], 2, 'its generation')
+        for p in (r.worker, *r.engines):
+            expect(stop(p, signal.SIGTERM), 0, 'exit status')
+    finally:
+        for fd in held.values():
+            os.close(fd)
+        board.close()
+
+
+def counted(fd):
+    """Answers by layer, as long as there are readers of that memory."""
+    return struct.unpack_from('=5Q', os.pread(fd, 4096, 0), 128 + 18 * 8)
 
 
 def both_end_well(r):

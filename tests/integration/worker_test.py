@@ -22,6 +22,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
 
 BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
@@ -169,7 +170,7 @@ class Engine:
 
 class Worker:
     def __init__(self, engines=1, deadline=4500, idle=10000, clients=64, old=1500, in_flight=64,
-                 udp=1232, failure=5, env=None, pass_fds=(), start_engine=True):
+                 udp=1232, failure=5, held=None, start_engine=True):
         self.dir = tempfile.mkdtemp(prefix='anypop-worker-')
         os.mkdir(self.dir + '/run')
         self.port, self.probe = free_port(), free_port()
@@ -181,9 +182,8 @@ class Worker:
         self.log = open(f'{self.dir}/log', 'w+', encoding='utf-8')
         self.engine = Engine(self.dir + '/run') if start_engine else None
         self.sockets = []
-        self.process = subprocess.Popen(
-            [BINDIR + '/resolver', '-c', self.conf, 'worker', '0'], stderr=self.log,
-            env={**os.environ, **(env or {})}, pass_fds=pass_fds, preexec_fn=mortal)
+        self.process = heldwire.start([BINDIR + '/resolver', '-c', self.conf, 'worker', '0'], held,
+                                      stderr=self.log)
         if self.engine:
             self.engine.accept()
         self.said('worker_ready')
@@ -226,11 +226,7 @@ class Worker:
                 with open(fd, 'rb') as f:
                     data = f.read()
                 break
-        words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
-        return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:23],
-                'cause': words[23:26], 'drop': words[26:31], 'latency': words[31:63],
-                'in_flight': words[63], 'joined': words[64], 'truncated': words[65],
-                'state': struct.unpack_from('=Q', data, 64 + 32)[0]}
+        return counters(data)
 
     def end(self):
         for s in self.sockets:
@@ -242,6 +238,16 @@ class Worker:
         if self.engine:
             self.engine.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def counters(data):
+    """What a scoreboard says (lib/scoreboard.h)."""
+    words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
+    heartbeat, generation, pid, _, state = struct.unpack_from('=5Q', data, 64)
+    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:23],
+            'cause': words[23:26], 'drop': words[26:31], 'latency': words[31:63],
+            'in_flight': words[63], 'joined': words[64], 'truncated': words[65], 'state': state,
+            'heartbeat': heartbeat, 'generation': generation, 'pid': pid}
 
 
 def mortal():
@@ -467,6 +473,41 @@ def an_engine_that_is_silent_is_not_waited_for_for_ever(start):
     w.engine.tell(slow)
     a = w.get('slow.test')
     expect(a.rcode, dns.SERVFAIL, 'what comes late is nobody\'s')
+
+
+def every_failed_answer_has_one_cause(start):
+    w = start(deadline=300, in_flight=2, failure=1)
+    s, t = w.udp(), w.tcp()
+    told = (dict(rcode=2, flags=FAILURE, cause=UPSTREAM, ede=22), dict(rcode=2, flags=FAILURE, cause=BOGUS),
+            dict(rcode=2, flags=FAILURE, cause=INTERNAL), dict(rcode=5, flags=FAILURE, cause=UPSTREAM),
+            dict(rcode=2, flags=FAILURE, cause=200), dict(rcode=2), dict(rcode=3, flags=NEGATIVE), dict())
+    for i, more in enumerate(told):
+        for _ in range(2):  # told, and again from cache
+            s.send(dns.query(f'n{i}.test'))
+            if select.select([w.engine.link], [], [], 0.05)[0]:
+                ask = w.engine.ask()
+                w.engine.tell(ask, entry(ask, ttl=300, **more))
+            s.recv(4096)
+    for name in ('silent1.test', 'silent2.test'):
+        s.send(dns.query(name))
+        w.engine.ask()
+    t.sendall(frame(dns.query('full.test')))
+    expect(unframe(t).rcode, dns.SERVFAIL, 'no room to wait')
+    for _ in range(2):
+        expect(dns.Answer(s.recv(4096)).rcode, dns.SERVFAIL, 'the engine says nothing')
+    w.engine.close()
+    w.said('engine_lost')
+    expect(w.get('away.test').rcode, dns.SERVFAIL, 'no engine')
+    for asked, rcode in ((dns.query('x.test', rd=False), dns.REFUSED), (dns.query('x.test', 252), dns.REFUSED),
+                         (dns.query('x.test') + b'x', dns.FORMERR)):
+        s.send(asked)
+        expect(dns.Answer(s.recv(4096)).rcode, rcode, 'what is no failure')
+    score = w.score()
+    refused_by_upstream = 2
+    expect(sum(score['cause']), score['rcode'][2] + refused_by_upstream, f'causes of {score}')
+    expect(score['cause'][1], 2, 'bogus')
+    expect(sum(score['layer']), sum(score['rcode']), 'one layer each')
+    w.engine = None
 
 
 def make_stale(w, name='stale.test'):
@@ -880,6 +921,22 @@ def sigterm_answers_who_waits_and_ends(start):
     expect(w.process.wait(PATIENCE), 0, 'its exit status')
 
 
+def sigterm_answers_what_tcp_has_brought(start):
+    w = start()
+    connections = [w.tcp() for _ in range(8)]
+    for t in connections:  # accepted
+        t.sendall(frame(dns.query('id.server', dns.TXT, dns.CH)))
+        unframe(t)
+    w.process.send_signal(signal.SIGSTOP)
+    for i, t in enumerate(connections):
+        t.sendall(frame(dns.query('id.server', dns.TXT, dns.CH, qid=i)))
+    w.process.send_signal(signal.SIGTERM)
+    w.process.send_signal(signal.SIGCONT)
+    for i, t in enumerate(connections):
+        expect((unframe(t).id, is_closed(t)), (i, True), 'an answer, and then the end')
+    expect(w.process.wait(PATIENCE), 0, 'its exit status')
+
+
 def sigterm_does_not_wait_for_ever(start):
     w = start()
     s = w.udp()
@@ -922,8 +979,7 @@ def sockets_may_be_handed_in(start):
         early = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         early.settimeout(PATIENCE)
         early.sendto(dns.query('id.server', dns.TXT, dns.CH, qid=5), u.getsockname())
-        w = start(env={'ANYPOP_WORKER_SOCKETS': f'{u.fileno()},{t.fileno()}'},
-                  pass_fds=(u.fileno(), t.fileno()))
+        w = start(held={'udp.0.0': u.fileno(), 'tcp.0': t.fileno()})
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(PATIENCE)
             s.connect(u.getsockname())
@@ -937,12 +993,39 @@ def sockets_may_be_handed_in(start):
 
 
 def a_wrong_descriptor_is_said(start):
-    for value, why in (('99', 'is no socket'), ('2', 'is no socket'), ('x', 'is no list'),
-                       ('', 'is no list')):
-        done = subprocess.run([BINDIR + '/resolver', '-c', start().conf, 'worker', '1'],
-                              env={**os.environ, 'ANYPOP_WORKER_SOCKETS': value}, timeout=PATIENCE,
-                              stderr=subprocess.PIPE, text=True, check=False)
-        expect((done.returncode, why in done.stderr), (1, True), f'{value!r}: {done.stderr}')
+    conf = start().conf
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unbound, socket.socket() as t, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local, \
+            open('/dev/null', 'rb') as file:
+        bound.bind((SERVICE, 0))
+        t.bind((SERVICE, 0))
+        score = struct.pack('=IIII', 0x70706e61, 1, 704, ord('e'))
+        table = [('udp.1.0', s, 'udp.1.0') for s in (file.fileno(), unbound.fileno(), t.fileno(),
+                                                     local.fileno())]
+        table += [('tcp.0', s, 'tcp.0') for s in (bound.fileno(), t.fileno())]
+        table += [('udp.0.0', bound.fileno(), 'none is this worker\'s'),
+                  ('score.w1', file.fileno(), 'score.w1: '),
+                  ('score.w1', bound.fileno(), 'score.w1: '),
+                  ('score.w1', heldwire.memory(b'', 704), 'score.w1: '),
+                  ('score.w1', heldwire.memory(score, 703), 'score.w1: '),
+                  ('score.w1', heldwire.memory(score, 704, 0), 'not sealed'),
+                  ('score.w1', heldwire.memory(score, 704), 'another kind'),
+                  ('board', heldwire.memory(b'', 128), 'board: '),
+                  ('board', heldwire.memory(score, 4096), 'board: ')]
+        for name, fd, why in table:
+            process = heldwire.start([BINDIR + '/resolver', '-c', conf, 'worker', '1'], {name: fd},
+                                     stderr=subprocess.PIPE, text=True)
+            said = process.communicate(timeout=PATIENCE)[1]
+            expect((process.returncode, why in said, said.count('\n')), (1, True, 1),
+                   f'{name} {why!r}: {said}')
+
+
+def what_nobody_knows_is_not_minded(start):
+    w = start(held={'bond': heldwire.memory(b'x'), 'udp.0.x': heldwire.memory(b'x'),
+                    'udp.64.0': heldwire.memory(b'x'), 'tcp.00': heldwire.memory(b'x'),
+                    'unknown': heldwire.memory(b'x')})
+    expect(w.get('id.server', dns.TXT, dns.CH).rcode, 0, 'it makes its own')
 
 
 def the_command_line_is_checked(start):
@@ -951,7 +1034,10 @@ def the_command_line_is_checked(start):
                                      (('-c', conf, 'cook', '1'), 2, 'usage:'),
                                      (('-c', conf, 'worker', 'x'), 2, 'usage:'),
                                      (('-c', conf, 'engine', '1'), 2, 'no engine 1'),
-                                     (('-c', '/nowhere', 'worker', '0'), 1, '/nowhere')):
+                                     (('-c', '/nowhere', 'worker', '0'), 1, '/nowhere'),
+                                     (('-c', '/nowhere', 'hold', '1'), 1, '/nowhere'),
+                                     (('-c', conf, 'hold', 'x'), 1, '1 to 64'),
+                                     (('-c', conf, 'hold', '65'), 1, '1 to 64')):
         done = subprocess.run([BINDIR + '/resolver', *arguments], timeout=PATIENCE, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         expect((done.returncode, where in done.stdout), (status, True), f'{arguments}: {done.stdout}')

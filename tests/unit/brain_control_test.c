@@ -81,6 +81,7 @@ what_cannot_be_meant_is_refused_and_changes_nothing(void **state)
 	    {"why", "{\"service\": \"\"}", "no service of that name"},
 	    {"upgrade", "{}", "upgrade needs what"},
 	    {"upgrade", "{\"what\": \"all\"}", "upgrade needs what"},
+	    {"upgrade", "{\"what\": \"engines\"}", "no engines are supervised here"},
 	    {"upgrade", "{\"what\": \"workers\", \"slot\": 1}", "takes no argument \"slot\""},
 	    {"upgrade", "{\"what\": \"workers\", \"follow\": 1}", "follow must be"},
 	    {"reload", "{\"now\": true}", "takes no argument \"now\""},

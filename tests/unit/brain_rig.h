@@ -23,6 +23,7 @@
 
 static char rig_dir[64];
 static const char *rig_checks = ""; /* further ones, each with a comma before it */
+static void (*rig_hand)(struct brain *b); /* gives it scoreboards, as the keeper does; NULL: none */
 static int rig_bond[2]; /* the brain's end, and the keeper's, which the test reads */
 
 static inline void
@@ -66,6 +67,9 @@ rig_brain(void)
 	b->config_path = arena_strdup(b->arena, path);
 	lanes_init(b);
 	workers_init(b);
+	engines_init(b);
+	if (rig_hand != NULL)
+		rig_hand(b);
 	if (checks_init(b, &err) < 0)
 		fail_msg("%s", err.text);
 	events = lanes_driver_events(b);
@@ -80,7 +84,9 @@ rig_drop(struct brain *b)
 {
 	for (int l = 0; l < MAX_LANES; l++)
 		ev_timer_stop(b->loop, &b->lanes[l].timer);
+	engines_fini(b);
 	checks_fini(b);
+	scores_fini(b);
 	driver_free(b->driver);
 	arena_free(b->arena);
 	free(b);

@@ -712,6 +712,30 @@ static const struct ladder_story ladder_stories[] = {
 	"until silent 30 30\n"
 	"run 1000\n"
 	"is silent\n"},
+    {"silent by a vital failure stays silent while what is left of it is proven to be here",
+	"conf alone 1\n"
+	START
+	"score 10 proof vital no self\n"
+	"is silent vital_fall\n"
+	"no vital self\n"
+	"run 3600\n"
+	"is silent stay\n"
+	"limit emergency\n"
+	"next none\n"
+	"score 36\n"
+	"is drain emergency\n"},
+    {"what an emergency climb waits for is listed beside what the ordinary one waits for",
+	"conf alone 1\n"
+	START
+	"vital no self\n"
+	"no vital sessionless\n"
+	"run 100\n"
+	"is silent wait\n"
+	"limit preflight\n"
+	"limit emergency\n"
+	"says waits: emergency: an emergency climb waits until every self check passes\n"
+	"self\n"
+	"is drain emergency\n"},
     {"without alone there is no emergency climb",
 	"no round self pass bad no well score 10\n"
 	"run 100000\n"

@@ -11,6 +11,7 @@
 
 #include "healthd/settings.h"
 #include "lib/file.h"
+#include "resolver/conf.h"
 
 static char *
 read_page(const char *path)
@@ -45,25 +46,24 @@ expected_entry(char *line, char *out, size_t size)
 }
 
 static void
-every_key_is_in_the_manual_as_it_is(void **state)
+expect_keys(const char *path, void (*print)(FILE *to), int at_least)
 {
-	char *page = read_page("docs/man/healthd.conf.5"), *reference = NULL, *save = NULL;
+	char *page = read_page(path), *reference = NULL, *save = NULL;
 	char entry[1024];
 	const char *at = page;
 	size_t length;
 	FILE *to = open_memstream(&reference, &length);
 	int keys = 0, in_page = 0;
 
-	(void)state;
-	settings_reference(to);
+	print(to);
 	fclose(to);
 	for (char *line = strtok_r(reference, "\n", &save); line != NULL;
 	    line = strtok_r(NULL, "\n", &save), keys++) {
 		expected_entry(line, entry, sizeof(entry));
 		if (strstr(page, entry) == NULL)
-			fail_msg("docs/man/healthd.conf.5 lacks:\n%s", entry);
+			fail_msg("%s lacks:\n%s", path, entry);
 	}
-	assert_true(keys > 50);
+	assert_true(keys >= at_least);
 	while ((at = strstr(at, ".It Va ")) != NULL) {
 		at++;
 		in_page++;
@@ -71,6 +71,14 @@ every_key_is_in_the_manual_as_it_is(void **state)
 	assert_int_equal(in_page, keys); /* and none that is gone */
 	free(reference);
 	free(page);
+}
+
+static void
+every_key_is_in_the_manual_as_it_is(void **state)
+{
+	(void)state;
+	expect_keys("docs/man/healthd.conf.5", settings_reference, 50);
+	expect_keys("docs/man/resolver.conf.5", resolver_conf_reference, 35);
 }
 
 /* Lines of `bgpctl --help` that begin with two blanks and a word. */

@@ -58,6 +58,7 @@ pages_are_as_agreed(void **state)
 	golden("status_trouble", render_status);
 	golden("why_drained", render_why);
 	golden("workers_mixed", render_workers);
+	golden("workers_ours", render_workers);
 	golden("checks_mixed", render_checks);
 }
 

@@ -117,6 +117,7 @@ world_of(int count, int spare, int min_ready)
 	    .conf = {.count = count,
 		.spare = spare,
 		.min_ready = min_ready,
+		.noun = "worker",
 		.start_timeout_ms = 1000,
 		.stop_timeout_ms = 500},
 	    .now = {1000000},

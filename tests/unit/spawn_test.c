@@ -199,6 +199,10 @@ a_handover_is_read_as_it_was_written(void **state)
 	(void)state;
 	before.slots[0] = (struct slot){.pid = sleeper(), .started_at = {12345}, .ready = true};
 	before.slots[63] = (struct slot){.pid = sleeper(), .started_at = {678}};
+	before.slots[ENGINE_SLOT] = (struct slot){.pid = sleeper(), .started_at = {9}};
+	before.n_engines = 1;
+	assert_int_equal(held_add(&before.held, "udp.0.0", dup(0), &err), 0);
+	assert_int_equal(held_add(&before.held, "score.e0", dup(0), &err), 0);
 	before.none_since.us = 77;
 	snprintf(before.good, sizeof(before.good), "/var/lib/any pop/good");
 	fd = hand_write(&before, &err);
@@ -207,13 +211,20 @@ a_handover_is_read_as_it_was_written(void **state)
 	assert_int_equal(hand_read(&after, fd, &err), 0);
 	assert_memory_equal(before.slots, after.slots, sizeof(before.slots));
 	assert_int_equal(after.none_since.us, 77);
+	assert_int_equal(after.n_engines, 1);
+	assert_int_equal(after.held.n, 2);
+	assert_int_equal(held_find(&after.held, "score.e0"), before.held.all[1].fd);
 	assert_string_equal(after.good, before.good);
 	assert_int_equal(write(fd, "x", 1), -1); /* sealed */
 	close(fd);
 	kill(before.slots[0].pid, SIGKILL);
 	kill(before.slots[63].pid, SIGKILL);
+	kill(before.slots[ENGINE_SLOT].pid, SIGKILL);
 	exit_status(before.slots[0].pid);
 	exit_status(before.slots[63].pid);
+	exit_status(before.slots[ENGINE_SLOT].pid);
+	free(after.held.all); /* the same descriptors */
+	held_fini(&before.held);
 }
 
 static int
@@ -242,7 +253,10 @@ garbage_is_believed_in_nothing(void **state)
 	const char *broken[] = {
 	    "", "hello\n", "anypop-handover 2\nend\n", "anypop-handover 1\n",
 	    "anypop-handover 1\nslot 0 %d 5 1\n",	/* no end */
-	    "anypop-handover 1\nslot 64 %d 5 1\nend\n", /* no such slot */
+	    "anypop-handover 1\nslot 72 %d 5 1\nend\n", /* no such slot */
+	    "anypop-handover 1\nheld udp.0.0 2\nend\n", /* not one to be held */
+	    "anypop-handover 1\nheld udp.0.0 999\nend\n", /* not open */
+	    "anypop-handover 1\nheld a:b 0\nend\n", "anypop-handover 1\nheld x\nend\n",
 	    "anypop-handover 1\nslot -1 %d 5 1\nend\n",
 	    "anypop-handover 1\nslot 0 1 5 1\nend\n", /* nobody's child of ours */
 	    "anypop-handover 1\nslot 0 -1 5 1\nend\n", "anypop-handover 1\nslot 0 %d\nend\n",

@@ -1,0 +1,182 @@
+/*
+ * brain_engines: the engines of our own resolver. The same supervision as workers have
+ * (worker_step()), with three differences: their scoreboard alone tells whether they are well,
+ * since nobody asks them but workers; they are in no roster and never vital, since workers answer
+ * from cache without them; and an upgrade replaces them in their place, one after the other, while
+ * workers wait for the next one.
+ */
+#include "healthd/brain.h"
+
+#include <stdio.h>
+
+#include "lib/event.h"
+
+#define START_LOOK_MS 20 /* one that starts or ends is looked at so often */
+
+static struct rolling_conf
+rotation_conf_of(const struct brain *b)
+{
+	return (struct rolling_conf){
+	    .count = b->n_engines,
+	    .noun = "engine",
+	    .start_timeout_ms = b->settings.workers.start_timeout_ms,
+	    .stop_timeout_ms = b->settings.workers.stop_timeout_ms,
+	};
+}
+
+/* The pace of the looks: fast while any of them is about to change. */
+static void
+engines_pace(struct brain *b)
+{
+	double ms = (double)b->settings.workers.probe_interval_ms;
+
+	for (int e = 0; e < b->n_engines; e++) {
+		enum worker_state s = b->engines[e].worker.state;
+
+		if (ms > START_LOOK_MS &&
+		    (s == WORKER_STARTING || s == WORKER_WAITING || s == WORKER_STOPPING))
+			ms = START_LOOK_MS;
+	}
+	if (b->engines_timer.repeat == ms / 1000 && ev_is_active(&b->engines_timer))
+		return;
+	b->engines_timer.repeat = ms / 1000;
+	ev_timer_again(b->loop, &b->engines_timer);
+}
+
+static void
+rotation_apply(struct brain *b, struct rolling_out out)
+{
+	struct worker_event ev = {.type = WORKER_EV_WANT};
+
+	b->rotation = out.state;
+	if (out.changed)
+		say_rolling(&b->rotation, "engines");
+	if (out.action == ROLLING_DO_NOTHING)
+		return;
+	if (out.action == ROLLING_DO_UNWANT)
+		ev.type = WORKER_EV_UNWANT;
+	engine_event(b, &b->engines[out.slot], &ev);
+}
+
+/* Each action changes a slot and so comes here again by engine_event(); bounded by stages. */
+static void
+rotation_follow(struct brain *b)
+{
+	struct rolling_conf conf = rotation_conf_of(b);
+	struct worker all[MAX_ENGINES];
+
+	if (!rolling_active(&b->rotation))
+		return;
+	for (int e = 0; e < b->n_engines; e++)
+		all[e] = b->engines[e].worker;
+	rotation_apply(b, rolling_step(&conf, b->rotation, all, mono_now()));
+}
+
+void
+engine_event(struct brain *b, struct slot *s, const struct worker_event *ev)
+{
+	struct supervise_conf conf = supervise_conf_of(&b->settings);
+	enum worker_state before = s->worker.state;
+	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
+
+	s->worker = out.state;
+	slot_order(b, s, out.action);
+	if (!out.changed)
+		return;
+	say_worker(s, before);
+	rotation_follow(b);
+	engines_pace(b);
+}
+
+/* Without a scoreboard (a broken one was warned about) all that can be seen is that it runs. */
+static enum outcome
+engine_look(const struct slot *s, struct mono now)
+{
+	struct traffic_pulse pulse;
+
+	if (s->score == NULL)
+		return OUTCOME_OK;
+	pulse = (struct traffic_pulse){
+	    .pid = atomic_load_explicit(&s->score->pid, memory_order_relaxed),
+	    .state = atomic_load_explicit(&s->score->state, memory_order_relaxed),
+	    .heartbeat_us = atomic_load_explicit(&s->score->heartbeat_us, memory_order_relaxed),
+	};
+	return traffic_pulse(&pulse, s->worker.pid, now);
+}
+
+static void
+on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct brain *b = w->data;
+	struct mono now = mono_now();
+
+	(void)loop;
+	(void)revents;
+	for (int e = 0; e < b->n_engines; e++) {
+		struct slot *s = &b->engines[e];
+		struct worker_event tick = {.type = WORKER_EV_TICK};
+		struct worker_event look = {.type = WORKER_EV_PROBE, .sent = now};
+
+		if (mono_is_set(s->worker.due) && !mono_before(now, s->worker.due))
+			engine_event(b, s, &tick);
+		if (s->worker.pid == 0)
+			continue;
+		look.outcome = engine_look(s, now);
+		engine_event(b, s, &look);
+	}
+	rotation_follow(b); /* its deadlines */
+	engines_pace(b);
+}
+
+void
+engines_begin(struct brain *b, int n)
+{
+	struct worker_event want = {.type = WORKER_EV_WANT};
+
+	b->n_engines = n < 0 ? 0 : n > MAX_ENGINES ? MAX_ENGINES : n;
+	/* Those beyond belong to nobody but the keeper, which stops them. */
+	for (int e = b->n_engines; e < MAX_ENGINES; e++)
+		b->engines[e].worker = worker_init(mono_now());
+	for (int e = 0; e < b->n_engines; e++)
+		if (b->engines[e].worker.pid == 0)
+			engine_event(b, &b->engines[e], &want);
+	if (b->n_engines > 0)
+		engines_pace(b);
+}
+
+int
+engines_upgrade(struct brain *b, struct err *err)
+{
+	struct rolling_conf conf = rotation_conf_of(b);
+	struct worker all[MAX_ENGINES];
+	struct rolling_out out;
+
+	if (b->n_engines == 0)
+		return err_set(err, "no engines are supervised here (workers.resolver is not set)");
+	if (rolling_active(&b->rolling) || rolling_active(&b->rotation))
+		return upgrade_refuse(b, err);
+	for (int e = 0; e < b->n_engines; e++)
+		all[e] = b->engines[e].worker;
+	out = rolling_begin(&conf, all, mono_now());
+	if (!rolling_active(&out.state))
+		return err_set(err, "%s", out.state.why);
+	rotation_apply(b, out);
+	rotation_follow(b);
+	return 0;
+}
+
+void
+engines_init(struct brain *b)
+{
+	for (int e = 0; e < MAX_ENGINES; e++)
+		b->engines[e] = (struct slot){
+		    .brain = b, .index = ENGINE_SLOT + e, .worker = worker_init(b->started)};
+	ev_timer_init(&b->engines_timer, on_engines_timer, 0, 0);
+	b->engines_timer.data = b;
+}
+
+void
+engines_fini(struct brain *b)
+{
+	ev_timer_stop(b->loop, &b->engines_timer);
+}

@@ -1,0 +1,143 @@
+/*
+ * brain_metrics_score: what scoreboards count, for Prometheus: by worker and by engine. Counters
+ * are those of the shared memory, which outlive processes, this one too.
+ */
+#include "healthd/brain.h"
+
+#include <stdio.h>
+
+#include "lib/dns.h"
+
+/* Latency buckets that are shown: 2^FIRST to 2^LAST microseconds. */
+#define FIRST_BUCKET 4
+#define LAST_BUCKET 24
+
+struct group {
+	const char *noun, *help; /* "worker" */
+	const struct slot *slots;
+	int n;
+};
+
+static void
+group_head(FILE *f, const struct group *g, const char *what, const char *type, const char *help)
+{
+	char name[64], text[120];
+
+	snprintf(name, sizeof(name), "%s_%s", g->noun, what);
+	snprintf(text, sizeof(text), "%s %s", g->help, help);
+	metrics_head(f, name, type, text);
+}
+
+static void
+sample(FILE *f, const struct group *g, int slot, const char *what, const char *label,
+    const char *value, uint64_t n)
+{
+	fprintf(f, "anypop_%s_%s{%s=\"%d\"", g->noun, what, g->noun, slot);
+	if (label != NULL)
+		fprintf(f, ",%s=\"%s\"", label, value);
+	fprintf(f, "} %llu\n", (unsigned long long)n);
+}
+
+static void
+render_states(FILE *f, const struct group *g)
+{
+	group_head(f, g, "up", "gauge", "1 while it is ready.");
+	for (int s = 0; s < g->n; s++)
+		sample(f, g, s, "up", NULL, NULL, g->slots[s].worker.state == WORKER_READY);
+	group_head(f, g, "state", "gauge", "1 for the state it is in, by its own word.");
+	for (int s = 0; s < g->n; s++)
+		for (int i = 0; g->slots[s].score != NULL && i < N_SCORE_STATES; i++)
+			sample(f, g, s, "state", "state", traffic_state_name((uint64_t)i),
+			    score_state(&g->slots[s]) == (uint64_t)i);
+	group_head(f, g, "in_flight", "gauge", "Questions under way.");
+	for (int s = 0; s < g->n; s++)
+		if (g->slots[s].score != NULL)
+			sample(f, g, s, "in_flight", NULL, NULL,
+			    atomic_load_explicit(
+				&g->slots[s].score->in_flight, memory_order_relaxed));
+}
+
+/* The usual ones always, others once they have come. */
+static void
+render_rcodes(FILE *f, const struct group *g)
+{
+	group_head(f, g, "answers_total", "counter", "Answers, by rcode.");
+	for (int s = 0; s < g->n; s++) {
+		struct traffic_counts c;
+		char name[DNS_WORD];
+
+		if (g->slots[s].score == NULL)
+			continue;
+		score_read(&g->slots[s], &c);
+		for (int i = 0; i < SCORE_RCODES; i++)
+			if (i <= DNS_REFUSED || c.rcode[i] > 0)
+				sample(f, g, s, "answers_total", "rcode",
+				    dns_rcode_render((uint16_t)i, name), c.rcode[i]);
+	}
+}
+
+static void
+render_named(FILE *f, const struct group *g, const char *what, const char *label,
+    const char *help, size_t offset, int n, const char *name(int))
+{
+	group_head(f, g, what, "counter", help);
+	for (int s = 0; s < g->n; s++) {
+		struct traffic_counts c;
+		const uint64_t *counts = (const uint64_t *)((const char *)&c + offset);
+
+		if (g->slots[s].score == NULL)
+			continue;
+		score_read(&g->slots[s], &c);
+		for (int i = 0; i < n; i++)
+			sample(f, g, s, what, label, name(i), counts[i]);
+	}
+}
+
+/* Buckets as Prometheus wants them: each with all that are faster. Those above the last shown are
+ * in +Inf only. There is no sum: writers keep buckets. */
+static void
+render_latency(FILE *f, const struct group *g)
+{
+	group_head(f, g, "latency_seconds", "histogram", "Time to the answer.");
+	for (int s = 0; s < g->n; s++) {
+		struct traffic_counts c;
+		uint64_t sum = 0;
+		char le[32];
+
+		if (g->slots[s].score == NULL)
+			continue;
+		score_read(&g->slots[s], &c);
+		for (int i = 0; i < SCORE_BUCKETS; i++) {
+			sum += c.latency[i];
+			snprintf(le, sizeof(le), "%g", (double)(UINT64_C(1) << i) / 1e6);
+			if (i >= FIRST_BUCKET && i <= LAST_BUCKET)
+				sample(f, g, s, "latency_seconds_bucket", "le", le, sum);
+		}
+		sample(f, g, s, "latency_seconds_bucket", "le", "+Inf", sum);
+		sample(f, g, s, "latency_seconds_count", NULL, NULL, sum);
+	}
+}
+
+static void
+render_group(FILE *f, const struct group *g)
+{
+	render_states(f, g);
+	render_rcodes(f, g);
+	render_named(f, g, "failures_total", "cause", "Questions without a good answer, by cause.",
+	    offsetof(struct traffic_counts, cause), N_CAUSES, traffic_cause_name);
+	render_named(f, g, "drops_total", "reason", "What was dropped unanswered.",
+	    offsetof(struct traffic_counts, drop), N_DROPS, traffic_drop_name);
+	render_latency(f, g);
+}
+
+void
+metrics_scores(FILE *f, const struct brain *b)
+{
+	struct group workers = {"worker", "By worker:", b->slots, b->n_slots};
+	struct group engines = {"engine", "By engine:", b->engines, b->n_engines};
+
+	render_group(f, &workers);
+	render_named(f, &workers, "layer_total", "layer", "Answers, by where they came from.",
+	    offsetof(struct traffic_counts, layer), N_LAYERS, traffic_layer_name);
+	render_group(f, &engines);
+}

@@ -1,0 +1,211 @@
+/*
+ * brain_score: the scoreboards of our own workers and engines, mapped read-only, read once a
+ * second into their windows; and the checks that rest on them.
+ *
+ * The keeper hands each over by name beside the bond (lib/held.h). One that is broken is as if it
+ * were not there: whoever writes it goes on, only seen less well.
+ */
+#include "healthd/brain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/event.h"
+#include "lib/held.h"
+
+/* "score.w12" or "score.e0"; NULL: none of ours. */
+static struct slot *
+slot_named(struct brain *b, const char *name)
+{
+	char kind, rest;
+	unsigned n;
+
+	if (sscanf(name, "score.%c%3u%c", &kind, &n, &rest) != 2)
+		return NULL;
+	if (kind == 'w' && n < (unsigned)b->n_slots)
+		return &b->slots[n];
+	return kind == 'e' && n < MAX_ENGINES ? &b->engines[n] : NULL;
+}
+
+void
+score_take(struct brain *b, const char *name, int fd)
+{
+	struct slot *s = slot_named(b, name);
+	struct scoreboard *score;
+	struct err err;
+
+	/* The keeper also holds those of slots that are not configured any more. */
+	if (s == NULL || s->score != NULL) {
+		close(fd);
+		return;
+	}
+	score = scoreboard_map(fd, false, &err);
+	close(fd);
+	if (score != NULL && (score->kind == 'w') != (s->index < ENGINE_SLOT)) {
+		scoreboard_unmap(score);
+		score = NULL;
+		err_set(&err, "it is another kind's");
+	}
+	if (score == NULL) {
+		event_say(EVENT_WARN, "score", "%s is of no use: %s", name, err.text);
+		return;
+	}
+	s->score = score;
+	s->traffic = arena_get(b->arena, sizeof(*s->traffic));
+}
+
+void
+scores_init(struct brain *b)
+{
+	struct held held;
+	struct err err;
+
+	if (held_from_env(&held, &err) < 0)
+		event_say(EVENT_WARN, "score", "%s", err.text);
+	for (int i = 0; i < held.n; i++)
+		if (held.all[i].fd != BOND_FD) /* is in use already */
+			score_take(b, held.all[i].name, held.all[i].fd);
+	free(held.all); /* each descriptor has gone its way */
+}
+
+static void
+score_drop(struct slot *s)
+{
+	scoreboard_unmap((struct scoreboard *)s->score);
+	s->score = NULL;
+}
+
+void
+scores_fini(struct brain *b)
+{
+	for (int s = 0; s < b->n_slots; s++)
+		score_drop(&b->slots[s]);
+	for (int e = 0; e < MAX_ENGINES; e++)
+		score_drop(&b->engines[e]);
+}
+
+bool
+scores_kept(const struct brain *b)
+{
+	for (int s = 0; s < b->n_slots; s++)
+		if (b->slots[s].score != NULL)
+			return true;
+	return false;
+}
+
+uint64_t
+score_state(const struct slot *s)
+{
+	if (s->score == NULL || s->worker.pid == 0 ||
+	    atomic_load_explicit(&s->score->pid, memory_order_relaxed) != (uint64_t)s->worker.pid)
+		return SCORE_STARTING;
+	return atomic_load_explicit(&s->score->state, memory_order_relaxed);
+}
+
+int
+scores_in_state(const struct brain *b, enum score_state state)
+{
+	int n = 0;
+
+	for (int s = 0; s < b->n_slots; s++)
+		n += b->slots[s].worker.state == WORKER_READY &&
+		    score_state(&b->slots[s]) == state;
+	return n;
+}
+
+static void
+read_all(uint64_t *to, const _Atomic uint64_t *from, int n)
+{
+	for (int i = 0; i < n; i++)
+		to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+}
+
+void
+score_read(const struct slot *s, struct traffic_counts *out)
+{
+	read_all(&out->udp, &s->score->queries_udp, 1);
+	read_all(&out->tcp, &s->score->queries_tcp, 1);
+	read_all(out->rcode, s->score->rcode, SCORE_RCODES);
+	read_all(out->layer, s->score->layer, N_LAYERS);
+	read_all(out->cause, s->score->cause, N_CAUSES);
+	read_all(out->drop, s->score->drop, N_DROPS);
+	read_all(out->latency, s->score->latency, SCORE_BUCKETS);
+	read_all(&out->joined, &s->score->joined, 1);
+	read_all(&out->truncated, &s->score->truncated, 1);
+}
+
+static void
+slot_reading(struct slot *s, struct mono now)
+{
+	struct traffic_counts read;
+
+	if (s->score == NULL)
+		return;
+	score_read(s, &read);
+	traffic_step(s->traffic, &read,
+	    atomic_load_explicit(&s->score->generation, memory_order_relaxed), now);
+}
+
+int64_t
+scores_window(const struct brain *b, int64_t window_ms, struct traffic_counts *sum)
+{
+	int64_t longest = 0;
+
+	*sum = (struct traffic_counts){0};
+	for (int s = 0; s < b->n_slots; s++) {
+		const struct slot *slot = &b->slots[s];
+		int64_t ms;
+
+		if (slot->score == NULL)
+			continue;
+		ms = traffic_window(slot->traffic, window_ms, sum);
+		longest = ms > longest ? ms : longest;
+	}
+	return longest;
+}
+
+static void
+feed_score(struct brain *b, struct instance *i, struct mono now)
+{
+	const struct check_conf *c = i->conf;
+	const struct window *w = &i->targets[0].window;
+	struct traffic_counts sum;
+	struct traffic_look look;
+	int64_t ms = scores_window(b, c->window_ms, &sum);
+
+	look = c->kind == KIND_CACHE
+		   ? traffic_cache(&sum, c->min_answers, c->warn, c->crit)
+		   : traffic_error_rate(&sum, c->min_answers, c->warn, c->crit);
+	/* A new brain has not looked long enough to say that there is nothing to judge. */
+	if (look.outcome == OUTCOME_IDLE && ms < c->window_ms - 500 && w->judged &&
+	    w->solid != VERDICT_IDLE)
+		look.outcome = OUTCOME_UNKNOWN;
+	if (c->kind == KIND_ERROR_RATE) {
+		if (look.here && !i->tally_conf.evidence)
+			i->tally_conf.evidence_since = now;
+		i->tally_conf.evidence = look.here;
+	}
+	checks_feed(b, i, 0, look.outcome, look.value, look.why);
+}
+
+void
+scores_second(struct brain *b)
+{
+	struct mono now = mono_now();
+
+	for (int s = 0; s < b->n_slots; s++)
+		slot_reading(&b->slots[s], now);
+	for (int e = 0; e < MAX_ENGINES; e++)
+		slot_reading(&b->engines[e], now);
+	for (int n = 0; n < b->n_instances; n++) {
+		struct instance *i = &b->instances[n];
+		struct mono last = i->targets[0].last.at;
+
+		/* Half a second of slack: what is due is not left for the next turn. */
+		if (i->scores &&
+		    (!mono_is_set(last) || mono_diff_ms(now, last) >= i->conf->interval_ms - 500))
+			feed_score(b, i, now);
+	}
+}

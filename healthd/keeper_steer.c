@@ -1,0 +1,123 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "healthd/keeper.h"
+#include "healthd/steer.h"
+#include "lib/event.h"
+
+/*
+ * Who of our own workers is there, by the scoreboards, some dozens of times a second and at every
+ * start and end; the kernel is told to send datagrams to these alone, and the board tells the
+ * workers, so that what is already queued for the others is read by a neighbour.
+ */
+
+#define LOOK_MS 20
+#define BEAT_MS 45	  /* a worker writes its heartbeat each 20 ms at the latest */
+#define ALIVE_BEAT_MS 300 /* for the reflex: that long it may be held up by others' work */
+
+static bool
+beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
+{
+	const struct slot *s = &k->slots[slot];
+	struct scoreboard *b = k->scores[slot];
+	uint64_t state;
+
+	if (s->pid == 0 || s->leaving || b == NULL ||
+	    atomic_load_explicit(&b->pid, memory_order_relaxed) != (uint64_t)s->pid)
+		return false;
+	state = atomic_load_explicit(&b->state, memory_order_relaxed);
+	if (state == SCORE_STARTING || state >= SCORE_STOPPING)
+		return false;
+	return now.us - (int64_t)atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed) <
+	       within_ms * 1000;
+}
+
+static uint64_t
+who(const struct keeper *k, struct mono now, int64_t within_ms)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < k->n_slots; i++)
+		if (beats(k, i, now, within_ms))
+			bits |= UINT64_C(1) << i;
+	return bits;
+}
+
+static void
+attach(const struct keeper *k, uint64_t bits)
+{
+	struct sock_filter code[STEER_MAX];
+	struct sock_fprog program = {.filter = code};
+	char name[HELD_NAME];
+	int fd;
+
+	program.len = (unsigned short)steer_program(bits, code);
+	for (int l = 0; program.len > 0; l++) {
+		snprintf(name, sizeof(name), "udp.0.%d", l);
+		fd = held_find(&k->held, name);
+		if (fd == -1)
+			return;
+		if (setsockopt(
+			fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == -1)
+			event_say(EVENT_WARN, "steer",
+			    "datagrams of address %d cannot be steered: %s", l, strerror(errno));
+	}
+}
+
+void
+steer_now(struct keeper *k)
+{
+	struct mono now = mono_now();
+	uint64_t bits, alive;
+
+	if (k->board == NULL)
+		return;
+	alive = who(k, now, ALIVE_BEAT_MS);
+	bits = who(k, now, BEAT_MS);
+	/* Where the processors are so short that none beats in time, the late ones serve. */
+	if (bits == 0)
+		bits = alive;
+	for (int i = 0; i < k->n_slots; i++)
+		k->slots[i].ready = (alive >> i & 1) != 0;
+	if (bits == k->steered)
+		return;
+	k->steered = bits;
+	attach(k, bits);
+	atomic_store_explicit(&k->board->ready, bits, memory_order_relaxed);
+}
+
+static void
+on_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct keeper *k = timer->data;
+	bool none = mono_is_set(k->none_since);
+
+	(void)loop;
+	(void)events;
+	steer_now(k);
+	slots_note_none(k);
+	if (mono_is_set(k->none_since) != none)
+		gates_reflex(k);
+}
+
+void
+steer_init(struct keeper *k)
+{
+	ev_init(&k->look, on_look);
+	k->look.data = k;
+}
+
+/* The group may still have the program of the keeper before us: what is true now is said anew. */
+void
+steer_start(struct keeper *k)
+{
+	if (k->board == NULL)
+		return;
+	k->steered = 0;
+	atomic_store_explicit(&k->board->ready, 0, memory_order_relaxed);
+	steer_now(k);
+	ev_timer_set(&k->look, LOOK_MS / 1e3, LOOK_MS / 1e3);
+	ev_timer_start(k->loop, &k->look);
+}

@@ -1,0 +1,192 @@
+/*
+ * hold: one short run for the holder at each of its starts. What it makes is the holder's once
+ * "done" is said; a failure before that leaves everything as it was, but for engines' sockets,
+ * which are made last.
+ */
+#include "resolver/hold.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "lib/scoreboard.h"
+#include "resolver/ask_io.h"
+#include "resolver/hold_plan.h"
+#include "resolver/store.h"
+
+static int
+score_make(uint32_t kind, struct err *err)
+{
+	int fd;
+	struct scoreboard *s = scoreboard_make(kind, &fd, err);
+
+	scoreboard_unmap(s);
+	return s != NULL ? fd : -1;
+}
+
+/* Its descriptor, or -1. */
+static int
+item_make(const struct plan *p, const struct item *i, struct err *err)
+{
+	const struct resolver_conf *c = p->conf;
+	int fd = -1;
+
+	switch (i->kind) {
+	case ITEM_SOCKET:
+		if (i->first && socket_vacant(&i->place, err) == -1)
+			return -1;
+		return socket_open(&i->place, err);
+	case ITEM_SCORE:
+		return score_make(i->score_kind, err);
+	case ITEM_SHARD:
+		return l2_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
+	case ITEM_LISTENER:
+		return ask_listen(c->run_dir, i->number, c->worker.user, err);
+	}
+	return -1;
+}
+
+/* A failure in the file's words, where a key of it is what to mend. */
+static int
+item_failed(const struct plan *p, const struct item *i, struct err *err)
+{
+	const struct resolver_conf *c = p->conf;
+	struct err why = *err;
+
+	switch (i->kind) {
+	case ITEM_SOCKET:
+		return conf_wrong(c->places, c, "listen", -1, err, "%s", why.text);
+	case ITEM_SHARD:
+		return conf_wrong(c->places, &c->worker, "l2_mib", -1, err, "%s", why.text);
+	case ITEM_LISTENER:
+		return conf_wrong(c->places, c, "run_dir", -1, err, "%s", why.text);
+	default:
+		return -1;
+	}
+}
+
+static int
+all_make(struct plan *p, struct err *err)
+{
+	for (int i = 0; i < p->n; i++) {
+		struct item *item = &p->items[i];
+
+		if (item->fd != -1)
+			continue;
+		item->fd = item_make(p, item, err);
+		if (item->fd == -1)
+			return item_failed(p, item, err);
+	}
+	return 0;
+}
+
+static void
+done_render(const struct plan *p, char text[static HELD_TEXT])
+{
+	snprintf(text, HELD_TEXT, "engines=%lld probe=%s %lld", (long long)p->conf->engines,
+	    p->conf->probe_address, (long long)p->conf->probe_port);
+}
+
+static int
+all_send(const struct plan *p, int reply, struct err *err)
+{
+	char text[HELD_TEXT];
+
+	for (int i = 0; i < p->n; i++)
+		if (held_send(reply, p->items[i].name, p->items[i].fd, NULL) == -1)
+			return err_errno(err, "cannot hand over %s", p->items[i].name);
+	done_render(p, text);
+	if (held_send(reply, "done", -1, text) == -1)
+		return err_errno(err, "cannot say that all is handed over");
+	return 0;
+}
+
+static void
+item_render(const struct plan *p, const struct item *i, char *text, size_t size)
+{
+	char place[PLACE_TEXT];
+
+	switch (i->kind) {
+	case ITEM_SOCKET:
+		snprintf(text, size, "%s", place_render(&i->place, place));
+		break;
+	case ITEM_SCORE:
+		snprintf(text, size, "scoreboard of %s",
+		    i->score_kind == 'w' ? "a worker" : "an engine");
+		break;
+	case ITEM_SHARD:
+		snprintf(text, size, "%zu MiB of cache", plan_shard_bytes(p) >> 20);
+		break;
+	case ITEM_LISTENER:
+		snprintf(text, size, "%s/engine-%d.sock", p->conf->run_dir, i->number);
+		break;
+	}
+}
+
+static int
+all_print(const struct plan *p, struct err *err)
+{
+	char text[HELD_TEXT];
+
+	for (int i = 0; i < p->n; i++) {
+		item_render(p, &p->items[i], text, sizeof(text));
+		printf("%-12s %s, %s\n", p->items[i].name, text,
+		    p->items[i].fd == -1 ? "to be made" : "kept");
+	}
+	done_render(p, text);
+	printf("%s\n", text);
+	return fflush(stdout) == 0 ? 0 : err_errno(err, "cannot print");
+}
+
+/* Old and new together may be more than one may have open by habit. */
+static void
+limit_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+plan_carry_out(struct plan *p, const struct held *old, int reply, struct err *err)
+{
+	if (plan_make(p, old, err) == -1)
+		return -1;
+	if (reply == -1)
+		return all_print(p, err);
+	if (all_make(p, err) == -1)
+		return -1;
+	return all_send(p, reply, err);
+}
+
+int
+hold_run(const char *path, int slots, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct resolver_conf conf;
+	struct plan plan = {.conf = &conf, .slots = slots};
+	struct held old;
+	int done, reply;
+
+	limit_raise();
+	if (held_from_env(&old, err) == -1) {
+		arena_free(arena);
+		return -1;
+	}
+	reply = held_find(&old, HOLD_REPLY);
+	if (slots < 1 || slots > HOLD_SLOTS_MAX)
+		done = err_set(err, "there are 1 to %d slots for workers", HOLD_SLOTS_MAX);
+	else
+		done = resolver_conf_read(path, &conf, arena, err);
+	if (done == 0)
+		done = plan_carry_out(&plan, &old, reply, err);
+	if (done == -1 && reply != -1)
+		held_send(reply, "error", -1, err->text);
+	/* What was made ends with this process where nobody has taken it. */
+	plan_fini(&plan);
+	held_fini(&old);
+	arena_free(arena);
+	return done;
+}
