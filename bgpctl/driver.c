@@ -7,7 +7,8 @@
  * (`scratch`) which are taken over when it is complete, so a door never sees half an observation.
  * When a door acts during a round, the round is given up: what it was told is from before the act.
  *
- * Gates are set by netlink at once and read back before every step. Commands to BIRD go between two
+ * Gates are set by netlink at once and read back before every step (by gatewatch, which asks the
+ * kernel only where something may have changed). Commands to BIRD go between two
  * questions of a round. Whether they were obeyed is not taken from their reply but from the next
  * look.
  */
@@ -21,6 +22,7 @@
 #include "bgpctl/birdtalk.h"
 #include "bgpctl/birdwire.h"
 #include "bgpctl/gate.h"
+#include "bgpctl/gatewatch.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
 
@@ -45,6 +47,7 @@ struct driver {
 	struct driver_events events;
 	struct door_conf conf;
 	struct gates *gates;	/* owned */
+	struct gatewatch *watch; /* owned */
 	struct birdwire *wire;	/* owned */
 	struct birdlook birdlook;
 	struct lane *lanes;	   /* owned; n_lanes */
@@ -154,22 +157,12 @@ report(struct driver *d, int i)
 }
 
 static void
-read_gates(struct driver *d, int i)
-{
-	char name[LOCK_NAME];
-
-	for (int k = RUNG_DRAIN; k < d->site->n_rungs; k++)
-		d->lanes[i].view.gate[k] =
-		    gate_state(d->gates, lane_gate(d->site, i, k, name));
-}
-
-static void
 step(struct driver *d, int i)
 {
 	struct lane *lane = &d->lanes[i];
 	struct door_out out;
 
-	read_gates(d, i);
+	gatewatch_read(d->watch, i, d->lanes[i].view.gate);
 	out = door_step(&d->conf, lane->door, &lane->view, mono_now());
 	lane->door = out.state;
 	lane->look = out.look;
@@ -381,6 +374,18 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	arm(d);
 }
 
+/* A door that is not settled has a look to come. */
+static void
+on_gates(void *arg, int lane)
+{
+	struct driver *d = arg;
+
+	if (!d->lanes[lane].door.settled)
+		return;
+	d->lanes[lane].look = mono_now();
+	arm(d);
+}
+
 /* The owner's side. */
 
 struct driver *
@@ -405,6 +410,7 @@ driver_new(struct ev_loop *loop, const struct site *site, bool observe,
 	d->observe = observe;
 	d->events = *events;
 	d->gates = gates;
+	d->watch = gatewatch_new(loop, site, gates, on_gates, d);
 	d->conf = (struct door_conf){site->n_rungs, MAKE_MS, PROVE_MS, RETRY_MIN_MS, RETRY_MAX_MS,
 	    site->bird.poll_ms};
 	birdlook_init(&d->birdlook, site, d->scratch);
@@ -413,7 +419,7 @@ driver_new(struct ev_loop *loop, const struct site *site, bool observe,
 		d->lanes[i].door = door_init(mono_now());
 		d->lanes[i].view = d->scratch[i];
 		if (d->lanes[i].exists)
-			read_gates(d, i);
+			gatewatch_read(d->watch, i, d->lanes[i].view.gate);
 	}
 	wire.arg = d;
 	d->wire = birdwire_new(loop, site->bird.socket, site->bird.timeout_ms, &wire);
@@ -486,6 +492,7 @@ driver_free(struct driver *d)
 		return;
 	ev_timer_stop(d->loop, &d->timer);
 	birdwire_free(d->wire);
+	gatewatch_free(d->watch);
 	gates_close(d->gates);
 	free(d->lanes);
 	free(d->scratch);

@@ -240,7 +240,11 @@ print_judgement(FILE *to, const json_t *j, const char *rung)
 		 strcmp(rung, "silent") != 0)
 		fputs("  A shared check fails or is unknown: the fault may be everybody's, so not "
 		      "below drain.\n", to);
-	if (pick_bool(j, "overload"))
+	if (pick_bool(j, "absorbed"))
+		fputs("  A vital check hears nothing, and workers run but are too slow: overload, "
+		      "which only drains.\n",
+		    to);
+	else if (pick_bool(j, "overload"))
 		fputs("  All that fails means overload, not malfunction: it is absorbed.\n", to);
 	if (pick_bool(j, "unknown"))
 		fputs("  Some check is unknown: no climb until it is known.\n", to);

@@ -18,7 +18,7 @@
 enum bond_type {
 	/* brain to keeper */
 	BOND_HELLO = 1, /* version; asks for ROSTER */
-	BOND_LEASE,	/* I am well; ready = bits of slots whose worker is ready by my last probes;
+	BOND_LEASE,	/* I am well; ready = bits of slots whose worker serves by my last probes;
 			   text = one line for `systemctl status` ("" = as before) */
 	BOND_START,	/* slot */
 	BOND_STOP,	/* slot, signal */

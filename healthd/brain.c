@@ -190,7 +190,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 	workers_second(b);
 	lanes_touch(b, lanes_all(b));
 	follow_shutdown(b);
-	state_save(b);
+	state_second(b);
 	flush_recorder(b);
 }
 

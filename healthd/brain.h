@@ -21,6 +21,7 @@
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
 #include "healthd/leave.h"
+#include "healthd/life.h"
 #include "healthd/link.h"
 #include "healthd/metrics.h"
 #include "healthd/probe.h"
@@ -41,7 +42,7 @@ struct target {
 	int slot;	     /* of the worker it belongs to, -1 */
 	struct window window;
 	struct sample last;
-	uint64_t ended[5]; /* samples by outcome */
+	uint64_t ended[N_OUTCOMES]; /* samples by outcome */
 };
 
 /* One check after expansion. */
@@ -108,6 +109,7 @@ struct slot {
 	struct worker worker;
 	struct probe *probe; /* engines have none: they are judged by their scoreboard */
 	struct sample last;
+	struct life life; /* as of the last probe, if that was silent; else not known */
 	uint32_t past_starts; /* under earlier brains */
 	const struct scoreboard *score; /* mapped read-only; NULL: keeps none */
 	struct traffic *traffic;	/* of it; in the arena */
@@ -174,6 +176,10 @@ struct brain {
 	bool state_failed, recorder_failed;
 	struct timespec read_at; /* wall clock of the configuration, for people */
 	bool state_due;		/* save it at the end of this turn, not at the next second */
+	struct {
+		uint64_t digest; /* of what a successor would miss */
+		struct mono at;
+	} saved;
 	struct counters counters;
 	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
 	bool shutdown, shutdown_silent, drained_said;
@@ -232,7 +238,8 @@ const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, co
 void workers_init(struct brain *b);
 void workers_fini(struct brain *b);
 void workers_second(struct brain *b);
-uint64_t workers_ready_bits(const struct brain *b);
+/* Those whom the keeper's reflex need not fear for: ready, or slow (decision 0016). */
+uint64_t workers_serving_bits(const struct brain *b);
 int workers_ready(const struct brain *b);
 int workers_upgrade(struct brain *b, struct err *err); /* begins the rolling restart */
 int upgrade_refuse(const struct brain *b, struct err *err); /* one is under way: says which; -1 */
@@ -278,6 +285,9 @@ void state_save(struct brain *b);  /* run_dir/brain.state */
 void limits_save(struct brain *b); /* state_dir/limits.json */
 
 json_t *state_ladder(const struct ladder *l); /* as saved */
+
+/* brain_due.c: saves it when something in it has changed, or it was saved 10 s ago. */
+void state_second(struct brain *b);
 
 /* brain_control.c */
 json_t *control_handle(void *arg, const struct console_peer *peer, const char *verb,

@@ -48,7 +48,7 @@ status_text(const struct brain *b, char *text, size_t size)
 void
 lease_renew(struct brain *b)
 {
-	struct bond_message m = {.type = BOND_LEASE, .ready = workers_ready_bits(b)};
+	struct bond_message m = {.type = BOND_LEASE, .ready = workers_serving_bits(b)};
 
 	status_text(b, m.text, sizeof(m.text));
 	bond_tell(b, &m);
@@ -88,8 +88,10 @@ slot_adopt(struct slot *s, const struct bond_message *m)
 	/* An engine's own word is as good as the last brain's. */
 	bool ready = m->ready != 0 || (s->index >= ENGINE_SLOT && engine_well(s, m->pid));
 
-	s->worker = ready ? worker_adopt_ready(m->pid, started, now)
-				  : worker_adopt(m->pid, started, now);
+	/* The keeper's "ready" may be a slow one's. */
+	s->worker = kept.slow	      ? worker_adopt_slow(m->pid, started, now)
+		    : ready	    ? worker_adopt_ready(m->pid, started, now)
+				    : worker_adopt(m->pid, started, now);
 	s->worker.failed_starts = kept.failed_starts;
 	s->worker.backoff_ms = kept.backoff_ms;
 	snprintf(s->worker.why, sizeof(s->worker.why), "%s", kept.why);

@@ -166,6 +166,7 @@ judge_lane(const struct brain *b, const struct lane *lane)
 
 	for (int n = 0; n < b->n_instances; n++)
 		facts[n] = b->instances[n].fact;
+	facts_absorb(facts, b->n_instances, roster_starved(&b->roster, mono_now()));
 	j = judge(facts, b->n_instances, lane->facts);
 	for (int n = 0; n < b->n_instances; n++) {
 		bool self = facts[n].class == CLASS_SELF, seen = seen_by_us(&b->instances[n]);

@@ -150,7 +150,7 @@ render_checks(FILE *f, const struct brain *b)
 	}
 	metrics_head(f, "probe_results_total", "counter", "Probes ended, by outcome.");
 	for (int n = 0; n < b->n_instances; n++)
-		for (int o = OUTCOME_OK; o <= OUTCOME_IDLE; o++) {
+		for (int o = OUTCOME_OK; o < N_OUTCOMES; o++) {
 			const struct instance *i = &b->instances[n];
 			uint64_t sum = 0;
 

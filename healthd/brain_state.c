@@ -1,23 +1,21 @@
 /*
  * brain_state: what one brain leaves to the next. Two files of JSON:
  *
- *   run_dir/brain.state    ladders, windows, counters, worker back-off: each second and at each
- * move, on tmpfs. Its age and boot id are the saved lease: only a state of this boot, under 60 s
- * old, lets a successor adopt what BIRD shows. state_dir/limits.json  operators' limits, at each
- * change, synced; kept over reboots. Expiry is kept as time left and as wall-clock time: in the
- * same boot the monotonic clock decides, after a reboot the wall clock, and one that has jumped
- * back ends nothing early and prolongs nothing.
+ *   run_dir/brain.state    ladders, windows, counters, worker back-off, on tmpfs; when they change
+ * (brain_due.c). Its age and boot id are the saved lease: only a state of this boot, under 60 s
+ * old, lets a successor adopt what BIRD shows.
+ *   state_dir/limits.json  operators' limits, at each change, synced; kept over reboots. Expiry is
+ * kept as time left and as wall-clock time: in the same boot the monotonic clock decides, after a
+ * reboot the wall clock, and one that has jumped back ends nothing early and prolongs nothing.
  *
  * Both are read as hostile: a field of the wrong type is as good as absent, a ladder goes through
  * ladder_adopt(), which mends what cannot be.
  */
 #include "healthd/brain.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,6 +71,7 @@ static const struct field WINDOW_FIELDS[] = {
     F(window, fails, FIELD_U16),
     F(window, wrongs, FIELD_U16),
     F(window, oks, FIELD_U16),
+    F(window, mute, FIELD_BOOL),
     F(window, onset, FIELD_MONO),
     F(window, broke, FIELD_MONO),
     F(window, last_ok_sent, FIELD_MONO),
@@ -192,9 +191,9 @@ slots_save(const struct slot *slots, int n)
 		const struct worker *w = &slots[s].worker;
 
 		json_array_append_new(all,
-		    json_pack("{sisisIso}", "starts", (int)(slots[s].past_starts + w->starts),
+		    json_pack("{sisisIsbso}", "starts", (int)(slots[s].past_starts + w->starts),
 			"failed_starts", (int)w->failed_starts, "backoff_ms",
-			(json_int_t)w->backoff_ms, "why", jsontext(w->why)));
+			(json_int_t)w->backoff_ms, "slow", (int)w->slow, "why", jsontext(w->why)));
 	}
 	return all;
 }
@@ -243,11 +242,10 @@ state_save(struct brain *b)
 	    slots_save(b->engines, MAX_ENGINES), "counters",
 	    fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
-	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir);
-	if (rc >= 0)
-		rc = write_json(path, all, false, &err);
-	else
-		err_set(&err, "out of memory");
+	b->saved.at = mono_now();
+	rc = asprintf(&path, "%s/brain.state", b->settings.site.paths.run_dir) < 0
+		 ? err_set(&err, "out of memory")
+		 : write_json(path, all, false, &err);
 	if ((rc < 0) != b->state_failed) {
 		b->state_failed = rc < 0;
 		event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "state", "%s%s",
@@ -380,6 +378,7 @@ slots_load(const struct brain *b, struct slot *slots, int n, const json_t *all)
 		    json_integer_value(json_object_get(o, "failed_starts")), 0, UINT16_MAX);
 		w->backoff_ms = clip(json_integer_value(json_object_get(o, "backoff_ms")), 0,
 		    b->settings.workers.backoff_max_ms);
+		w->slow = json_is_true(json_object_get(o, "slow"));
 		snprintf(w->why, sizeof(w->why), "%s", text_of(o, "why"));
 	}
 }

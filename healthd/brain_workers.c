@@ -30,13 +30,19 @@ rolling_conf_of(const struct brain *b)
 	};
 }
 
+static bool
+serves(const struct worker *w)
+{
+	return w->state == WORKER_READY || (w->state == WORKER_UNREADY && w->slow);
+}
+
 uint64_t
-workers_ready_bits(const struct brain *b)
+workers_serving_bits(const struct brain *b)
 {
 	uint64_t bits = 0;
 
 	for (int s = 0; s < b->n_slots; s++)
-		if (b->slots[s].worker.state == WORKER_READY)
+		if (serves(&b->slots[s].worker))
 			bits |= UINT64_C(1) << s;
 	return bits;
 }
@@ -44,10 +50,32 @@ workers_ready_bits(const struct brain *b)
 int
 workers_ready(const struct brain *b)
 {
-	return __builtin_popcountll(workers_ready_bits(b));
+	int n = 0;
+
+	for (int s = 0; s < b->n_slots; s++)
+		n += b->slots[s].worker.state == WORKER_READY;
+	return n;
 }
 
 /* --- one slot --------------------------------------------------------------------------------- */
+
+/* Is it meant to answer? A starting one is judged by time alone. */
+static bool
+slot_judged(const struct slot *s)
+{
+	return s->worker.state == WORKER_READY || s->worker.state == WORKER_UNREADY;
+}
+
+/* A silent one: does it live? Nothing is read while it answers. */
+static bool
+slot_life(struct slot *s)
+{
+	struct life now = life_read(s->worker.pid);
+	bool shown = life_shown(&s->life, &now);
+
+	s->life = now;
+	return shown;
+}
 
 static void
 on_worker_probe(void *arg, const struct sample *sample)
@@ -56,6 +84,10 @@ on_worker_probe(void *arg, const struct sample *sample)
 	struct worker_event ev = {
 	    .type = WORKER_EV_PROBE, .outcome = sample->outcome, .sent = sample->sent};
 
+	if (sample->outcome == OUTCOME_SILENT && slot_judged(s))
+		ev.life = slot_life(s);
+	else
+		s->life = (struct life){0};
 	s->last = *sample;
 	worker_event(s->brain, s, &ev);
 }
@@ -84,6 +116,7 @@ slot_probe_start(struct brain *b, struct slot *s)
 	s->probe = probe_dns(b->loop, &t, &q, &address,
 	    (uint16_t)(b->settings.workers.probe_port + s->index), TRANSPORT_UDP, NULL,
 	    on_worker_probe, s, &err);
+	s->life = (struct life){0};
 	if (s->probe == NULL)
 		event_say(
 		    EVENT_ALARM, "worker", "worker %d cannot be probed: %s", s->index, err.text);
@@ -146,7 +179,7 @@ say_worker(const struct slot *s, enum worker_state from)
 	event_str(&e, "to", worker_state_name(w->state));
 	if (w->pid != 0)
 		event_int(&e, "pid", w->pid);
-	if (w->state == WORKER_READY && mono_is_set(w->started_at))
+	if (w->state == WORKER_READY && from == WORKER_STARTING && mono_is_set(w->started_at))
 		event_fmt(&e, "start_ms", "%.1f",
 		    (double)mono_diff_us(w->ready_at, w->started_at) / 1000);
 	if (bad && *w->why != '\0')
@@ -161,7 +194,7 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 {
 	struct supervise_conf conf = supervise_conf_of(&b->settings);
 	enum worker_state before = s->worker.state;
-	bool stable = s->worker.stable;
+	bool stable = s->worker.stable, slow = s->worker.slow, served = serves(&s->worker);
 	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
 
 	s->worker = out.state;
@@ -171,11 +204,12 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 		say_worker(s, before);
 		checks_slot_changed(b, s->index);
 	}
-	/* Stable again is no change of state, but the roster must forget by it what had added up.
-	 */
-	if (out.changed || ev->type == WORKER_EV_EXITED || s->worker.stable != stable)
+	/* Stable again is no change of state, but the roster must forget by it what had added up;
+	 * and being slow is what overload is seen by. */
+	if (out.changed || ev->type == WORKER_EV_EXITED || s->worker.stable != stable ||
+	    s->worker.slow != slow)
 		workers_settle(b);
-	if ((before == WORKER_READY) != (s->worker.state == WORKER_READY))
+	if (served != serves(&s->worker))
 		lease_renew(b);
 }
 
@@ -217,25 +251,21 @@ feed_roster(struct brain *b)
 		       b->settings.workers.failed_starts, now)) {
 		snprintf(why, sizeof(why), "none ready for %lld ms, %d failed starts",
 		    (long long)mono_diff_ms(now, r->none_since), r->failed_starts);
-		checks_feed(b, i, 0, OUTCOME_WRONG, 0, why);
+		/* Failed starts are malfunction; none ready may be overload (facts_absorb()). */
+		checks_feed(b, i, 0,
+		    r->failed_starts >= b->settings.workers.failed_starts ? OUTCOME_WRONG
+									  : OUTCOME_SILENT,
+		    0, why);
 	} else {
 		checks_feed(b, i, 0, OUTCOME_UNKNOWN, 0, "none ready yet");
 	}
 }
 
 static void
-on_roster_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	(void)loop;
-	(void)revents;
-	feed_roster(w->data);
-}
-
-static void
 roster_follow(struct brain *b)
 {
 	struct worker all[MAX_WORKERS];
-	struct mono now = mono_now(), due;
+	struct mono now = mono_now(), due, until;
 
 	for (int s = 0; s < b->n_slots; s++)
 		all[s] = b->slots[s].worker;
@@ -245,10 +275,22 @@ roster_follow(struct brain *b)
 	feed_roster(b);
 	ev_timer_stop(b->loop, &b->roster_timer);
 	due = roster_deadline(&b->roster, b->settings.workers.none_ready_ms);
+	until = roster_starved_until(&b->roster, now);
+	if (mono_is_set(until) && !(mono_before(now, due) && mono_before(due, until)))
+		due = until;
 	if (mono_is_set(due) && mono_before(now, due)) {
 		ev_timer_set(&b->roster_timer, (double)(mono_diff_us(due, now) + 1000) / 1e6, 0);
 		ev_timer_start(b->loop, &b->roster_timer);
 	}
+}
+
+static void
+on_roster_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	roster_follow(w->data);
+	lanes_touch(w->data, lanes_all(w->data)); /* overload may be over */
 }
 
 void

@@ -34,6 +34,7 @@ outcome_name(enum outcome o)
 	    [OUTCOME_SILENT] = "silent",
 	    [OUTCOME_UNKNOWN] = "unknown",
 	    [OUTCOME_IDLE] = "idle",
+	    [OUTCOME_GONE] = "gone",
 	};
 
 	return NAME_OF(names, o);

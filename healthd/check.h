@@ -35,10 +35,12 @@ enum check_class {
 enum outcome {
 	OUTCOME_OK,
 	OUTCOME_WRONG,	 /* an answer, and not the right one; a reading over its limit */
-	OUTCOME_SILENT,	 /* no answer: timeout, refused, unreachable */
+	OUTCOME_SILENT,	 /* no answer in time, which being slow may explain */
 	OUTCOME_UNKNOWN, /* we were not looking: own stall, no descriptor, send buffer full */
 	OUTCOME_IDLE,	 /* nothing to judge */
+	OUTCOME_GONE,	 /* no answer, and it is said that nobody is there: refused, unreachable */
 };
+#define N_OUTCOMES 6
 
 enum verdict { VERDICT_IDLE, VERDICT_UNKNOWN, VERDICT_FAIL, VERDICT_OK };
 

@@ -128,6 +128,16 @@ failed_since(const struct window *w, int n)
 	return onset;
 }
 
+static bool
+all_mute(const struct window *w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (w[i].verdict == VERDICT_FAIL && !w[i].mute)
+			return false;
+	}
+	return true;
+}
+
 struct fact
 tally(const struct tally_conf *conf, const struct window *w, int n)
 {
@@ -153,10 +163,23 @@ tally(const struct tally_conf *conf, const struct window *w, int n)
 		f.value = value_of(w, n, side, clip(conf->k, solid.live));
 	else if (f.judged)
 		f.weight = 0;
-	if (f.verdict == VERDICT_FAIL)
+	if (f.verdict == VERDICT_FAIL) {
 		f.onset = mono_max(failed_since(w, n), conf->evidence_since);
+		f.mute = all_mute(w, n);
+	}
 	f.last_ok_sent = ok_since(w, n, clip(conf->k, now.live));
 	return f;
+}
+
+void
+facts_absorb(struct fact *facts, int n, bool starved)
+{
+	for (int i = 0; i < n; i++) {
+		struct fact *f = &facts[i];
+
+		if (starved && f->mute && f->class != CLASS_SHARED && f->verdict == VERDICT_FAIL)
+			f->overload = true;
+	}
 }
 
 /* What a fact takes away from the score; idle ones and those that weigh nothing take nothing. */
@@ -284,10 +307,12 @@ judge(const struct fact *facts, int n, uint64_t mask)
 			continue;
 		fails = true;
 		malfunction = malfunction || !f->overload;
-		j.vital_failed = j.vital_failed || f->vital;
+		j.vital_failed = j.vital_failed || (f->vital && !f->overload);
+		j.absorbed = j.absorbed || (f->vital && f->overload);
 	}
+	j.absorbed = j.absorbed && !j.vital_failed;
 	j.overload = fails && !malfunction;
-	j.score = j.vital_failed ? 0 : j.mean;
+	j.score = j.vital_failed || j.absorbed ? 0 : j.mean;
 	j.because = decisive(facts, n, mask);
 	return j;
 }

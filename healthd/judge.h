@@ -17,6 +17,7 @@ struct fact {
 	bool
 	    evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
+	bool mute;     /* it fails, and by silence alone: overload may explain it (facts_absorb) */
 	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing
 			    to weigh now: idle before it became unknown */
 	enum verdict verdict;
@@ -46,8 +47,13 @@ struct tally_conf {
  */
 struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
 
+/* While overload is evident (`starved`: a worker lives and is too slow to answer), a failure by
+ * silence alone is overload, not malfunction. Shared checks are left as they are: they do not ask
+ * our workers. Wrong answers, and being told that nobody is there, are never explained by this. */
+void facts_absorb(struct fact *facts, int n, bool starved);
+
 struct judgement {
-	int score;	  /* 0..100; 0 whenever a vital check has failed */
+	int score;	  /* 0..100; 0 whenever a vital check has failed, absorbed or not */
 	int mean;	  /* the weighted mean before that rule */
 	bool round;	  /* every check has been judged (or is idle) */
 	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
@@ -55,7 +61,8 @@ struct judgement {
 			     unknown */
 	bool empty;	  /* all idle, or none: the score says nothing (100, and unknown) */
 	bool unknown;	  /* some check is unknown, or there is nothing to judge: blocks climbing */
-	bool vital_failed;
+	bool vital_failed; /* and it is no overload */
+	bool absorbed;	  /* a vital check fails by overload, and none otherwise */
 	bool shared_bad;  /* a shared check is failed or unknown */
 	bool shared_well; /* at least one shared check is ok, and none is failed or unknown */
 	bool proven;	  /* rule (b): the fault is here */

@@ -94,7 +94,8 @@ note_phase(
 		enter(s, LADDER_RUN, now);
 	if (s->phase != LADDER_ADOPT)
 		return RULE_STAY;
-	if (j->self_pass || j->vital_failed) { /* known either way: the ordinary rules act */
+	/* Known either way: the ordinary rules act. */
+	if (j->self_pass || j->vital_failed || j->absorbed) {
 		enter(s, LADDER_RUN, now);
 		return RULE_ADOPT;
 	}

@@ -1,10 +1,11 @@
 #include "healthd/ladder_turn.h"
 
 /*
- * Falling. A vital failure acts at once. The score takes the lane to drain and no further; from
- * there silent needs proof that the fault is here, time for the traffic to leave, and nobody's
- * floor. Every reason that keeps the lane at drain is listed, not only the first: the operator sees
- * them all.
+ * Falling. A vital failure acts at once, all the way; vital silence under overload too, but only to
+ * drain: whoever is slow still serves something, and a withdrawal would only hand the load on. The
+ * score takes the lane to drain and no further; from there silent needs proof that the fault is
+ * here, time for the traffic to leave, and nobody's floor. Every reason that keeps the lane at
+ * drain is listed, not only the first: the operator sees them all.
  */
 
 bool
@@ -52,7 +53,8 @@ ladder_silent_is_right(const struct turn *t)
 {
 	const struct judgement *j = &t->in->judgement;
 
-	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !braked(t) &&
+	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !j->absorbed &&
+	       !braked(t) &&
 	       t->conf->proven_alone == ALONE_SILENT && t->floor == RUNG_SILENT;
 }
 
@@ -77,7 +79,10 @@ limits_at_drain(struct turn *t, struct mono ripe)
 	if (!j->proven)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "nothing proves that the fault is here and not upstream");
-	if (j->overload)
+	if (j->absorbed)
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
+		    "workers run and are too slow to answer: silence by overload only drains");
+	else if (j->overload)
 		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "overload without malfunction is absorbed, not withdrawn");
 	if (t->conf->proven_alone != ALONE_SILENT)

@@ -89,7 +89,7 @@ outcome_of(int error)
 	case EADDRINUSE:
 		return OUTCOME_UNKNOWN;
 	default:
-		return OUTCOME_SILENT;
+		return OUTCOME_GONE;
 	}
 }
 
@@ -250,7 +250,7 @@ tcp_write(struct dns_probe *d, bool *ended)
 			return false;
 		}
 		if (n < 0) {
-			end_errno(d, OUTCOME_SILENT, errno);
+			end_errno(d, OUTCOME_GONE, errno);
 			*ended = true;
 			return false;
 		}
@@ -287,12 +287,12 @@ tcp_read(struct dns_probe *d)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return false;
 		if (n < 0) {
-			end_errno(d, OUTCOME_SILENT, errno);
+			end_errno(d, OUTCOME_GONE, errno);
 			return true;
 		}
 		if (n == 0) {
 			socket_close(d);
-			probe_end(&d->base, OUTCOME_SILENT, 0, false,
+			probe_end(&d->base, OUTCOME_GONE, 0, false,
 			    d->have == 0 ? "closed without an answer" : "closed within its answer");
 			return true;
 		}

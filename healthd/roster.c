@@ -10,16 +10,21 @@ struct roster
 roster_step(struct roster r, const struct worker *w, int n, struct mono now)
 {
 	uint32_t failures = 0;
-	bool stable = false;
+	bool stable = false, was_slow = r.slow > 0;
 
 	r.ready = 0;
 	r.wanted = 0;
+	r.slow = 0;
 	for (int i = 0; i < n; i++) {
 		failures += w[i].failures;
 		r.wanted += w[i].wanted;
 		r.ready += w[i].state == WORKER_READY;
 		stable |= w[i].state == WORKER_READY && w[i].stable;
+		r.slow += w[i].slow &&
+			  (w[i].state == WORKER_READY || w[i].state == WORKER_UNREADY);
 	}
+	if (r.slow > 0 || was_slow)
+		r.slow_at = now;
 	/* Fewer than before: slots were taken away or adopted anew. */
 	if (stable || failures < r.base)
 		r.base = failures;
@@ -49,4 +54,21 @@ struct mono
 roster_deadline(const struct roster *r, int64_t none_ready_ms)
 {
 	return mono_is_set(r->none_since) ? mono_add_ms(r->none_since, none_ready_ms) : MONO_NEVER;
+}
+
+bool
+roster_starved(const struct roster *r, struct mono now)
+{
+	return r->slow > 0 || mono_before(now, roster_starved_until(r, now));
+}
+
+struct mono
+roster_starved_until(const struct roster *r, struct mono now)
+{
+	struct mono until;
+
+	if (r->slow > 0 || !mono_is_set(r->slow_at))
+		return MONO_NEVER;
+	until = mono_add_ms(r->slow_at, ROSTER_STARVED_MS);
+	return mono_before(now, until) ? until : MONO_NEVER;
 }

@@ -93,7 +93,8 @@ struct settings {
 		int64_t probe_port;
 		const char *probe_qname, *probe_qtype, *probe_qclass;
 		int64_t probe_interval_ms, probe_timeout_ms;
-		int64_t hang_probes; /* silent so many probes in a row while alive: hung, killed */
+		int64_t hang_probes; /* silent so many probes in a row, and idle: hung, killed */
+		int64_t busy_probes; /* the same though it runs: an endless loop, killed */
 		int64_t start_timeout_ms; /* not ready so long after start: a failed start */
 		int64_t backoff_min_ms, backoff_max_ms;
 		int64_t none_ready_ms; /* `workers` fails when none was ready so long ... */

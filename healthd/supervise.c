@@ -40,6 +40,7 @@ supervise_conf_of(const struct settings *s)
 {
 	return (struct supervise_conf){
 		.hang_probes = s->workers.hang_probes,
+		.busy_probes = s->workers.busy_probes,
 		.start_timeout_ms = s->workers.start_timeout_ms,
 		.backoff_min_ms = s->workers.backoff_min_ms,
 		.backoff_max_ms = s->workers.backoff_max_ms,
@@ -82,6 +83,16 @@ worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now)
 	return w;
 }
 
+struct worker
+worker_adopt_slow(int32_t pid, struct mono started_at, struct mono now)
+{
+	struct worker w = worker_adopt_ready(pid, started_at, now);
+
+	w.state = WORKER_UNREADY;
+	w.slow = true;
+	return w;
+}
+
 static void
 enter(struct worker *w, enum worker_state state, struct mono due, struct mono now)
 {
@@ -91,13 +102,21 @@ enter(struct worker *w, enum worker_state state, struct mono due, struct mono no
 	w->due = due;
 }
 
+/* It has said something, or is another process: silence is counted anew. */
+static void
+heard(struct worker *w)
+{
+	w->silent_probes = w->dead_probes = 0;
+	w->slow = false;
+}
+
 static enum worker_action
 ask_start(const struct supervise_conf *conf, struct worker *w, struct mono now)
 {
 	/* If no answer comes, the start is asked for again then. */
 	enter(w, WORKER_STARTING, mono_add_ms(now, conf->start_timeout_ms), now);
 	w->stable = false;
-	w->silent_probes = 0;
+	heard(w);
 	w->ready_at = MONO_NEVER;
 	return WORKER_DO_START;
 }
@@ -124,6 +143,7 @@ emptied(const struct supervise_conf *conf, struct worker *w, struct mono now)
 	bool stopping = w->state == WORKER_STOPPING;
 
 	w->pid = 0;
+	heard(w);
 	if (!w->wanted) {
 		enter(w, WORKER_STOPPED, MONO_NEVER, now);
 		return WORKER_DO_NOTHING;
@@ -172,7 +192,7 @@ on_started(const struct supervise_conf *conf, struct worker *w, int32_t pid, str
 	w->starts++;
 	w->started_at = now;
 	w->ready_at = MONO_NEVER;
-	w->silent_probes = 0;
+	heard(w);
 	w->stable = false;
 	w->killed_hung = false;
 	if (w->wanted && w->state != WORKER_STOPPING) {
@@ -225,20 +245,35 @@ kill_silent(struct worker *w, struct mono now)
 	return WORKER_DO_KILL;
 }
 
-static enum worker_action
-on_silence(const struct supervise_conf *conf, struct worker *w, struct mono now)
+static void
+count_up(uint16_t *n)
 {
-	if (w->silent_probes < UINT16_MAX)
-		w->silent_probes++;
+	if (*n < UINT16_MAX)
+		(*n)++;
+}
+
+/* Without a sign of life it hangs. With one it is slow, and killing it would take away what little
+ * it serves; but an endless loop looks the same, so that has an end too. */
+static enum worker_action
+on_silence(const struct supervise_conf *conf, struct worker *w, bool life, struct mono now)
+{
+	count_up(&w->silent_probes);
+	count_up(&w->dead_probes);
+	if (life)
+		w->dead_probes = 0;
 	if (w->state == WORKER_STARTING)
 		return WORKER_DO_NOTHING; /* start_timeout_ms judges that */
-	if (w->silent_probes >= conf->hang_probes) {
-		snprintf(w->why, sizeof(w->why), "silent for %u probes: killed", w->silent_probes);
+	w->slow = life;
+	if (w->dead_probes >= conf->hang_probes ||
+	    (conf->busy_probes > 0 && w->silent_probes >= conf->busy_probes)) {
+		snprintf(w->why, sizeof(w->why), "silent for %u probes%s: killed",
+		    w->silent_probes, life ? ", though it runs" : "");
 		return kill_silent(w, now);
 	}
 	/* One lost datagram is no reason to call a worker unready. */
 	if (w->state == WORKER_READY && w->silent_probes >= (conf->hang_probes + 1) / 2) {
-		snprintf(w->why, sizeof(w->why), "silent for %u probes", w->silent_probes);
+		snprintf(w->why, sizeof(w->why), "%ssilent for %u probes", life ? "slow: " : "",
+		    w->silent_probes);
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
 	}
 	return WORKER_DO_NOTHING;
@@ -255,7 +290,7 @@ on_probe(const struct supervise_conf *conf, struct worker *w, const struct worke
 		return WORKER_DO_NOTHING;
 	switch (ev->outcome) {
 	case OUTCOME_OK:
-		w->silent_probes = 0;
+		heard(w);
 		if (w->state == WORKER_READY)
 			return WORKER_DO_NOTHING;
 		w->ready_at = now;
@@ -263,12 +298,14 @@ on_probe(const struct supervise_conf *conf, struct worker *w, const struct worke
 		    w->stable ? MONO_NEVER : mono_add_ms(now, conf->stable_ms), now);
 		return WORKER_DO_NOTHING;
 	case OUTCOME_WRONG:
-		w->silent_probes = 0;
+		heard(w);
 		snprintf(w->why, sizeof(w->why), "answers wrongly");
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
 		return WORKER_DO_NOTHING;
 	case OUTCOME_SILENT:
-		return on_silence(conf, w, now);
+		return on_silence(conf, w, ev->life, now);
+	case OUTCOME_GONE: /* whatever the process does, it does not serve */
+		return on_silence(conf, w, false, now);
 	case OUTCOME_UNKNOWN:
 	case OUTCOME_IDLE:
 		break;

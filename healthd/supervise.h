@@ -17,7 +17,9 @@
 #define MAX_SLOTS (MAX_WORKERS + MAX_ENGINES)
 
 struct supervise_conf {
-	int64_t hang_probes, start_timeout_ms, backoff_min_ms, backoff_max_ms;
+	int64_t hang_probes; /* silent so often in a row, without a sign of life: hung */
+	int64_t busy_probes; /* silent so often in a row, whatever it does: hung too; 0: never */
+	int64_t start_timeout_ms, backoff_min_ms, backoff_max_ms;
 	int64_t quarantine_starts, quarantine_ms, stop_timeout_ms;
 	int64_t stable_ms; /* ready so long: earlier failures are forgotten. WORKER_STABLE_MS */
 };
@@ -32,7 +34,7 @@ enum worker_state {
 	WORKER_STARTING,    /* start asked for, or running and not ready yet */
 	WORKER_READY,
 	WORKER_UNREADY,	    /* runs and answers wrongly (never killed for that), or was ready and
-			       answers no more, not yet judged hung */
+			       answers no more: slow, or not yet judged hung */
 	WORKER_STOPPING,    /* SIGTERM sent */
 	WORKER_QUARANTINED, /* crash loop: tried again only after quarantine_ms */
 };
@@ -45,6 +47,9 @@ struct worker {
 	uint32_t failures;	/* failed starts, ever */
 	uint16_t failed_starts; /* in a row, since it was last ready for stable_ms */
 	uint16_t silent_probes; /* in a row */
+	uint16_t dead_probes;	/* silent in a row without a sign of life between them */
+	bool slow;		/* the last probe was silent and the process lives: it runs, or
+				   waits for a processor */
 	bool stable;		/* has been ready for stable_ms in this life */
 	bool killed_hung;	/* this life (or the last, until the next) was killed for silence */
 	struct mono since;	/* of the state */
@@ -63,6 +68,7 @@ struct worker_event {
 	int32_t pid;		/* STARTED, EXITED; START_FAILED with EEXIST: the one that runs */
 	int status;		/* EXITED: wait status; START_FAILED: errno */
 	enum outcome outcome;	/* PROBE */
+	bool life; /* PROBE, silent: the process has run since the last one, or wanted to */
 	struct mono sent;	/* PROBE: a probe sent before the start says nothing */
 };
 
@@ -80,6 +86,9 @@ struct worker worker_init(struct mono now);
  * (BOND_ROSTER with ready != 0), so it counts as ready until a probe says otherwise. */
 struct worker worker_adopt(int32_t pid, struct mono started_at, struct mono now);
 struct worker worker_adopt_ready(int32_t pid, struct mono started_at, struct mono now);
+/* One that was too slow to answer by the predecessor's last word: a new brain in the middle of an
+ * overload must not take its silence for a start that fails. Its probes tell soon. */
+struct worker worker_adopt_slow(int32_t pid, struct mono started_at, struct mono now);
 /* Call with a TICK at w.due at the latest; acting on every action is the caller's part. KILL and
  * START are said again at later ticks until the keeper answers: a lost message is no deadlock. */
 struct worker_out worker_step(const struct supervise_conf *conf, struct worker w,
@@ -98,6 +107,8 @@ struct roster {
 	int64_t none_us;	/* added up since one was last ready for stable_ms */
 	int failed_starts;	/* since then, over all slots */
 	uint32_t base;		/* sum of worker.failures at that time */
+	int slow;		/* workers that are, of those that have been ready */
+	struct mono slow_at;	/* when one was last; never */
 };
 /* Call after every worker_step(). */
 struct roster roster_step(struct roster r, const struct worker *w, int n, struct mono now);
@@ -105,6 +116,13 @@ bool roster_failed(const struct roster *r, int64_t none_ready_ms, int64_t failed
     struct mono now);
 /* When roster_failed() may turn true by time alone; never: not by time. */
 struct mono roster_deadline(const struct roster *r, int64_t none_ready_ms);
+/* Overload is evident: a worker that was ready lives and is too slow to answer, or one was so
+ * within ROSTER_STARVED_MS (it may have been killed as an endless loop and be starting again).
+ * Silence says nothing of malfunction meanwhile (decision 0016). */
+#define ROSTER_STARVED_MS 1000
+bool roster_starved(const struct roster *r, struct mono now);
+/* When that may turn false by time alone; never: not by time. */
+struct mono roster_starved_until(const struct roster *r, struct mono now);
 
 /* The supervise_conf that the configuration asks for. */
 struct settings;

@@ -11,10 +11,10 @@
 static json_t *
 view_judgement(const struct brain *b, const struct judgement *j)
 {
-	return json_pack("{sbsbsbsbsbsbsbsbso}", "round", (int)j->round, "self_ok", (int)j->self_ok,
-	    "unknown", (int)j->unknown, "vital_failed", (int)j->vital_failed, "shared_bad",
-	    (int)j->shared_bad, "shared_well", (int)j->shared_well, "proven", (int)j->proven,
-	    "overload", (int)j->overload, "because",
+	return json_pack("{sbsbsbsbsbsbsbsbsbso}", "round", (int)j->round, "self_ok",
+	    (int)j->self_ok, "unknown", (int)j->unknown, "vital_failed", (int)j->vital_failed,
+	    "shared_bad", (int)j->shared_bad, "shared_well", (int)j->shared_well, "proven",
+	    (int)j->proven, "overload", (int)j->overload, "absorbed", (int)j->absorbed, "because",
 	    j->because >= 0 ? json_string(b->instances[j->because].name) : json_null());
 }
 

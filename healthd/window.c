@@ -25,6 +25,7 @@ static void
 forget_failures(struct window *w)
 {
 	w->fails = w->wrongs = 0;
+	w->mute = true;
 	w->onset = w->broke = MONO_NEVER;
 	w->why[0] = '\0';
 }
@@ -81,6 +82,8 @@ step_failed(const struct window_conf *conf, struct window *w, const struct sampl
 	w->fails = count_up(w->fails);
 	if (s->outcome == OUTCOME_WRONG)
 		w->wrongs = count_up(w->wrongs);
+	if (s->outcome != OUTCOME_SILENT)
+		w->mute = false;
 	memcpy(w->why, s->why, sizeof(w->why));
 	w->why[sizeof(w->why) - 1] = '\0';
 	if (enough(conf, w, s)) {
@@ -95,7 +98,12 @@ struct window
 window_init(struct mono now)
 {
 	return (struct window){
-	    .verdict = VERDICT_UNKNOWN, .solid = VERDICT_UNKNOWN, .value = 100, .since = now};
+	    .verdict = VERDICT_UNKNOWN,
+	    .solid = VERDICT_UNKNOWN,
+	    .value = 100,
+	    .mute = true,
+	    .since = now,
+	};
 }
 
 /* A time of the past: never stays never, the future becomes now. */
@@ -115,6 +123,7 @@ window_sane(struct window w, struct mono now)
 	w.value = w.value < 0 ? 0 : w.value > 100 ? 100 : w.value;
 	w.fails = w.fails > COUNT_MAX ? COUNT_MAX : w.fails;
 	w.wrongs = w.wrongs > w.fails ? w.fails : w.wrongs;
+	w.mute = w.mute && w.wrongs == 0;
 	w.oks = w.oks > COUNT_MAX ? COUNT_MAX : w.oks;
 	w.onset = past(w.onset, now);
 	w.broke = past(w.broke, now);
@@ -141,6 +150,7 @@ window_step(const struct window_conf *conf, struct window w, const struct sample
 		break;
 	case OUTCOME_WRONG:
 	case OUTCOME_SILENT:
+	case OUTCOME_GONE:
 		step_failed(conf, &w, s);
 		break;
 	}

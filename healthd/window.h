@@ -3,11 +3,11 @@
  *
  * gdnsd's counters: failures count even when they are not consecutive; `forgive` successes in a row
  * forget them; `rise` successes in a row make a failed target well. Silence is given `patience_ms`
- * (a supervisor may be restarting the worker) where a wrong answer is not. The first success ever
- * decides at once, first failures count like later ones: a new brain adopts a rung, and one answer
- * lost with a worker must not move it. A target without an observation for `stale_ms` is unknown;
- * one success makes it ok again if it was ok before, one failure makes it failed again if it was
- * failed.
+ * (a supervisor may be restarting the worker) where a wrong answer is not. Whether all that counts
+ * was silence is kept: overload may explain that. The first success ever decides at once, first
+ * failures count like later ones: a new brain adopts a rung, and one answer lost with a worker must
+ * not move it. A target without an observation for `stale_ms` is unknown; one success makes it ok
+ * again if it was ok before, one failure makes it failed again if it was failed.
  */
 #ifndef HEALTHD_WINDOW_H
 #define HEALTHD_WINDOW_H
@@ -27,6 +27,8 @@ struct window {
 	int8_t value;		/* 0..100, what it weighs in the mean now; 100 until judged */
 	uint16_t fails, wrongs; /* not yet forgiven; wrongs <= fails */
 	uint16_t oks;		/* in a row */
+	bool mute;		/* all failures not yet forgiven were silence in time (none: true):
+				   nothing wrong was said, and nobody said that nobody is there */
 	struct mono onset;	/* `sent` of the first failure not yet forgiven; never if none */
 	struct mono broke; /* `sent` of the failure that began the run which made it fail (or may
 			      yet): what proof that the fault is here is measured against */

@@ -17,7 +17,7 @@ char *file_read(const char *path, size_t max, size_t *length, struct err *err);
  */
 int file_replace(const char *path, const void *data, size_t length, mode_t mode, struct err *err);
 
-/* As file_replace() without the syncs, for state on tmpfs that is written each second. */
+/* As file_replace() without the syncs, for state on tmpfs that is written often. */
 int file_replace_fast(const char *path, const void *data, size_t length, mode_t mode,
     struct err *err);
 

@@ -170,6 +170,9 @@ happen(const struct setup *u, const struct mutant *m, struct world *w, struct ha
 	case EV_SHUTDOWN:
 		w->shutdown++;
 		break;
+	case EV_STARVE:
+		w->starved = !w->starved;
+		break;
 	case EV_ADOPT:
 	case EV_RESTART:
 		restart(u, m, w, e.kind == EV_ADOPT);
@@ -211,6 +214,7 @@ call(const struct setup *u, const struct mutant *m, struct world *w, struct sigh
 		m->conf(&conf);
 	if (m && m->facts)
 		m->facts(facts, n);
+	facts_absorb(facts, n, w->starved);
 	in.judgement = judge(facts, n, ~0ULL);
 	if (m && m->judged)
 		m->judged(&in.judgement);
@@ -308,6 +312,8 @@ happenings(const struct setup *u, const struct world *w, struct happening *list)
 		n = add(list, n, EV_PREFLIGHT, 0, 0);
 	if (u->shutdown && w->shutdown < 2)
 		n = add(list, n, EV_SHUTDOWN, 0, 0);
+	if (u->starves)
+		n = add(list, n, EV_STARVE, 0, 0);
 	if (u->restarts)
 		n = add(list, n, EV_RESTART, 0, 0);
 	if (u->restarts && w->rung > RUNG_SILENT)
@@ -319,7 +325,7 @@ static void
 print_step(const struct node *n)
 {
 	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok",
-	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "new brain, adopts",
+	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "starved", "new brain, adopts",
 	    "new brain"};
 
 	print_message("  %-18s %d %-8s rung %d phase %d hold %d latch %d penalty %d\n",
@@ -371,7 +377,7 @@ make_well(const struct setup *u, struct world *w)
 {
 	for (int i = 0; i < u->n; i++)
 		become(u, w, i, VERDICT_OK, false);
-	w->limits = w->preflight = w->shutdown = 0;
+	w->limits = w->preflight = w->shutdown = w->starved = 0;
 }
 
 /* Whether full is reached from node `i` by time alone. Worlds on ways that were walked before are

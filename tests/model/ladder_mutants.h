@@ -129,6 +129,49 @@ nothing_absorbed(struct judgement *j)
 }
 
 static void
+wrong_answers_absorbed(struct fact *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		f[i].mute = f[i].verdict == VERDICT_FAIL;
+}
+
+/* Comes before facts_absorb() has a look: what is not mute stays malfunction. */
+static void
+nothing_is_mute(struct fact *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		f[i].mute = false;
+}
+
+static void
+absorbs_without_overload(struct fact *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		f[i].overload = f[i].overload || f[i].mute;
+}
+
+static void
+floor_of_absorb_dropped(struct ladder *s, struct ladder_in *in)
+{
+	if (s->phase == LADDER_RUN && in->judgement.absorbed)
+		in->judgement.overload = in->judgement.absorbed = false; /* the score stays 0 */
+}
+
+static void
+absorbed_where_it_stands(struct ladder *s, struct ladder_in *in)
+{
+	if (in->judgement.absorbed && s->rung > RUNG_DRAIN)
+		in->judgement.score = 85; /* between the thresholds */
+}
+
+static void
+absorbed_away(struct judgement *j)
+{
+	if (j->absorbed)
+		j->score = 100;
+}
+
+static void
 vital_averaged(struct judgement *j)
 {
 	j->vital_failed = false;
@@ -446,6 +489,18 @@ static const struct mutant mutants[] = {
     {.name = "silent by score alone", .in = IN_ATTRIBUTION, .judged = always_proven},
     {.name = "never silent by proof", .in = IN_ATTRIBUTION, .judged = never_proven},
     {.name = "absorb dropped", .in = IN_OVERLOAD, .judged = nothing_absorbed},
+    {.name = "wrong answers absorbed", .in = IN_SLOWNESS, .facts = wrong_answers_absorbed},
+    {.name = "vital silence not absorbed", .in = IN_SLOWNESS, .facts = nothing_is_mute},
+    {.name = "silence absorbed without overload",
+	.in = IN_SLOWNESS,
+	.facts = absorbs_without_overload},
+    {.name = "silent by proof under absorbed silence",
+	.in = IN_SLOWNESS,
+	.before = floor_of_absorb_dropped},
+    {.name = "absorbed silence does not drain",
+	.in = IN_SLOWNESS,
+	.before = absorbed_where_it_stands},
+    {.name = "absorbed silence costs nothing", .in = IN_SLOWNESS, .judged = absorbed_away},
     {.name = "vital averaged away", .in = IN_HOLDS, .judged = vital_averaged},
     {.name = "climb while unknown", .in = IN_HOLDS, .judged = climbs_on_unknown},
     {.name = "never climbs", .in = IN_ATTRIBUTION, .judged = always_unknown},

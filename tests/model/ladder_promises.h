@@ -13,6 +13,7 @@ struct sight {
 	int score; /* by the watcher's own arithmetic */
 	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here,
 	    overload;
+	bool absorbed; /* vital silence that overload explains, and no other vital failure */
 	int cap, floor, pin, stop; /* stop: best rung unless the service is stopping */
 	bool may_rise;
 };
@@ -49,6 +50,8 @@ enum promise {
 	P_SILENT_SHARED,
 	P_SILENT_LATCH,
 	P_SILENT_ABSORB,
+	P_ABSORB_FLOOR,
+	P_ABSORB_DRAINS,
 	P_SILENT_POLICY,
 	P_SILENT_WAIT,
 	P_SILENT_COMES,
@@ -88,6 +91,8 @@ static const char *const promises[N_PROMISES] = {
     [P_SILENT_SHARED] = "silent by proof: every shared check was well after that began",
     [P_SILENT_LATCH] = "silent by proof: no shared check was bad within the latch",
     [P_SILENT_ABSORB] = "silent by proof: overload alone is absorbed",
+    [P_ABSORB_FLOOR] = "vital silence under overload takes nothing below drain",
+    [P_ABSORB_DRAINS] = "vital silence under overload drains at once",
     [P_SILENT_POLICY] = "silent by proof: only where the policy allows it alone",
     [P_SILENT_WAIT] = "silent by proof: traffic had the time to leave a proven drain",
     [P_SILENT_COMES] = "silent by proof comes when all of this is so",
@@ -108,6 +113,14 @@ static const char *const promises[N_PROMISES] = {
     [P_FULL_COMES] = "when all is well for long enough, full is reached",
 };
 
+/* Does overload explain this failure: it is silence of our own while workers are too slow? */
+static bool
+explained(const struct setup *u, const struct world *w, int i)
+{
+	return u->checks[i].overload ||
+	    (w->starved && u->checks[i].mute && u->checks[i].class != CLASS_SHARED);
+}
+
 static void
 see_check(const struct setup *u, const struct world *w, int i, struct sight *s)
 {
@@ -117,7 +130,8 @@ see_check(const struct setup *u, const struct world *w, int i, struct sight *s)
 	s->empty = s->empty && w->verdict[i] == VERDICT_IDLE;
 	s->unknown = s->unknown || w->verdict[i] == VERDICT_UNKNOWN;
 	s->round = s->round && w->last[i] != NONE;
-	s->vital = s->vital || (c->vital && fail);
+	s->vital = s->vital || (c->vital && fail && !explained(u, w, i));
+	s->absorbed = s->absorbed || (c->vital && fail && explained(u, w, i));
 	if (c->class == CLASS_SHARED) {
 		s->shared_any = s->shared_any || ok;
 		s->shared_bad = s->shared_bad || fail || w->verdict[i] == VERDICT_UNKNOWN;
@@ -185,7 +199,7 @@ only_overload(const struct setup *u, const struct world *w)
 	bool any = false;
 
 	for (int i = 0; i < u->n; i++) {
-		if (w->verdict[i] == VERDICT_FAIL && !u->checks[i].overload)
+		if (w->verdict[i] == VERDICT_FAIL && !explained(u, w, i))
 			return false;
 		any = any || w->verdict[i] == VERDICT_FAIL;
 	}
@@ -200,7 +214,8 @@ see(const struct setup *u, const struct world *w)
 	for (int i = 0; i < u->n; i++)
 		see_check(u, w, i, &s);
 	see_self(u, w, &s);
-	s.score = s.vital ? 0 : own_score(u, w);
+	s.absorbed = s.absorbed && !s.vital;
+	s.score = s.vital || s.absorbed ? 0 : own_score(u, w);
 	s.here = evidence(u, w, true);
 	s.overload = only_overload(u, w);
 	s.stop = w->shutdown == 0 ? u->conf.n_rungs - 1 : w->shutdown == 1 ? 1 : 0;
@@ -247,6 +262,8 @@ wrong_about_silent(const struct seen *o)
 		return P_SILENT_SHARED;
 	if (!calm(u, &o->w->watch))
 		return P_SILENT_LATCH;
+	if (o->s.absorbed)
+		return P_ABSORB_FLOOR;
 	if (o->s.overload)
 		return P_SILENT_ABSORB;
 	if (u->conf.proven_alone != ALONE_SILENT)
@@ -402,6 +419,12 @@ check_pinned(const struct seen *o)
 	return P_NONE;
 }
 
+static int
+most_drained(const struct seen *o)
+{
+	return o->s.floor > RUNG_DRAIN ? o->s.floor : RUNG_DRAIN;
+}
+
 /* What health must have brought about, whatever the reason given. */
 static enum promise
 check_health(const struct seen *o)
@@ -411,6 +434,9 @@ check_health(const struct seen *o)
 
 	if (o->s.vital && o->before != RUNG_SILENT && o->after > vital_rung(o))
 		return P_VITAL_AT_ONCE;
+	if (o->s.absorbed && o->w->watch.started && !o->w->watch.adopting &&
+	    o->before > RUNG_DRAIN && o->after > most_drained(o))
+		return P_ABSORB_DRAINS;
 	if (emergency(o) && emergency_waited(o) && o->after == RUNG_SILENT &&
 	    !(calls_silent(u, &o->s) && wrong_about_silent(o) == P_NONE))
 		return P_EMERGENCY_COMES;

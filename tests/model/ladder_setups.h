@@ -14,6 +14,8 @@
 #define SILENT_ALONE .vital_alone = ALONE_SILENT, .proven_alone = ALONE_SILENT
 
 #define VITAL(can_) {.class = CLASS_SELF, .vital = true, .evidence = true, .can = (can_)}
+#define MUTE(can_) \
+	{.class = CLASS_SELF, .vital = true, .evidence = true, .mute = true, .can = (can_)}
 #define DERIVED(weight_, can_) \
 	{.class = CLASS_DERIVED, .evidence = true, .weight = (weight_), .can = (can_)}
 #define READING(weight_, can_) {.class = CLASS_DERIVED, .weight = (weight_), .can = (can_)}
@@ -28,7 +30,7 @@
 
 enum {
 	IN_ATTRIBUTION, IN_OVERLOAD, IN_PROOF, IN_HOLDS, IN_BUDGET, IN_EMERGENCY, IN_HANDS,
-	IN_STOPPING, IN_POLICIES, N_SETUPS
+	IN_STOPPING, IN_POLICIES, IN_SLOWNESS, N_SETUPS
 };
 
 static const struct setup setups[] = {
@@ -137,6 +139,17 @@ static const struct setup setups[] = {
 	    .proven_alone = ALONE_DRAIN, EMERGENCY, .flap = STILL_FLAP},
 	.n = 3,
 	.checks = {VITAL(CAN_HIDE), DERIVED(90, CAN_FAIL), SHARED(10, CAN_HIDE)},
+	.restarts = true,
+	.most = 2,
+    },
+    [IN_SLOWNESS] = {
+	.name = "slowness: silence that overload explains, or not",
+	.conf = {RUNGS, .fall_hold_ms = 1000, .latch_ms = 1000, .hold_ms = 1000,
+	    .hold_cap_ms = 1000, .heal_ms = 1000, .adopt_ms = 1000, SILENT_ALONE, EMERGENCY,
+	    .flap = STILL_FLAP},
+	.n = 4,
+	.checks = {MUTE(CAN_HIDE), VITAL(CAN_FAIL), DERIVED(90, CAN_FAIL), SHARED(10, CAN_FAIL)},
+	.starves = true,
 	.restarts = true,
 	.most = 2,
     },

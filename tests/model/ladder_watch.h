@@ -37,7 +37,7 @@ watch_truth(const struct setup *u, struct world *w)
 		h->heal_age = (uint8_t)(h->heal_age - u->conf.heal_ms / 1000);
 	}
 	s = see(u, w);
-	if (h->adopting && (s.self_pass || s.vital)) {
+	if (h->adopting && (s.self_pass || s.vital || s.absorbed)) {
 		h->adopting = false;
 		h->started = true;
 	}

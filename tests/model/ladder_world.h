@@ -23,6 +23,7 @@ enum { MAX_MODEL_CHECKS = 4, NONE = 255, GRAIN = 25 /* of the flap estimate */ }
 struct spec {
 	enum check_class class;
 	bool vital, evidence, overload;
+	bool mute; /* its failures are silence */
 	uint16_t weight;
 	unsigned can;
 };
@@ -37,6 +38,7 @@ struct setup {
 	struct limit limits[5]; /* each may be put and dropped */
 	bool slow_proof;	/* BIRD may lag, fail and lose the proof; else it proves at once */
 	bool preflight, shutdown, restarts;
+	bool starves; /* workers may be too slow to answer */
 	uint8_t most; /* ages beyond this many ticks are one */
 };
 
@@ -76,6 +78,7 @@ struct world {
 	uint8_t limits;	   /* bit per limit that stands */
 	uint8_t preflight; /* workers are missing */
 	uint8_t shutdown;  /* 1: draining, 2: silent */
+	uint8_t starved;   /* workers live and are too slow to answer */
 };
 
 enum event_kind {
@@ -88,6 +91,7 @@ enum event_kind {
 	EV_LIMIT, /* limit a is put or dropped */
 	EV_PREFLIGHT,
 	EV_SHUTDOWN,
+	EV_STARVE, /* workers become too slow to answer, or quick again */
 	EV_ADOPT,   /* a new brain; the rung stands and the lease is fresh */
 	EV_RESTART, /* a new brain; nothing may be taken over */
 	N_EVENTS,
@@ -240,6 +244,7 @@ facts_of(const struct setup *u, const struct world *w, struct fact *facts)
 		    .vital = c->vital,
 		    .evidence = c->evidence,
 		    .overload = c->overload,
+		    .mute = c->mute && w->verdict[i] == VERDICT_FAIL,
 		    .weight = seen && w->last[i] == VERDICT_IDLE ? 0 : c->weight,
 		    .verdict = (enum verdict)w->verdict[i],
 		    .value = w->last[i] == VERDICT_FAIL ? 0 : 100,

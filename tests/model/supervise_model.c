@@ -29,6 +29,7 @@
 
 static const struct supervise_conf conf = {
     .hang_probes = 2,
+    .busy_probes = 3,
     .start_timeout_ms = 300,
     .backoff_min_ms = 100,
     .backoff_max_ms = 200,
@@ -45,12 +46,13 @@ struct world {
 	struct worker w;
 	/* the world */
 	uint8_t alive, pid, health;
+	uint8_t busy; /* a silent one shows life */
 	uint8_t asked;	/* START was said, and its fate is not decided yet */
 	uint8_t answer; /* enum answer, on its way */
 	uint8_t exited; /* EXITED is on its way */
 	uint8_t late;	/* a message has been on its way for a step */
 	/* what the checker has seen */
-	uint8_t wanted, known, answered, well_for, stable, silent, killed, told_stop;
+	uint8_t wanted, known, answered, well_for, stable, silent, dead, killed, told_stop;
 	uint8_t age, stop_age, fails, fail_age;
 };
 
@@ -95,13 +97,14 @@ judge_start(const struct world *s)
 static void
 judge_kill(const struct world *s)
 {
-	bool hung = s->silent >= conf.hang_probes && (s->answered || s->killed);
+	bool hung = (s->dead >= conf.hang_probes || s->silent >= conf.busy_probes) &&
+	    (s->answered || s->killed);
 	bool late = !s->answered && s->age * STEP_MS >= conf.start_timeout_ms;
 	bool stopping = s->told_stop && s->stop_age * STEP_MS >= conf.stop_timeout_ms;
 
 	promise(s->known, "no signal without a process");
 	promise(hung || late || stopping || s->killed,
-	    "killed only when silent, late or not stopping; never for wrong answers");
+	    "killed only when hung, late or not stopping; never for wrong answers, nor for being slow");
 }
 
 static void
@@ -156,7 +159,9 @@ judge_rest(const struct world *s)
 
 	if (!looked_after)
 		return;
-	promise(!s->answered || s->silent < conf.hang_probes || s->killed, "a hung one is killed");
+	promise(!s->answered || s->dead < conf.hang_probes || s->killed, "a hung one is killed");
+	promise(!s->answered || s->silent < conf.busy_probes || s->killed,
+	    "an endless loop is killed");
 	promise(s->answered || s->age * STEP_MS < conf.start_timeout_ms || s->killed,
 	    "one that never answers is killed");
 }
@@ -211,8 +216,8 @@ move_answer(struct world *s)
 	s->late = 0;
 	if (answer == ANSWER_STARTED) {
 		s->known = 1;
-		s->answered = s->well_for = s->stable = s->silent = s->killed = s->age = 0;
-		s->stop_age = 0;
+		s->answered = s->well_for = s->stable = s->silent = s->dead = s->killed = 0;
+		s->age = s->stop_age = 0;
 		feed(s, (struct worker_event){.type = WORKER_EV_STARTED, .pid = s->pid});
 		return true;
 	}
@@ -268,6 +273,15 @@ move_health(struct world *s, uint8_t health)
 }
 
 static bool
+move_busy(struct world *s)
+{
+	if (!s->alive || s->health != SILENT)
+		return false;
+	s->busy = !s->busy;
+	return true;
+}
+
+static bool
 move_probe(struct world *s)
 {
 	static const enum outcome seen[] = {OUTCOME_SILENT, OUTCOME_OK, OUTCOME_WRONG};
@@ -277,15 +291,21 @@ move_probe(struct world *s)
 		return false;
 	if (health == SILENT) {
 		inc(&s->silent);
+		inc(&s->dead);
+		if (s->alive && s->busy)
+			s->dead = 0;
 		if (2 * s->silent >= conf.hang_probes)
 			s->well_for = 0;
 	} else if (!s->killed) {
-		s->silent = 0;
+		s->silent = s->dead = 0;
 		s->answered = 1;
 		s->well_for = health == WELL ? (s->well_for == 0 ? 1 : s->well_for) : 0;
 	}
 	feed(s,
-	    (struct worker_event){.type = WORKER_EV_PROBE, .outcome = seen[health], .sent = now});
+	    (struct worker_event){.type = WORKER_EV_PROBE,
+		.outcome = seen[health],
+		.life = s->alive && s->busy,
+		.sent = now});
 	return true;
 }
 
@@ -337,7 +357,7 @@ move_time(struct world *s)
 	return true;
 }
 
-#define N_MOVES 13
+#define N_MOVES 14
 
 static bool
 move(struct world *s, int number)
@@ -375,6 +395,8 @@ move(struct world *s, int number)
 		return move_blind(s, OUTCOME_IDLE);
 	case 12:
 		return move_blind(s, OUTCOME_OK);
+	case 13:
+		return move_busy(s);
 	default:
 		return false;
 	}
@@ -457,12 +479,14 @@ settle(struct world *s)
 	s->w.starts = w.starts > 0;
 	s->w.failed_starts = w.failed_starts > 4 ? 4 : w.failed_starts;
 	s->w.silent_probes = w.silent_probes > 3 ? 3 : w.silent_probes;
+	s->w.dead_probes = w.dead_probes > 3 ? 3 : w.dead_probes;
 	s->w.stable = w.stable;
 	s->w.killed_hung = w.killed_hung;
 	s->w.started_at.us = mono_is_set(w.started_at) ? BASE : 0;
 	s->w.due = w.due;
 	s->w.backoff_ms = w.backoff_ms;
 	clip(&s->silent, 3);
+	clip(&s->dead, 3);
 	clip(&s->fails, 3);
 	s->age = s->known ? s->age : 0;
 	clip(&s->age, 3);
@@ -471,8 +495,9 @@ settle(struct world *s)
 	s->fail_age = s->fails > 0 ? s->fail_age : 4;
 	clip(&s->fail_age, 4);
 	if (!s->known)
-		s->silent = s->answered = s->well_for = s->stable = s->killed = 0;
+		s->silent = s->dead = s->answered = s->well_for = s->stable = s->killed = 0;
 	s->health = s->alive ? s->health : 0;
+	s->busy = s->alive && s->health == SILENT ? s->busy : 0;
 	s->pid = s->alive || s->exited || s->known ? s->pid : 2;
 }
 
@@ -561,6 +586,30 @@ MUTANT(one_silence_too_many)
 
 	other.hang_probes++;
 	return worker_step(&other, w, given, t);
+}
+
+MUTANT(kills_the_slow)
+{
+	struct worker_event ev = *given;
+
+	ev.life = false;
+	return worker_step(c, w, &ev, t);
+}
+
+MUTANT(never_kills_a_loop)
+{
+	struct supervise_conf other = *c;
+
+	other.busy_probes = 1000;
+	return worker_step(&other, w, given, t);
+}
+
+MUTANT(takes_the_dead_for_slow)
+{
+	struct worker_event ev = *given;
+
+	ev.life = true;
+	return worker_step(c, w, &ev, t);
 }
 
 MUTANT(never_kills_the_hung)
@@ -692,6 +741,9 @@ static const struct {
     M(unknown_counts_as_silent),
     M(old_answers_count),
     M(one_silence_too_many),
+    M(kills_the_slow),
+    M(never_kills_a_loop),
+    M(takes_the_dead_for_slow),
     M(never_kills_the_hung),
     M(no_limit_to_a_start),
     M(no_limit_to_a_stop),

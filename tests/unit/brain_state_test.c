@@ -196,6 +196,80 @@ a_state_that_cannot_be_written_is_said_once(void **state)
 	rig_drop(b);
 }
 
+/* Whether state_second() writes the file now. */
+static bool
+saves(struct brain *b)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/brain.state", rig_dir);
+	unlink(path);
+	state_second(b);
+	return access(path, F_OK) == 0;
+}
+
+static void
+what_has_not_changed_is_saved_each_ten_seconds_only(void **state)
+{
+	struct brain *b = brain_with_a_past();
+	struct window *w = &b->instances[0].targets[0].window;
+
+	(void)state;
+	assert_true(saves(b));
+	assert_false(saves(b));
+	w->oks = 9999; /* of use to nobody */
+	w->last_ok_sent = w->last_at = mono_now();
+	b->counters.decisions++;
+	saves(b);
+	w->oks--;
+	w->last_at = mono_now();
+	assert_false(saves(b));
+	b->saved.at = mono_add_ms(mono_now(), -10000);
+	assert_true(saves(b));
+	rig_drop(b);
+}
+
+static void
+what_a_successor_would_miss_is_saved_within_the_second(void **state)
+{
+	struct brain *b = brain_with_a_past();
+
+	(void)state;
+	assert_true(saves(b));
+	b->lanes[0].ladder.proven = 2;
+	assert_true(saves(b));
+	b->lanes[0].ladder.latch_until = mono_add_ms(mono_now(), 60000);
+	assert_true(saves(b));
+	b->instances[0].targets[0].window.verdict = VERDICT_OK;
+	assert_true(saves(b));
+	b->slots[0].worker.failed_starts++;
+	assert_true(saves(b));
+	b->slots[0].worker.slow = true;
+	assert_true(saves(b));
+	assert_false(saves(b));
+	rig_drop(b);
+}
+
+static void
+overload_is_not_forgotten_with_the_brain(void **state)
+{
+	struct brain *b = brain_with_a_past(), *next;
+
+	(void)state;
+	b->slots[1].worker.slow = true;
+	b->instances[0].targets[0].window.mute = true;
+	b->instances[0].targets[1].window.mute = false;
+	state_save(b);
+	next = rig_brain();
+	state_load(next);
+	assert_false(next->slots[0].worker.slow);
+	assert_true(next->slots[1].worker.slow);
+	assert_true(next->instances[0].targets[0].window.mute);
+	assert_false(next->instances[0].targets[1].window.mute);
+	rig_drop(next);
+	rig_drop(b);
+}
+
 static void
 damage(char *text, size_t length, unsigned *seed)
 {
@@ -287,6 +361,12 @@ main(void)
 		expired_limits_do_not_come_back, rig_setup, rig_teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_state_that_cannot_be_written_is_said_once, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		what_has_not_changed_is_saved_each_ten_seconds_only, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		what_a_successor_would_miss_is_saved_within_the_second, rig_setup, rig_teardown),
+	    cmocka_unit_test_setup_teardown(
+		overload_is_not_forgotten_with_the_brain, rig_setup, rig_teardown),
 	    cmocka_unit_test_setup_teardown(
 		damaged_files_give_a_sane_start_or_none, rig_setup, rig_teardown),
 	};

@@ -28,7 +28,7 @@ struct day {
 		int64_t interval_ms;
 	} parts[N_PARTS];
 	/* what is broken */
-	bool workers_dead, upstream_lost, recursion_broken, overloaded, stalled;
+	bool workers_dead, upstream_lost, recursion_broken, overloaded, stalled, slow;
 	/* what runs */
 	struct window windows[N_PARTS];
 	struct ladder ladder;
@@ -99,9 +99,9 @@ truth(const struct day *d, enum part p)
 		return OUTCOME_UNKNOWN;
 	switch (p) {
 	case HEALTH:
-		return d->workers_dead ? OUTCOME_SILENT : OUTCOME_OK;
+		return d->workers_dead || d->slow ? OUTCOME_SILENT : OUTCOME_OK;
 	case RECURSION:
-		if (d->workers_dead)
+		if (d->workers_dead || d->slow)
 			return OUTCOME_SILENT;
 		return d->recursion_broken || d->upstream_lost ? OUTCOME_WRONG : OUTCOME_OK;
 	case UPSTREAM:
@@ -130,6 +130,7 @@ decide(struct day *d)
 		d->windows[p] = window_tick(&d->parts[p].window, d->windows[p], d->now);
 		facts[p] = tally(&d->parts[p].tally, &d->windows[p], 1);
 	}
+	facts_absorb(facts, N_PARTS, d->slow);
 	in.judgement = judge(facts, N_PARTS, ~0ULL);
 	d->out = ladder_step(&d->conf, d->ladder, &in, d->now);
 	d->ladder = d->out.state;
@@ -316,6 +317,23 @@ overload_alone_goes_nowhere_near_silent(void **state)
 }
 
 static void
+slow_workers_drain_and_dead_ones_are_silent(void **state)
+{
+	struct day d;
+
+	(void)state;
+	settle(&d);
+	d.slow = true;
+	until(&d, "drain", 0.7, 0.9);
+	stays(&d, "drain", 4 * 3600);
+	assert_true(limited_by(&d, OWNER_ABSORB));
+	d.slow = false;
+	d.workers_dead = true; /* the same silence, and nobody lives */
+	until(&d, "silent", 0, 0.2);
+	assert_int_equal(d.out.rule, RULE_VITAL_FALL);
+}
+
+static void
 a_brain_that_was_not_looking_moves_nothing(void **state)
 {
 	struct day d;
@@ -423,6 +441,7 @@ main(void)
 	    cmocka_unit_test(upstream_lost_while_silent_is_threatened_takes_the_threat_back),
 	    cmocka_unit_test(dead_workers_are_given_their_patience_and_no_more),
 	    cmocka_unit_test(overload_alone_goes_nowhere_near_silent),
+	    cmocka_unit_test(slow_workers_drain_and_dead_ones_are_silent),
 	    cmocka_unit_test(a_brain_that_was_not_looking_moves_nothing),
 	    cmocka_unit_test(a_flapping_vital_check_is_bounded_by_the_growing_hold),
 	    cmocka_unit_test(a_restart_of_the_brain_moves_nothing_and_forgets_nothing),

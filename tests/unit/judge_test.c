@@ -134,8 +134,8 @@ a_success_counts_when_k_targets_have_had_one(void **state)
 	assert_int_equal(tally(&conf, w, 4).last_ok_sent.us, at(50).us);
 }
 
-/* One fact: class S self, U shared (upstream), D derived; then v vital, e evidence, o overload;
- * then the verdict: + ok, - failed, ? unknown, 0 idle, n never seen; weight 10. */
+/* One fact: class S self, U shared (upstream), D derived; then v vital, e evidence, o overload, m
+ * mute; then the verdict: + ok, - failed, ? unknown, 0 idle, n never seen; weight 10. */
 static struct fact
 fact(const char *text)
 {
@@ -145,6 +145,7 @@ fact(const char *text)
 	f.vital = strchr(text, 'v') != NULL;
 	f.evidence = strchr(text, 'e') != NULL;
 	f.overload = strchr(text, 'o') != NULL;
+	f.mute = strchr(text, 'm') != NULL;
 	f.judged = strchr(text, 'n') == NULL;
 	f.verdict = strchr(text, '+') ? VERDICT_OK
 	    : strchr(text, '-')	      ? VERDICT_FAIL
@@ -158,7 +159,7 @@ fact(const char *text)
 }
 
 static struct judgement
-judge_text(const char *text)
+judge_starved(const char *text, bool starved)
 {
 	struct fact facts[MAX_CHECKS];
 	char copy[200], *word, *rest = copy;
@@ -168,11 +169,18 @@ judge_text(const char *text)
 	while ((word = strsep(&rest, " ")) != NULL)
 		if (*word)
 			facts[n++] = fact(word);
+	facts_absorb(facts, n, starved);
 	return judge(facts, n, ~0ULL);
 }
 
+static struct judgement
+judge_text(const char *text)
+{
+	return judge_starved(text, false);
+}
+
 enum { ROUND = 1, SELF_OK = 2, PASS = 4, UNKNOWN = 8, VITAL = 16, BAD = 32, WELL = 64, PROVEN = 128,
-	OVERLOAD = 256, EMPTY = 512 };
+	OVERLOAD = 256, EMPTY = 512, ABSORBED = 1024 };
 
 static unsigned
 flags(const struct judgement *j)
@@ -180,7 +188,8 @@ flags(const struct judgement *j)
 	return (j->round ? ROUND : 0) | (j->self_ok ? SELF_OK : 0) | (j->self_pass ? PASS : 0) |
 	    (j->unknown ? UNKNOWN : 0) | (j->vital_failed ? VITAL : 0) | (j->shared_bad ? BAD : 0) |
 	    (j->shared_well ? WELL : 0) | (j->proven ? PROVEN : 0) |
-	    (j->overload ? OVERLOAD : 0) | (j->empty ? EMPTY : 0);
+	    (j->overload ? OVERLOAD : 0) | (j->empty ? EMPTY : 0) |
+	    (j->absorbed ? ABSORBED : 0);
 }
 
 static void
@@ -237,6 +246,57 @@ every_judgement_keeps_its_promise(void **state)
 			    rows[i].promise, rows[i].facts, j.score, flags(&j), rows[i].flags,
 			    j.because);
 	}
+}
+
+static void
+silence_is_absorbed_only_where_overload_explains_it(void **state)
+{
+	static const struct {
+		const char *promise, *facts;
+		bool starved;
+		int score;
+		unsigned flags;
+	} rows[] = {
+	    {"vital silence is vital", "Svm- U+ D+", false, 0, ROUND | VITAL | WELL},
+	    {"under overload it is absorbed, and makes the score 0 all the same", "Svm- U+ D+",
+		true, 0, ROUND | OVERLOAD | ABSORBED | WELL},
+	    {"a wrong answer is vital under overload too", "Sv- U+ D+", true, 0,
+		ROUND | VITAL | WELL},
+	    {"one vital check that is not silent is enough", "Svm- Sv- U+", true, 0,
+		ROUND | VITAL | WELL},
+	    {"silence of what is not vital is overload then", "Sv+ U+ Dem-", true, 66,
+		ROUND | SELF_OK | PASS | WELL | OVERLOAD | PROVEN},
+	    {"malfunction beside it is no overload", "Svm- U+ De-", true, 0,
+		ROUND | ABSORBED | WELL | PROVEN},
+	    {"silence of upstream is not ours to explain", "Sv+ Um- D+", true, 66,
+		ROUND | SELF_OK | PASS | BAD},
+	    {"overload alone fails nothing", "Svm+ U+ Dm+", true, 100,
+		ROUND | SELF_OK | PASS | WELL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct judgement j = judge_starved(rows[i].facts, rows[i].starved);
+
+		if (j.score != rows[i].score || flags(&j) != rows[i].flags)
+			fail_msg("%s: \"%s\" gave score %d flags %x (not %x)", rows[i].promise,
+			    rows[i].facts, j.score, flags(&j), rows[i].flags);
+	}
+}
+
+static void
+a_check_fails_mutely_when_all_its_failed_targets_do(void **state)
+{
+	struct tally_conf conf = {.k = 0, .weight = 1};
+	struct window w[3] = {target('f'), target('f'), target('o')};
+
+	(void)state;
+	w[2].mute = false; /* not failed: says nothing */
+	assert_true(tally(&conf, w, 3).mute);
+	w[1].mute = false;
+	assert_false(tally(&conf, w, 3).mute);
+	conf.k = 1; /* well */
+	assert_false(tally(&conf, w, 3).mute);
 }
 
 static void
@@ -362,6 +422,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_tally_keeps_its_promise),
+	    cmocka_unit_test(silence_is_absorbed_only_where_overload_explains_it),
+	    cmocka_unit_test(a_check_fails_mutely_when_all_its_failed_targets_do),
 	    cmocka_unit_test(graded_values_are_the_mean_of_the_best_k),
 	    cmocka_unit_test(a_failure_began_when_its_latest_target_broke),
 	    cmocka_unit_test(a_success_counts_when_k_targets_have_had_one),

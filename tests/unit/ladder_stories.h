@@ -119,6 +119,27 @@ static const struct ladder_story ladder_stories[] = {
 	"limit absorb\n"
 	"no overload\n"
 	"until silent 0 0\n"},
+    {"vital silence under overload drains at once, and no further",
+	START
+	"absorbed overload\n"
+	"is drain score_fall\n"
+	"limit absorb\n"
+	"run 100000\n"
+	"is drain\n"
+	"limit absorb\n"
+	"proof no overload\n" /* a malfunction beside it */
+	"run 100000\n"
+	"is drain\n"
+	"limit absorb\n"
+	"no absorbed vital\n"
+	"is silent vital_fall\n"},
+    {"after overload it climbs as after any fall",
+	QUIET
+	"absorbed overload\n"
+	"is drain score_fall\n"
+	"run 100\n"
+	"no absorbed no overload\n"
+	"until backup 60 60\n"},
     {"without a fleet the operator may forbid silent by proof",
 	"conf proven_alone 0\n"
 	START

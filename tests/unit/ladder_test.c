@@ -172,7 +172,7 @@ set_input(struct story *s, const char *name, bool on)
 	} inputs[] = {
 	    {"round", &j->round}, {"self", &j->self_ok}, {"pass", &j->self_pass},
 	    {"unknown", &j->unknown}, {"vital", &j->vital_failed}, {"bad", &j->shared_bad},
-	    {"well", &j->shared_well}, {"proof", &j->proven}, {"overload", &j->overload},
+	    {"well", &j->shared_well}, {"proof", &j->proven}, {"overload", &j->overload}, {"absorbed", &j->absorbed},
 	    {"empty", &j->empty}, {"shutdown", &s->in.shutdown},
 	    {"shutdown_silent", &s->in.shutdown_silent}, {"deaf", &s->deaf},
 	};
@@ -196,7 +196,8 @@ static void
 apply_score(struct story *s)
 {
 	s->in.judgement.mean = s->mean;
-	s->in.judgement.score = s->in.judgement.vital_failed ? 0 : s->mean;
+	s->in.judgement.score =
+	    s->in.judgement.vital_failed || s->in.judgement.absorbed ? 0 : s->mean;
 	s->in.judgement.because = s->in.judgement.score < 100 ? 0 : -1;
 }
 

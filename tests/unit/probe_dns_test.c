@@ -377,9 +377,9 @@ answers_are_judged(void **state)
 	    {GOOD, TRANSPORT_TCP, {.expect_data = "pop1"}, OUTCOME_OK, ""},
 	    {SERVFAIL, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_WRONG, "SERVFAIL"},
 	    {BYTEWISE, TRANSPORT_TCP, {.expect_data = "pop1"}, OUTCOME_OK, ""},
-	    {HALF, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "closed within its answer"},
-	    {CLOSES, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "closed without an answer"},
-	    {RESETS, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_SILENT, "connection reset by peer"},
+	    {HALF, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_GONE, "closed within its answer"},
+	    {CLOSES, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_GONE, "closed without an answer"},
+	    {RESETS, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_GONE, "connection reset by peer"},
 	    {OTHER_TCP, TRANSPORT_TCP, {.qname = NULL}, OUTCOME_WRONG,
 		"answer to another question"},
 	};
@@ -391,7 +391,7 @@ answers_are_judged(void **state)
 		if (s.outcome != rows[i].outcome || strcmp(s.why, rows[i].why) != 0)
 			fail_msg("row %zu: outcome %d, \"%s\"", i, s.outcome, s.why);
 		assert_int_equal(s.value, s.outcome == OUTCOME_OK ? 100 : 0);
-		assert_int_equal(s.rtt_us >= 0, s.outcome != OUTCOME_SILENT);
+		assert_int_equal(s.rtt_us >= 0, s.outcome != OUTCOME_GONE);
 		assert_true(mono_is_set(s.sent) && !mono_before(s.at, s.sent));
 	}
 }
@@ -437,7 +437,7 @@ closed_port_is_known_at_once(void **state)
 		ev_io_stop(r.loop, &r.listener);
 		rig_ask(&r, t, &patient, (struct dns_question){0});
 		rig_run(&r, 1);
-		assert_int_equal(r.samples[0].outcome, OUTCOME_SILENT);
+		assert_int_equal(r.samples[0].outcome, OUTCOME_GONE);
 		assert_string_equal(r.samples[0].why, "connection refused");
 		r.udp.fd = r.listener.fd = -1;
 		rig_close(&r);

@@ -16,6 +16,7 @@
 
 static const struct supervise_conf supervision = {
     .hang_probes = 3,
+    .busy_probes = 50,
     .start_timeout_ms = 1000,
     .backoff_min_ms = 50,
     .backoff_max_ms = 400,

@@ -16,9 +16,10 @@
 /*
  * Events, one each 100 ms, ticks at `due` in between:
  *	W want, U unwant, S started, F could not start, E already runs (pid 900), X exited,
- *	x somebody else exited, o w s u probes: ok, wrong, silent, unknown, e ok of before the
- *start, . nothing States: - stopped, b back-off, s starting, r ready, u unready, t stopping, q
- *quarantined. Actions, in the order in which they came: S start, T term, K kill.
+ *	x somebody else exited, o w s u probes: ok, wrong, silent, unknown, l silent though it
+ *	lives, g nobody is there, e ok of before the start, . nothing
+ * States: - stopped, b back-off, s starting, r ready, u unready, t stopping, q quarantined.
+ * Actions, in the order in which they came: S start, T term, K kill.
  */
 struct row {
 	const char *promise, *events, *states, *actions;
@@ -26,6 +27,7 @@ struct row {
 
 static const struct supervise_conf conf = {
     .hang_probes = 3,
+    .busy_probes = 7,
     .start_timeout_ms = 1000,
     .backoff_min_ms = 150,
     .backoff_max_ms = 450,
@@ -63,6 +65,15 @@ static const struct row rows[] = {
 	"ssssssssssssss", "SK"},
     {"and counts as failed", "WSssssssssss..X..", "ssssssssssssssbbs", "SKS"},
     {"unknown probes neither add to silence nor break it", "WSosusus", "ssrrruuu", "SK"},
+    {"silent and alive is slow: unready, not killed", "WSo....llllll", "ssrrrrrruuuuu", "S"},
+    {"a slow one that answers is ready again", "WSolllllolllllo", "ssrruuuurruuuur", "S"},
+    {"silent too often is killed though it lives", "WSo....lllllll", "ssrrrrrruuuuuu", "SK"},
+    {"life breaks a row of dead silence", "WSosslss", "ssrruuuu", "S"},
+    {"and dead silence after life is a hang all the same", "WSollsss", "ssrruuuu", "SK"},
+    {"dead and alive silence add up to too much", "WSosslssls", "ssrruuuuuu", "SK"},
+    {"nobody there is a hang whatever the process does", "WSoggg", "ssrruu", "SK"},
+    {"a start too slow to answer is killed at its limit", "WSllllllllll..", "ssssssssssssss",
+	"SK"},
     {"unwanted: terminated, and stopped by its exit", "WSoU.X.", "ssrtt--", "ST"},
     {"killed when it does not stop in time", "WSoU....X",
 	"ssrtttt"
@@ -128,7 +139,10 @@ feed_letter(struct run *r, char c, int32_t next_pid)
 
 	if (probe != NULL)
 		ev.outcome = (enum outcome)(probe - probes);
-	else if (c == 'e')
+	else if (c == 'l' || c == 'g') {
+		ev.outcome = c == 'l' ? OUTCOME_SILENT : OUTCOME_GONE;
+		ev.life = true;
+	} else if (c == 'e')
 		ev.sent = mono_add_ms(r->w.started_at, -1);
 	else if (c == 'W' || c == 'U')
 		ev.type = c == 'W' ? WORKER_EV_WANT : WORKER_EV_UNWANT;
@@ -285,6 +299,7 @@ hung_at_every_start_is_failed_in_time(void **state)
 {
 	static const struct supervise_conf fast = {
 	    .hang_probes = 3,
+	    .busy_probes = 50,
 	    .start_timeout_ms = 5000,
 	    .backoff_min_ms = 50,
 	    .backoff_max_ms = 10000,
@@ -328,6 +343,65 @@ hung_at_every_start_is_failed_in_time(void **state)
 	assert_in_range(failed_at, 500, 1500);
 }
 
+static void
+a_slow_worker_shows_overload_and_a_hung_one_does_not(void **state)
+{
+	struct worker w[2] = {worker_in(WORKER_UNREADY, true, 0), worker_in(WORKER_READY, true, 0)};
+	struct roster r = roster_step((struct roster){0}, w, 2, ms(0));
+
+	(void)state;
+	assert_false(roster_starved(&r, ms(0)));
+	assert_false(mono_is_set(roster_starved_until(&r, ms(0))));
+	w[0].slow = true;
+	r = roster_step(r, w, 2, ms(1));
+	assert_true(roster_starved(&r, ms(100000)));
+	assert_false(mono_is_set(roster_starved_until(&r, ms(100000))));
+	w[0].state = WORKER_STOPPING; /* as told: says nothing any more */
+	r = roster_step(r, w, 2, ms(2));
+	assert_int_equal(r.slow, 0);
+}
+
+static void
+one_adopted_as_slow_is_judged_by_its_probes_and_not_as_a_start(void **state)
+{
+	struct worker_event ev = {.type = WORKER_EV_PROBE, .outcome = OUTCOME_SILENT, .life = true};
+	struct worker slow = worker_adopt_slow(7, ms(0), ms(0)), w = slow;
+	struct roster r = roster_step((struct roster){0}, &slow, 1, ms(0));
+
+	(void)state;
+	assert_true(roster_starved(&r, ms(0)));
+	assert_false(mono_is_set(slow.due)); /* no limit to a start runs */
+	ev.sent = ms(100);
+	for (int i = 0; i < 5; i++)
+		w = worker_step(&conf, w, &ev, ms(100)).state;
+	assert_int_equal(w.state, WORKER_UNREADY);
+	assert_false(w.killed_hung);
+	ev.outcome = OUTCOME_OK;
+	assert_int_equal(worker_step(&conf, slow, &ev, ms(100)).state.state, WORKER_READY);
+	ev.outcome = OUTCOME_SILENT;
+	ev.life = false;
+	for (int i = 0; i < 3; i++)
+		slow = worker_step(&conf, slow, &ev, ms(100)).state;
+	assert_true(slow.killed_hung);
+}
+
+static void
+overload_is_over_a_while_after_the_last_slow_worker(void **state)
+{
+	struct worker w = worker_in(WORKER_UNREADY, true, 0);
+	struct roster r = {0};
+
+	(void)state;
+	w.slow = true;
+	r = roster_step(r, &w, 1, ms(0));
+	w = worker_in(WORKER_STARTING, true, 0); /* killed as a loop, and started again */
+	r = roster_step(r, &w, 1, ms(5000));
+	assert_true(roster_starved(&r, ms(5000 + ROSTER_STARVED_MS - 1)));
+	assert_false(roster_starved(&r, ms(5000 + ROSTER_STARVED_MS)));
+	r = roster_step(r, &w, 1, ms(5500));
+	assert_int_equal(roster_starved_until(&r, ms(5500)).us, ms(5000 + ROSTER_STARVED_MS).us);
+}
+
 int
 main(void)
 {
@@ -338,6 +412,9 @@ main(void)
 	    cmocka_unit_test(ready_for_moments_does_not_count_as_well),
 	    cmocka_unit_test(failed_starts_count_over_all_slots_while_none_is_ready),
 	    cmocka_unit_test(nothing_wanted_is_never_failed),
+	    cmocka_unit_test(a_slow_worker_shows_overload_and_a_hung_one_does_not),
+	    cmocka_unit_test(one_adopted_as_slow_is_judged_by_its_probes_and_not_as_a_start),
+	    cmocka_unit_test(overload_is_over_a_while_after_the_last_slow_worker),
 	    cmocka_unit_test(hung_at_every_start_is_failed_in_time),
 	};
 

@@ -10,8 +10,8 @@
 
 #include "healthd/window.h"
 
-/* Samples: o ok, w wrong, s silent, u unknown, i idle, . only time passes. One each 100 ms.
- * Verdicts: o ok, f fail, u unknown, i idle. */
+/* Samples: o ok, w wrong, s silent, u unknown, i idle, g nobody there, . only time passes. One each
+ * 100 ms. Verdicts: o ok, f fail, u unknown, i idle. */
 struct row {
 	const char *promise;
 	struct window_conf conf;
@@ -36,6 +36,7 @@ static const struct row rows[] = {
     {"after recovery the count begins anew", PLAIN, "wwwoowww", "uuffooof"},
     {"silence is given patience where counts are full", PATIENT, "osssss", "ooooof"},
     {"wrong answers are given none", PATIENT, "oww", "oof"},
+    {"nobody there is given patience too: one may be starting", PATIENT, "oggggg", "ooooof"},
     {"silence and wrong answers count together, with patience", PATIENT, "oswss", "ooooo"},
     {"unknown samples change nothing while fresh", PLAIN, "ouuuu", "ooooo"},
     {"unknown samples do not keep it fresh", SHORT, "ouuuuu", "ooouuu"},
@@ -67,7 +68,7 @@ letter(enum verdict v)
 static struct window
 feed(const struct window_conf *conf, struct window w, char c, int i)
 {
-	static const char kinds[] = "owsui";
+	static const char kinds[] = "owsuig";
 	const char *k = strchr(kinds, c);
 	struct sample s = {.sent = at(i), .at = at(i), .rtt_us = -1};
 
@@ -107,6 +108,27 @@ play(const struct window_conf *conf, const char *samples)
 	for (int i = 0; samples[i]; i++)
 		w = feed(conf, w, samples[i], i);
 	return w;
+}
+
+static void
+a_failure_is_mute_when_all_that_counts_was_silence(void **state)
+{
+	static const struct {
+		const char *samples;
+		bool mute;
+	} plays[] = {{"osss", true}, {"osws", false}, {"ogss", false}, {"osss.g", false},
+	    {"oosoosoos", true}, {"owooosss", true /* the wrong one is forgiven */},
+	    {"owwwoosss", true /* as well again since */}, {"osusus", true}, {"wwwisss", true}};
+	struct window_conf conf = PLAIN;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(plays) / sizeof(plays[0]); r++) {
+		struct window w = play(&conf, plays[r].samples);
+
+		if (w.verdict != VERDICT_FAIL || w.mute != plays[r].mute)
+			fail_msg("%s: %s, mute %d", plays[r].samples, verdict_name(w.verdict),
+			    w.mute);
+	}
 }
 
 static void
@@ -245,6 +267,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_keeps_its_promise),
+	    cmocka_unit_test(a_failure_is_mute_when_all_that_counts_was_silence),
 	    cmocka_unit_test(unknown_keeps_the_value_of_the_last_verdict),
 	    cmocka_unit_test(onset_is_the_first_unforgiven_failure_and_broke_the_last_run),
 	    cmocka_unit_test(order_of_cause_is_judged_by_when_probes_were_sent),
