@@ -48,8 +48,12 @@ int
 ask_hand_to(const char *path, const char *user, struct err *err)
 {
 	const struct passwd *pw;
+	struct stat st;
 
-	if (chmod(path, 0600) < 0)
+	if (stat(path, &st) < 0)
+		return err_errno(err, "cannot look at %s", path);
+	/* Where it was given away before, only a right that the unit does not leave us could. */
+	if ((st.st_mode & 07777) != 0600 && chmod(path, 0600) < 0)
 		return err_errno(err, "cannot set the mode of %s", path);
 	if (user[0] == '\0')
 		return 0;
@@ -57,7 +61,7 @@ ask_hand_to(const char *path, const char *user, struct err *err)
 	if (pw == NULL)
 		return err_set(
 		    err, "there is no user \"%s\"; create it, or correct worker.user", user);
-	if (pw->pw_uid != geteuid() && chown(path, pw->pw_uid, (gid_t)-1) < 0)
+	if (pw->pw_uid != st.st_uid && chown(path, pw->pw_uid, (gid_t)-1) < 0)
 		return err_errno(err, "cannot give %s to %s; start as root", path, user);
 	return 0;
 }

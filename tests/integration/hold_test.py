@@ -29,10 +29,15 @@ from worker_test import (Ask, Failed, FAILURE, PATIENCE, address_entry, counters
 BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
 ONE, TWO, SIX = '192.0.2.1', '192.0.2.2', '2001:db8::1'
 STARTING, ANSWERING, STALE_ONLY, FAILING, STOPPING = range(5)
+# The rights that systemd/healthd.service leaves to root.
+AS_THE_UNIT = ['setpriv', '--bounding-set', '-all,' + ','.join(
+    f'+{name}' for line in open(f'{HERE}/../../systemd/healthd.service', encoding='utf-8')
+    if line.startswith('CapabilityBoundingSet=')
+    for name in line.split('=')[1].lower().replace('cap_', '').split())]
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ {listen} ]; port = {port};
 allow = [ "0.0.0.0/0", "::/0" ]; engines = {engines};
-worker = {{ l1_mib = 1; l2_mib = {l2}; }};
+worker = {{ l1_mib = 1; l2_mib = {l2}; user = "{user}"; }};
 engine = {{ root_hints = ""; trust_anchor = ""; }};
 '''
 
@@ -46,16 +51,17 @@ class Keeper:
         self.engine = None
         self.configure()
 
-    def configure(self, listen=(ONE, SIX), port=53, engines=1, l2=1, text=CONF):
+    def configure(self, listen=(ONE, SIX), port=53, engines=1, l2=1, user="", text=CONF):
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(text.format(dir=self.dir, listen=', '.join(f'"{a}"' for a in listen), port=port,
-                                engines=engines, l2=l2))
+                                engines=engines, l2=l2, user=user))
 
     def hold(self, slots=2, given=None):
         """The new set instead of the old one; the note. Raises Refused with the sentence."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         given = self.held if given is None else given
-        process = heldwire.start([BINDIR + '/resolver', '-c', self.conf, 'hold', str(slots)],
+        process = heldwire.start([*AS_THE_UNIT, BINDIR + '/resolver', '-c', self.conf, 'hold',
+                                  str(slots)],
                                  {**given, 'reply': theirs.fileno()}, stderr=self.log)
         theirs.close()
         new, end = {}, None
@@ -241,6 +247,19 @@ def hold_gives_the_whole_set(k):
         data = os.pread(k.held[f'score.{kind}{number}'], 4096, 0)
         expect(struct.unpack_from('=IIII', data)[3], ord(kind), 'kind of scoreboard')
     expect(order(k, 3), ['udp.0.0', 'udp.1.0', 'udp.2.0'], 'as the kernel numbers them')
+
+
+def a_second_hold_needs_no_more_rights(k):
+    """What was given to the workers' user is kept with the rights that the unit leaves."""
+    k.configure(user='nobody')
+    k.hold(2)
+    before = inodes(k.held)
+    k.hold(2)
+    expect(inodes(k.held), before, 'inodes')
+    k.configure(user='daemon')
+    k.hold(2)
+    expect(inodes(k.held), before, 'inodes')
+    expect(os.stat(f'{k.dir}/run/engine-0.sock').st_uid, 1, 'the owner of the engine\'s socket')
 
 
 def a_second_hold_keeps_all(k):

@@ -153,7 +153,7 @@ as_many_as_the_keeper_says_are_started_and_judged_by_their_scoreboard(void **sta
 		ev_run(b->loop, EVRUN_ONCE);
 	assert_int_equal(b->engines[0].worker.state, WORKER_STARTING);
 	until(b, 0, WORKER_READY, 1);
-	assert_int_equal(workers_ready_bits(b), 0); /* it is no worker */
+	assert_int_equal(workers_serving_bits(b), 0); /* it is no worker */
 	drop(b);
 }
 
