@@ -25,6 +25,7 @@
 #include "healthd/link.h"
 #include "healthd/metrics.h"
 #include "healthd/probe.h"
+#include "healthd/renew.h"
 #include "healthd/rolling.h"
 #include "healthd/settings.h"
 #include "healthd/supervise.h"
@@ -146,6 +147,7 @@ struct brain {
 	struct rolling rolling;
 	struct slot engines[MAX_ENGINES];
 	int n_engines; /* 0 until the keeper has said how many */
+	struct renew renew;
 	struct rolling rotation; /* of the engines */
 
 	struct driver *driver;

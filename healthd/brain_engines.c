@@ -110,6 +110,54 @@ engine_well(const struct slot *s, int32_t pid)
 	return engine_look(s, pid, mono_now()) == OUTCOME_OK;
 }
 
+static struct renew_in
+renew_look(const struct brain *b)
+{
+	struct renew_in in = {.shared_well = true};
+	bool any = false;
+
+	for (int i = 0; i < b->n_instances; i++) {
+		const struct fact *f = &b->instances[i].fact;
+
+		if (f->class != CLASS_SHARED)
+			continue;
+		any = true;
+		in.shared_failed |= f->verdict == VERDICT_FAIL;
+		in.shared_well &= f->verdict == VERDICT_OK;
+	}
+	in.shared_well &= any;
+	for (int e = 0; e < b->n_engines; e++) {
+		const struct slot *s = &b->engines[e];
+
+		in.failing |= s->worker.state == WORKER_READY && s->score != NULL &&
+			      atomic_load_explicit(&s->score->state, memory_order_relaxed) ==
+				  SCORE_FAILING;
+	}
+	return in;
+}
+
+static void
+engines_renew(struct brain *b, struct mono now)
+{
+	struct renew_in in = renew_look(b);
+	struct renew_out out;
+	struct err err;
+
+	/* What would be due now is due afterwards as well. */
+	if (rolling_active(&b->rolling) || rolling_active(&b->rotation))
+		return;
+	out = renew_step(b->renew, &in, now);
+	b->renew = out.state;
+	if (out.because == RENEW_NOT)
+		return;
+	event_say(EVENT_NOTICE, "engines_renewed", "%s",
+	    out.because == RENEW_RECOVERED
+		? "upstream is back: engines that remember its absence are replaced"
+		: "an engine fails though every shared check is well: engines are replaced");
+	if (engines_upgrade(b, &err) < 0)
+		event_say(EVENT_WARN, "engines_renewed", "not replaced: %s", err.text);
+}
+
 static void
 on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
@@ -131,6 +179,7 @@ on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 		engine_event(b, s, &look);
 	}
 	rotation_follow(b); /* its deadlines */
+	engines_renew(b, now);
 	engines_pace(b);
 }
 
@@ -177,6 +226,7 @@ engines_init(struct brain *b)
 	for (int e = 0; e < MAX_ENGINES; e++)
 		b->engines[e] = (struct slot){
 		    .brain = b, .index = ENGINE_SLOT + e, .worker = worker_init(b->started)};
+	b->renew = (struct renew){.failing_since = MONO_NEVER, .last = MONO_NEVER};
 	ev_timer_init(&b->engines_timer, on_engines_timer, 0, 0);
 	b->engines_timer.data = b;
 }

@@ -26,6 +26,7 @@
 
 #include "bgpctl/gate.h"
 #include "healthd/bond.h"
+#include "healthd/life.h"
 #include "healthd/settings.h"
 #include "healthd/spawn.h"
 #include "lib/arena.h"
@@ -67,6 +68,12 @@ struct slot {
 	bool leaving; /* told to end: nobody is sent to it any more */
 };
 
+/* Of a worker whose heartbeat is late. */
+struct pulse {
+	struct life life; /* as last read */
+	struct mono read_at, shown_at;
+};
+
 enum keeper_phase {
 	KEEPER_RUN,
 	KEEPER_TRYING,	 /* reload: the release and configuration to come are being tried */
@@ -99,6 +106,7 @@ struct keeper {
 	struct scoreboard *scores[MAX_SLOTS]; /* mapped read-only; NULL: none */
 	struct board *board;	       /* NULL: none */
 	uint64_t steered;	       /* the workers that datagrams are sent to */
+	struct pulse pulses[MAX_WORKERS];
 	struct mono none_since;	       /* since when no slot has been ready; never: one is */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */

@@ -163,6 +163,8 @@ slot_start(struct keeper *k, int slot)
 	}
 	k->slots[slot].started_at = mono_now();
 	k->slots[slot].ready = k->slots[slot].excess = k->slots[slot].leaving = false;
+	if (slot < MAX_WORKERS)
+		k->pulses[slot] = (struct pulse){.read_at = MONO_NEVER, .shown_at = MONO_NEVER};
 	children_store(k);
 	m.pid = k->slots[slot].pid;
 	m.at_us = k->slots[slot].started_at.us;

@@ -16,6 +16,8 @@
 #define LOOK_MS 20
 #define BEAT_MS 45	  /* a worker writes its heartbeat each 20 ms at the latest */
 #define ALIVE_BEAT_MS 300 /* for the reflex: that long it may be held up by others' work */
+#define SLOW_MS 5000	  /* and so long while it shows life (decision 0016) */
+#define LIFE_EACH_MS 100
 
 static bool
 beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
@@ -32,6 +34,28 @@ beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 		return false;
 	return now.us - (int64_t)atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed) <
 	       within_ms * 1000;
+}
+
+/*
+ * One whose beat is late, but who runs, or waits for a processor: slow, for SLOW_MS at most. Read
+ * from /proc only while nobody beats.
+ */
+static bool
+is_slow(struct keeper *k, int slot, struct mono now)
+{
+	struct pulse *p = &k->pulses[slot];
+	struct life life;
+
+	if (!beats(k, slot, now, SLOW_MS))
+		return false;
+	if (!mono_is_set(p->read_at) || mono_diff_ms(now, p->read_at) >= LIFE_EACH_MS) {
+		life = life_read(k->slots[slot].pid);
+		if (life_shown(&p->life, &life))
+			p->shown_at = now;
+		p->life = life;
+		p->read_at = now;
+	}
+	return mono_is_set(p->shown_at) && mono_diff_ms(now, p->shown_at) < ALIVE_BEAT_MS;
 }
 
 static uint64_t
@@ -80,7 +104,7 @@ steer_now(struct keeper *k)
 	if (bits == 0)
 		bits = alive;
 	for (int i = 0; i < k->n_slots; i++)
-		k->slots[i].ready = (alive >> i & 1) != 0;
+		k->slots[i].ready = (alive >> i & 1) != 0 || (alive == 0 && is_slow(k, i, now));
 	if (bits == k->steered)
 		return;
 	k->steered = bits;
