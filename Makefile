@@ -150,14 +150,15 @@ clean:
 	rm -rf build
 
 # Each fuzzer for FUZZ_S seconds, from its corpus in tests/fuzz/corpus/NAME; what it finds stays in
-# build/fuzz. libFuzzer is clang's.
-FUZZ_S ?= 5
+# build/fuzz. FUZZ_SEED makes a run repeatable; without one each explores anew. libFuzzer is clang's.
+FUZZ_S ?= 60
+FUZZ_SEED ?= 0
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang VARIANT=clang-fuzz SAN=1 fuzz-all \
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 
 fuzz-all: $(FUZZ)
-	@tests/fuzz/run $(FUZZ_S) $(FUZZ)
+	@tests/fuzz/run $(FUZZ_S) $(FUZZ_SEED) $(FUZZ)
 
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(A_TEST)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_TEST)
