@@ -41,8 +41,8 @@ brain_send(struct keeper *k, const struct bond_message *m)
 	if (k->brain.fd == -1 || k->brain.state == BRAIN_STARTING)
 		return;
 	/* One that lets hundreds of messages pile up is not there, whatever its lease says; and
-	 * it must not miss one. */
-	if (bond_send(k->brain.fd, m) != 1)
+	 * it must not miss one. One that was told to leave may be gone already. */
+	if (bond_send(k->brain.fd, m) != 1 && k->brain.state != BRAIN_YIELDING)
 		brain_fence(k, "it does not read its messages");
 }
 
