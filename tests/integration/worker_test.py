@@ -605,6 +605,7 @@ def without_an_engine_stale_comes_at_once_and_the_rest_fails(start):
         raise Failed('a miss waits too long for an engine')
     expect(w.score()['cause'], (0, 0, 1), 'it is our own fault')
     w.engine = Engine(w.dir + '/run').accept()
+    eventually('its hello is heard', lambda: w.score()['state'] == 1)
     s.send(dns.query('new.test'))
     w.engine.tell(w.engine.ask())
     expect(len(dns.Answer(s.recv(4096)).answers), 1, 'with the next engine')
