@@ -116,19 +116,44 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	return reply_opt(q, e->rcode, &opt, out, length, room);
 }
 
+/*
+ * From the shard of the key's own engine; where that has nothing fresh, from another one's: an
+ * engine that stands in for one that is away keeps the answer in its own shard. Past its time it is
+ * the own one's, if there is one. NULL: in none. Else in w->found.
+ */
+static const struct entry *
+shared_find(struct worker *w, const struct key *k, int64_t now_s)
+{
+	int n = (int)w->conf->engines, own = engine_link_of(w, k)->number, stale = -1;
+	const struct entry *e = (const struct entry *)w->found;
+	const struct l2 *shard;
+
+	for (int i = 0; i < n; i++) {
+		shard = w->engines[(own + i) % n].shard;
+		if (shard == NULL || l2_find(shard, k, w->found) == 0)
+			continue;
+		if (entry_fresh(e, now_s))
+			return e;
+		if (stale == -1)
+			stale = (own + i) % n;
+	}
+	if (stale == -1 || l2_find(w->engines[stale].shard, k, w->found) == 0)
+		return NULL;
+	return e;
+}
+
 const struct entry *
 worker_find(struct worker *w, const struct key *k, enum score_layer *layer)
 {
 	const struct entry *own = l1_find(w->l1, k), *shared;
-	const struct l2 *shard = engine_link_of(w, k)->shard;
 	int64_t now_s = seconds(w->now);
 
 	*layer = LAYER_L1;
 	if (own != NULL && entry_fresh(own, now_s))
 		return own;
-	if (shard == NULL || l2_find(shard, k, w->found) == 0)
+	shared = shared_find(w, k, now_s);
+	if (shared == NULL)
 		return own;
-	shared = (const struct entry *)w->found;
 	if (entry_fresh(shared, now_s))
 		l1_put(w->l1, shared);
 	else if (own != NULL && (shared->flags & ENTRY_FAILURE))

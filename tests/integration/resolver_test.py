@@ -281,6 +281,24 @@ def a_new_worker_is_warm(r):
            {'l2': 100, 'engine': 0}, 'layers')
 
 
+def what_a_stand_in_found_is_found_again(r):
+    """One engine alone answers for both; when both are back, its answers are hits all the same."""
+    names = [(f'www{i}.example.test.', dns.A) for i in range(100)]
+    stop(r.engines[1])
+    for name, qtype in names:
+        compare(r.client, name, qtype, False)
+    r.engines[1] = r.engine(1)
+    stop(r.worker)
+    r.start_worker()
+    eventually('the new worker answers', lambda: answers(r.client))
+    r.ready()
+    before = score(r.worker)
+    for name, qtype in names:
+        compare(r.client, name, qtype, False)
+    after = score(r.worker)
+    expect({k: after[k] - before[k] for k in ('l2', 'engine')}, {'l2': 100, 'engine': 0}, 'layers')
+
+
 def answers(client):
     try:
         client.udp.send(dns.query('id.server', dns.TXT, dns.CH))
