@@ -3,6 +3,7 @@ what they were: the popular names are answered at once."""
 import re
 
 import client
+from story import FAMILIES
 
 KEPT = 0.99
 
@@ -30,19 +31,17 @@ def replaced(lab, how, fault):
 
 def killed(lab):
     keeper = lab.keeper('pop1')
-    t0 = lab.now()
     lab.kill('pop1', 'KILL', [keeper])
     lab.say(f'killed keeper {keeper}')
+    lab.wait('gates down', lambda: all(lab.heard('pop1', f).rung == 'silent' for f in FAMILIES))
     lab.another_keeper('pop1', keeper)
-    lab.need([c for c in lab.changes(t0) if c.device == 'pop2'],
-             'the route did not leave pop1: its gates were not down')
 
 
 def play(lab):
     lab.warm('pop1')
     with lab.without_upstream('pop1'):
-        cold = lab.sweep('pop1', 'miss', 20, 3)
-        lab.need(cold.right == 0, f'{cold.right} names were resolved without an upstream')
+        # What the engines know of the zone proves some fresh names for as long as it lives (5 s).
+        lab.wait('fresh names to fail', lambda: lab.sweep('pop1', 'miss', 20, 3).right == 0)
         lab.say(f'pop1 has no upstream; {client.POPULAR} popular names are in its cache')
         replaced(lab, 'keeper killed', lambda: killed(lab))
         replaced(lab, 'service restarted', lambda: lab.restart_service('pop1'))

@@ -6,12 +6,15 @@ import raise_lab
 
 NAME = 'www.insecure.test'
 OLD, NEW, NEWER = '203.0.113.5', '203.0.113.77', '203.0.113.78'
-ZONE = '/run/lab/zones/insecure.test.zone'
+ZONE, PID = '/run/lab/zones/insecure.test.zone', '/run/nsd-leaf/pid'
 
 
 def load(lab, text):
-    """The zone's servers serve that from now on."""
-    lab.nodes['internet'].run('sh', '-c', f'sleep 1.1; cat >{ZONE}; kill -HUP $(cat /run/nsd-leaf/pid)', stdin=text)
+    """The zone's servers serve that from now on. NSD reads what has another time in seconds."""
+    node = lab.nodes['internet']
+    stamp = int(node.sh(f'stat -c %Y {ZONE}'))
+    node.run('sh', '-ec', f'cat >{ZONE}; touch -d @{stamp + 1} {ZONE}; kill -HUP $(cat {PID})',
+             stdin=text)
 
 
 def addresses(lab, node, server):
