@@ -234,12 +234,12 @@ class Lab(faults.Faults):
         """Changes of transit's kernel routes in that window."""
         return monitor.read(self.routes_log, from_us, until_us)
 
-    def updates(self, pop):
+    def updates(self, pop, kinds='updates|withdraws'):
         """How many updates and withdrawals transit's BIRD has received from a PoP so far."""
         total = 0
         for name in self.sessions_at_transit(pop):
             for _, text in talk.bird(self.nodes['transit'], f'show protocols all {name}'):
-                found = re.match(r'\s*Import (updates|withdraws):\s+(\d+)', text)
+                found = re.match(rf'\s*Import ({kinds}):\s+(\d+)', text)
                 if found:
                     total += int(found.group(2))
         return total
