@@ -49,8 +49,8 @@ print_score(FILE *to, const json_t *w)
 		return;
 	fprintf(to, "%4.0f%s  %-11s  %9s  %7s  %9s  %9s  %9s  %8.0f  %5.0f  %8.0f\n",
 	    pick_number(w, "slot", 0), pick_bool(w, "spare") ? "s" : " ",
-	    pick_text(score, "state", "?"), number(recent, "qps", 1, 1, "", qps),
-	    number(recent, "hit_percent", 1, 1, " %", hits),
+	    pick_is_set(w, "pid") ? pick_text(score, "state", "?") : "-", /* its last word */
+	    number(recent, "qps", 1, 1, "", qps), number(recent, "hit_percent", 1, 1, " %", hits),
 	    number(score, "in_flight", 1, 0, "", flight),
 	    number(recent, "p50_us", 1000, 2, " ms", p50),
 	    number(recent, "p99_us", 1000, 2, " ms", p99), pick_number(failed, "upstream", 0),

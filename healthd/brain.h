@@ -249,6 +249,8 @@ void worker_event(struct brain *b, struct slot *s, const struct worker_event *ev
 void worker_adopted(struct brain *b, struct slot *s); /* it runs: ask it */
 void workers_settle(struct brain *b); /* roster, rolling restart and timers follow the slots */
 void slot_order(struct brain *b, struct slot *s, enum worker_action action); /* to the keeper */
+/* With each look at a process: is it silent, and lives? Nothing is read while it answers. */
+bool slot_life(struct slot *s, enum outcome outcome);
 void say_worker(const struct slot *s, enum worker_state from);
 void say_rolling(const struct rolling *r, const char *what);
 

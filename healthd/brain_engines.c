@@ -176,6 +176,7 @@ on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 		if (s->worker.pid == 0)
 			continue;
 		look.outcome = engine_look(s, s->worker.pid, now);
+		look.life = slot_life(s, look.outcome);
 		engine_event(b, s, &look);
 	}
 	rotation_follow(b); /* its deadlines */

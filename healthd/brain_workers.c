@@ -66,13 +66,16 @@ slot_judged(const struct slot *s)
 	return s->worker.state == WORKER_READY || s->worker.state == WORKER_UNREADY;
 }
 
-/* A silent one: does it live? Nothing is read while it answers. */
-static bool
-slot_life(struct slot *s)
+bool
+slot_life(struct slot *s, enum outcome outcome)
 {
-	struct life now = life_read(s->worker.pid);
-	bool shown = life_shown(&s->life, &now);
+	struct life now = {0};
+	bool shown = false;
 
+	if (outcome == OUTCOME_SILENT && slot_judged(s)) {
+		now = life_read(s->worker.pid);
+		shown = life_shown(&s->life, &now);
+	}
 	s->life = now;
 	return shown;
 }
@@ -84,10 +87,7 @@ on_worker_probe(void *arg, const struct sample *sample)
 	struct worker_event ev = {
 	    .type = WORKER_EV_PROBE, .outcome = sample->outcome, .sent = sample->sent};
 
-	if (sample->outcome == OUTCOME_SILENT && slot_judged(s))
-		ev.life = slot_life(s);
-	else
-		s->life = (struct life){0};
+	ev.life = slot_life(s, sample->outcome);
 	s->last = *sample;
 	worker_event(s->brain, s, &ev);
 }

@@ -37,7 +37,7 @@ def now_us():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
-def _question(name):
+def encode(name):
     labels = b''.join(bytes((len(x),)) + x.encode() for x in name.split('.')) + b'\0'
     return b'\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01' + labels + b'\x00\x01\x00\x01' + OPT
 
@@ -101,9 +101,9 @@ class Client:
                 turns.append((s, family))
         turns.sort(key=lambda turn: turn[0].fileno() % PORTS)
         self.turns = itertools.cycle(turns)
-        self.health = _question('health.anypop.test')
-        self.invalid = _question('www.bogus.test')
-        self.popular = [_question(f'www{i}.example.test') for i in range(POPULAR)]
+        self.health = encode('health.anypop.test')
+        self.invalid = encode('www.bogus.test')
+        self.popular = [encode(f'www{i}.example.test') for i in range(POPULAR)]
         self.random = random.Random(os.getpid())
         self.count = 0
 
@@ -115,7 +115,7 @@ class Client:
         which = 0
         if draw < self.miss:
             kind = 'miss'
-            question = _question(f'r{self.random.getrandbits(48):012x}.random.example.test')
+            question = encode(f'r{self.random.getrandbits(48):012x}.random.example.test')
         elif draw < self.miss + self.local:
             kind, question = 'local', self.health
         elif draw < self.miss + self.local + self.bogus:

@@ -20,6 +20,7 @@ import threading
 import time
 
 import client
+import faults
 import monitor
 import nodes
 import raise_lab
@@ -29,10 +30,11 @@ POPS = raise_lab.POPS
 FAMILIES = ('v4', 'v6')
 PREFIX = monitor.TEXT
 RUNGS = ('silent', 'drain', 'backup', 'full')  # by the number in the large community
-NEIGHBOUR = {'pop1': 'pop1', 'pop2': 'pop2', 'pop3': 'edge3'}  # as transit calls it
+NEIGHBOUR = faults.NEIGHBOUR
 STORIES = f'{nodes.LAB}/stories'
 PATIENCE = 60  # seconds that a condition may take on a loaded machine
 
+Swept = collections.namedtuple('Swept', 'asked right servfail wrong lost')
 Heard = collections.namedtuple('Heard', 'rung path_length local_pref med communities')
 
 
@@ -161,12 +163,10 @@ class Timeline(threading.Thread):
         return None
 
 
-class Lab:
+class Lab(faults.Faults):
     """The raised lab, as a story sees it."""
 
     voice = 'story'  # who says what the time line is told
-    BRAIN = '/usr/libexec/anypop/healthd-brain'
-    RESOLVER = '/usr/sbin/resolver'
 
     def __init__(self, live, out=print):
         self.nodes = live
@@ -208,6 +208,20 @@ class Lab:
         finally:
             process.stop()
 
+    def sweep(self, pop, kind='hit', count=client.POPULAR, seconds=1.0):
+        """Asks within a PoP, whatever the routes are: each popular name ("hit"), or so many that no
+        cache can know ("miss"); a Swept. What takes longer than `seconds` in all is lost."""
+        done = self.nodes[pop].run('python3', '/srv/anypop/lab/sweep.py', kind, str(count),
+                                   str(seconds))
+        swept = Swept(*[int(number) for number in done.stdout.split()])
+        self.need(swept.wrong == 0, f'{pop} gave {swept.wrong} wrong answers to {kind}')
+        return swept
+
+    def warm(self, pop):
+        """Every popular name is in the PoP's cache from now on; they live for an hour."""
+        self.wait(f'{pop} to know the popular names',
+                  lambda: self.sweep(pop).right == client.POPULAR)
+
     def route(self, family):
         """The neighbour that transit's kernel sends the prefix to: an interface name, or None."""
         node = self.nodes['transit']
@@ -220,12 +234,12 @@ class Lab:
         """Changes of transit's kernel routes in that window."""
         return monitor.read(self.routes_log, from_us, until_us)
 
-    def updates(self, pop):
+    def updates(self, pop, kinds='updates|withdraws'):
         """How many updates and withdrawals transit's BIRD has received from a PoP so far."""
         total = 0
         for name in self.sessions_at_transit(pop):
             for _, text in talk.bird(self.nodes['transit'], f'show protocols all {name}'):
-                found = re.match(r'\s*Import (updates|withdraws):\s+(\d+)', text)
+                found = re.match(rf'\s*Import ({kinds}):\s+(\d+)', text)
                 if found:
                     total += int(found.group(2))
         return total
@@ -417,176 +431,6 @@ class Lab:
             self.need(took == list(rungs),
                       f'{pop} {family} took {took}, expected {list(rungs)}')
 
-    # ---- faults ----------------------------------------------------------------------------
-
-    def workers(self, pop):
-        """{slot: pid} of the workers that run."""
-        return {w['slot']: w['pid'] for w in self.ask(pop, 'workers')['workers'] if w['pid']}
-
-    def renewed(self, pop, gone):
-        """Whether as many workers as wanted are ready, and none of them is one of `gone` (by one
-        answer: healthd may not have noticed yet that those are)."""
-        try:
-            told = self.ask(pop, 'workers')
-        except talk.TalkError:
-            return False
-        ready = [w['pid'] for w in told['workers'] if w['state'] == 'ready']
-        return len(ready) >= told['wanted'] and not set(ready) & set(gone)
-
-    def kill(self, pop, signal, pids):
-        self.nodes[pop].run('kill', f'-{signal}', *[str(pid) for pid in pids], check=False)
-
-    def kill_workers(self, pop, signal='KILL'):
-        pids = list(self.workers(pop).values())
-        self.kill(pop, signal, pids)
-        return pids
-
-    @contextlib.contextmanager
-    def instead_of(self, pop, program, script):
-        """In this PoP another program stands at that path for a while."""
-        node = self.nodes[pop]
-        stand_in = f'/run/stand-in-{os.path.basename(program)}'
-        node.run('sh', '-c', f'cp -p {program} {stand_in}.real; cat >{stand_in}; '
-                 f'chmod 755 {stand_in}; mount --bind {stand_in} {program}', stdin=script)
-        try:
-            yield
-        finally:
-            node.run('umount', '-l', program)  # lazily: a stopped process may hold it open
-
-    def workers_instead(self, pop, line):
-        """In this PoP workers run that shell line first; engines stay as they are."""
-        return self.instead_of(pop, self.RESOLVER, (
-            f'#!/bin/sh\ncase "$*" in *" worker "*) {line} ;; esac\n'
-            'exec /run/stand-in-resolver.real "$@"\n'))
-
-    def workers_cannot_start(self, pop):
-        return self.workers_instead(pop, 'exit 1')
-
-    def workers_stop_at_start(self, pop):
-        return self.workers_instead(pop, 'kill -STOP $$')
-
-    def workers_refuse(self, pop):
-        """A bad release: its workers answer SERVFAIL to everything."""
-        return self.workers_instead(
-            pop, 'exec python3 /srv/anypop/lab/servfail.py "$@"')
-
-    @contextlib.contextmanager
-    def engines_cut_off(self, pop):
-        """What engines of this PoP send to the Internet is lost, and healthd's own probes are not."""
-        node = self.nodes[pop]
-        node.run('nft', '-f', '-', stdin=(
-            'table inet engines {\nchain output {\ntype filter hook output priority 0; '
-            'meta skuid "anypop-engine" oifname "eth*" drop\n}\n}\n'))
-        try:
-            yield
-        finally:
-            node.run('nft', 'delete', 'table', 'inet', 'engines', check=False)
-
-    def _render_cuts(self):
-        rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
-                        for pop in self.cut for end in (['', 'b'] if pop == 'pop1' else ['']))
-        self.nodes['transit'].run('nft', '-f', '-', stdin=(
-            'table inet lab {}\ndelete table inet lab\ntable inet lab {\nchain cut {\n'
-            f'type filter hook forward priority 0; {rules}\n}}\n}}\n'))
-
-    def cut_upstream(self, *pops):
-        """From now on nothing of these PoPs reaches the Internet; clients still reach them."""
-        self.cut |= set(pops)
-        self._render_cuts()
-
-    def mend_upstream(self, *pops):
-        self.cut -= set(pops)
-        self._render_cuts()
-
-    @contextlib.contextmanager
-    def without_upstream(self, *pops):
-        """Cut for these PoPs; at its end the upstream is there again for all."""
-        self.cut_upstream(*pops)
-        try:
-            yield
-        finally:
-            self.mend_upstream(*POPS)
-
-    @contextlib.contextmanager
-    def dropping(self, pop, rule):
-        """An nftables rule in a PoP's input, for a while."""
-        node = self.nodes[pop]
-        node.run('nft', '-f', '-', stdin=(
-            'table inet fault {\nchain input {\ntype filter hook input priority 0; '
-            f'{rule}\n}}\n}}\n'))
-        try:
-            yield
-        finally:
-            node.run('nft', 'delete', 'table', 'inet', 'fault', check=False)
-
-    def keeper(self, pop):
-        return self.status(pop)['keeper']['pid']
-
-    def brain(self, pop):
-        return self.status(pop)['brain']['pid']
-
-    def stop_service(self, pop):
-        """What `systemctl stop` does: SIGTERM to the keeper, and no restart."""
-        self.nodes[pop].run('/srv/anypop/lab/node/start', 'healthd_stop')
-
-    def put_configuration(self, pop, text):
-        self.nodes[pop].run('sh', '-c', 'cat >/etc/anypop/healthd.conf.new && mv '
-                            '/etc/anypop/healthd.conf.new /etc/anypop/healthd.conf', stdin=text)
-
-    @contextlib.contextmanager
-    def configured(self, pop, edit):
-        """This PoP runs a configuration changed by `edit(text)`, reloaded by SIGHUP."""
-        before = self.nodes[pop].sh('cat /etc/anypop/healthd.conf')
-        after = edit(before)
-        self.need(after != before, 'the edit of the configuration changed nothing')
-        self.put_configuration(pop, after)
-        self.reload(pop)
-        try:
-            yield
-        finally:
-            self.put_configuration(pop, before)
-            self.reload(pop)
-
-    def reload(self, pop):
-        """SIGHUP, until the brain that read the new file answers."""
-        before = self.brain(pop)
-        self.kill(pop, 'HUP', [self.keeper(pop)])
-        self.adopted(pop, before)
-
-    @staticmethod
-    def without_key(text, key):
-        """A configuration without the settings of `key`."""
-        return re.sub(rf'\b{key}\s*=[^;]*;', '', text)
-
-    def unhurried(self, pop):
-        """The flap budget forgets within seconds, so that it does not make a climb skip rungs."""
-        return self.configured(
-            pop, lambda text: re.sub(r'half_life_ms = \d+', 'half_life_ms = 2000', text))
-
-    def power_off(self, *pops):
-        """Everything that runs in these PoPs ends at once; links go down, /run is lost."""
-        for pop in pops:
-            self.nodes[pop].sh('''
-                kill -KILL -1 2>/dev/null || :
-                for link in $(ls /sys/class/net); do
-                    case $link in
-                    lo) ;;
-                    eth*) ip link set $link down; ip address flush dev $link ;;
-                    *) ip link delete $link ;;
-                    esac
-                done
-                awk '$2 ~ "^/usr/" { print $2 }' /proc/self/mounts | xargs -r umount -l
-                find /run -mindepth 1 -xdev -delete 2>/dev/null || :
-                nft flush ruleset''')
-
-    def power_on(self, *pops):
-        for pop in pops:
-            nodes.boot(self.nodes[pop])
-
-    def wipe(self, pop):
-        """Forgets what a PoP has kept over restarts."""
-        self.nodes[pop].sh('rm -rf /var/lib/anypop/*')
-
     # ---- health ----------------------------------------------------------------------------
 
     def unwell(self, pop):
@@ -667,6 +511,15 @@ class Asking:
         wrong = [row for row in rows if row.truth == 'wrong']
         Lab.need(not wrong, f'{len(wrong)} wrong answers, the first: {wrong[:1]}')
         return rows
+
+    def need_all(self, kind, from_us, until_us):
+        """Asserts that every question of that kind was answered, and rightly."""
+        rows = [row for row in self.rows(from_us, until_us) if row.kind == kind]
+        bad = [row for row in rows if row.truth != 'ok']
+        Lab.need(rows, f'no question of the kind {kind} was asked')
+        Lab.need(not bad, f'of {len(rows)} questions of the kind {kind}, {len(bad)} were lost or '
+                 f'failed, the first: {bad[:1]}')
+        return len(rows)
 
     def lost(self, from_us, until_us):
         return sum(row.rtt_us < 0 for row in self.rows(from_us, until_us))

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "lib/held.h"
@@ -194,6 +195,49 @@ one_whose_heart_stops_is_killed_and_started_again(void **state)
 	drop(b);
 }
 
+/* A process that turns in a loop, or waits for a processor, until it is killed. */
+static pid_t
+busy(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			;
+	}
+	return pid;
+}
+
+static void
+one_that_is_slow_is_not_killed_for_it(void **state)
+{
+	struct brain *b = brain_at_work();
+	pid_t pid = busy();
+
+	(void)state;
+	b->engines[0].worker.pid = pid;
+	until(b, 0, WORKER_READY, 3);
+	while (b->engines[0].worker.silent_probes < 3 * b->settings.workers.hang_probes) {
+		beat(1, 101, SCORE_ANSWERING);
+		ev_run(b->loop, EVRUN_ONCE);
+		assert_false(b->engines[0].worker.killed_hung);
+	}
+	assert_int_equal(b->engines[0].worker.state, WORKER_UNREADY);
+	assert_int_equal(order().type, 0);
+	until(b, 0, WORKER_READY, 3); /* its heart beats again, in the same life */
+	kill(pid, SIGSTOP);
+	while (!b->engines[0].worker.killed_hung) {
+		beat(1, 101, SCORE_ANSWERING);
+		ev_run(b->loop, EVRUN_ONCE);
+	}
+	expect_order(BOND_STOP, ENGINE_SLOT, SIGKILL);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	drop(b);
+}
+
 static void
 those_that_run_are_adopted_and_what_they_had_gone_through_is_kept(void **state)
 {
@@ -335,6 +379,7 @@ main(void)
 	    TEST(as_many_as_the_keeper_says_are_started_and_judged_by_their_scoreboard),
 	    TEST(no_more_than_there_is_room_for),
 	    TEST(one_whose_heart_stops_is_killed_and_started_again),
+	    TEST(one_that_is_slow_is_not_killed_for_it),
 	    TEST(those_that_run_are_adopted_and_what_they_had_gone_through_is_kept),
 	    TEST(without_a_scoreboard_being_alive_is_being_well),
 	    TEST(an_upgrade_replaces_one_after_the_other),
