@@ -158,17 +158,26 @@ held_send(int socket, const char *name, int fd, const char *note)
 	return n == -1 ? -1 : 0;
 }
 
-/* The descriptor that came along, or -1. There is room for one: the kernel closes what is more. */
+/*
+ * The descriptor that came along, or -1; where there are more, none is taken. Alignment makes the
+ * room for one a room for two; the kernel closes what is more than that.
+ */
 static int
 descriptor_of(struct msghdr *m)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = -1;
+	int fd[2];
+	size_t n;
 
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	return fd;
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fd, CMSG_DATA(c), n * sizeof(int));
+	if (n == 1)
+		return fd[0];
+	for (size_t i = 0; i < n; i++)
+		close(fd[i]);
+	return -1;
 }
 
 int
@@ -178,6 +187,7 @@ held_receive(int socket, char name[static HELD_NAME], int *fd, char note[static 
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
+	_Static_assert(sizeof(control) <= CMSG_LEN(2 * sizeof(int)), "descriptor_of() takes two");
 	char packet[PACKET];
 	struct iovec iov = {packet, sizeof(packet)};
 	struct msghdr m = {
