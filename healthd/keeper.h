@@ -111,6 +111,7 @@ struct keeper {
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
+	bool unheard;		       /* the service manager does not read what it is told */
 	bool hot;		       /* we are a re-exec: what runs is kept */
 	bool killed_workers;	       /* stop: SIGKILL has been sent */
 	bool ended;		       /* stop: all is gone, the loop is left */

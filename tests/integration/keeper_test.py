@@ -662,6 +662,27 @@ def users_and_capabilities(make):
     eventually("their end, across users", lambda: not any(alive(p) for p in pids + [b.pid]))
 
 
+def a_service_manager_that_does_not_read_holds_nobody_up(make):
+    k = make()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as s:
+        s.connect(k.dir + "/notify")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                s.send(b"STATUS=full")
+    k.start()
+    b = k.brain()
+    b.hello()
+    pid = b.start(0)
+    os.kill(pid, signal.SIGKILL)
+    b.bond("exited")
+    b.tell(lease=None)
+    b2 = k.brain()
+    expect(b2.hello() == {} and not alive(b.pid), "a brain without a lease to be replaced")
+    expect(not k.said("READY=1") and b2.start(0), "it to be deaf now, and to read later")
+    b2.send(type="lease", text="news")
+    eventually("to be told again", lambda: k.said("STATUS=news"))
+
+
 def garbage_handover_starts_clean(make):
     k = make()
     make_gate(3, True)
