@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+"""The keeper's promises with our own resolver: real workers, a brain of the test's making.
+
+usage: keeper_own_test.py [CASE ...]     (root; makes its own network namespace; BIN=build/bin)
+
+What keeper_test.py promises of workers of others, where it is the keeper itself that judges who is
+there; and what happens to what it holds at a reload.
+"""
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+
+import dnswire as dns
+import keeper_test
+from keeper_test import alive, eventually, expect, gate_up, make_gate
+
+BINDIR = keeper_test.BINDIR
+ENGINE_SLOT = 64
+ADDRESS = '127.0.0.53'
+RELOADS = 12
+keeper_test.CONF = keeper_test.CONF.replace('command = [ {command} ];',
+                                            'resolver = "{dir}/resolver.conf";')
+RESOLVER = '''
+pop = "lab"; node = "one"; run_dir = "{dir}/engines"; listen = [ {listen} ]; engines = {engines};
+allow = [ "127.0.0.0/8" ]; health_name = "health.anypop.test.";
+worker = {{ user = ""; l1_mib = 1; l2_mib = {l2}; }};
+engine = {{ user = ""; root_hints = ""; trust_anchor = ""; }};
+{more}
+'''
+# In the place of a resolver that is not as this test's: what it does with `hold`, else the real one.
+STAND_IN = '''#!/bin/sh
+case "$*" in *" hold "*) {hold} ;; esac
+exec {real} "$@"
+'''
+
+
+class Keeper(keeper_test.Keeper):
+    def __init__(self, **conf):
+        subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+        super().__init__(**conf)
+        shutil.copy(BINDIR + '/resolver', self.dir + '/bin/resolver')
+        self.resolver()
+
+    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, more=''):
+        with open(self.dir + '/resolver.conf', 'w', encoding='ascii') as f:
+            f.write(RESOLVER.format(dir=self.dir, listen=', '.join(f'"{a}"' for a in listen),
+                                    engines=engines, l2=l2, more=more))
+
+    def stand_in(self, hold):
+        os.replace(self.dir + '/bin/resolver', self.dir + '/bin/real')
+        with open(self.dir + '/bin/resolver', 'w', encoding='ascii') as f:
+            f.write(STAND_IN.format(hold=hold, real=self.dir + '/bin/real'))
+        os.chmod(self.dir + '/bin/resolver', 0o755)
+
+    def reload(self, brain):
+        """The brain after it; its roster."""
+        os.kill(self.pid, signal.SIGHUP)
+        brain.bond('yield')
+        brain.tell(exit=0)
+        brain.sock.close()
+        following = self.brain()
+        return following, following.hello()
+
+    def open(self):
+        """{number: what is there}, but for what comes and goes with a brain."""
+        there = {}
+        for n in os.listdir(f'/proc/{self.pid}/fd'):
+            try:
+                there[int(n)] = os.readlink(f'/proc/{self.pid}/fd/{n}')
+            except FileNotFoundError:
+                pass
+        return there
+
+    def group(self):
+        """The inodes of the UDP sockets at the service's address."""
+        with open('/proc/net/udp', encoding='ascii') as f:
+            rows = [line.split() for line in f][1:]
+        return sorted(int(r[9]) for r in rows if r[1] == '3500007F:0035')
+
+
+def node(k, slots=(0, 1), lease=0):
+    """A brain that holds its lease, and workers that are there. The lease says of nobody that he is
+    ready: of our own workers the keeper sees it by itself."""
+    b = k.brain()
+    b.hello()
+    pids = [b.start(s) for s in slots]
+    b.lease(lease)
+    eventually('answers', answers)
+    return b, pids
+
+
+def client():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(keeper_test.PATIENCE)
+    s.connect((ADDRESS, 53))
+    return s
+
+
+QUERY = dns.query('health.anypop.test.')
+
+
+def answers():
+    with client() as s:
+        s.settimeout(0.5)
+        try:
+            s.send(QUERY)
+            return s.recv(4096)
+        except OSError:
+            return None
+
+
+# ---- cases: each takes a factory for keepers
+
+
+def reloads_leave_no_descriptor_behind(make):
+    k = make().start()
+    b, pids = node(k)
+    b, _ = k.reload(b)
+    before, group = k.open(), k.group()
+    for _ in range(RELOADS):
+        b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), 'the same workers')
+    expect(k.group() == group, 'the same sockets')
+    eventually(f'as many descriptors as before: {sorted(before.values())}, not {sorted(k.open().values())}',
+               lambda: len(k.open()) == len(before))
+
+
+def reload_loses_no_datagram_in_a_queue(make):
+    k = make().start()
+    b, pids = node(k)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    with client() as s:
+        for qid in range(40):
+            s.send(qid.to_bytes(2, 'big') + QUERY[2:])
+        b, _ = k.reload(b)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        got = {int.from_bytes(s.recv(4096)[:2], 'big') for _ in range(40)}
+    expect(got == set(range(40)), f'an answer to each: {sorted(got)}')
+
+
+def reflex_sees_our_own_workers_without_a_brain(make):
+    k = make().start()
+    b, pids = node(k)
+    make_gate(3, True)
+    os.kill(b.pid, signal.SIGKILL)
+    k.brain()  # comes, and never says HELLO: nobody is in charge
+    os.kill(pids[0], signal.SIGSTOP)
+    eventually('the one that is stopped to get no more queries', lambda: all(
+        answers() for _ in range(8)))
+    expect(gate_up(3), 'the gate to stay while one worker is there')
+    os.kill(pids[1], signal.SIGKILL)
+    eventually('the gate to be down, of one dead and one stopped', lambda: not gate_up(3), 10)
+
+
+def reflex_leaves_the_gates_while_one_is_alive(make):
+    k = make(dead_man='silent').start()
+    b, pids = node(k)
+    make_gate(3, True)
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    b, _ = k.reload(b)  # no death of a brain, and no reason for the keeper to act
+    expect(gate_up(3), 'the gate to stay over a reload')
+    os.kill(b.pid, signal.SIGKILL)
+    eventually('dead_man = silent to be kept, workers or not', lambda: not gate_up(3))
+    expect(alive(pids[1]), 'the worker to be left alone')
+
+
+def slots_come_and_go_by_reloads(make):
+    k = make().start()
+    b, pids = node(k)
+    group = k.group()
+    expect(len(group) == 3, f'sockets of two workers and a spare: {group}')
+    k.write_conf(count=4)
+    b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), 'the same workers')
+    expect(len(k.group()) == 5 and set(group) < set(k.group()), 'two sockets more')
+    pids += [b.start(2), b.start(3), b.start(4)]
+    eventually('answers', answers)
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    group = k.group()
+    k.write_conf(count=1)
+    b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == {1: pids[1]}, 'the one that is still configured')
+    eventually('the end of those beyond', lambda: not any(alive(p) for p in pids[2:]))
+    expect(k.group() == group, 'all sockets kept, in use or not')
+    expect(all(answers() for _ in range(20)), 'nothing sent to those that nobody reads')
+
+
+def engines_come_and_go_by_reloads(make):
+    k = make().start()
+    b, pids = node(k, slots=(0, ENGINE_SLOT))
+    k.resolver(engines=3, l2=2)
+    b, roster = k.reload(b)
+    expect(roster.keys() == {0, ENGINE_SLOT}, 'the same')
+    more = [b.start(ENGINE_SLOT + 1), b.start(ENGINE_SLOT + 2)]
+    k.resolver(engines=1, l2=1)
+    b, roster = k.reload(b)
+    expect(roster.keys() == {0, ENGINE_SLOT}, 'the same')
+    eventually('the end of those beyond', lambda: not any(alive(p) for p in more))
+    expect(all(alive(p) for p in pids) and answers(), 'the others untouched')
+
+
+def an_address_comes_with_the_next_workers(make):
+    k = make().start()
+    b, pids = node(k, slots=(0,))
+    group = k.group()
+    k.resolver(listen=('127.0.0.54', ADDRESS))
+    b, _ = k.reload(b)
+    expect(k.group() == group and answers(), 'the old address served on')
+    b.send(type='stop', slot=0, pid=pids[0], status=15)
+    b.bond('exited')
+    b.start(0)
+    eventually('the old address', answers)
+    with client() as s:
+        s.connect(('127.0.0.54', 53))
+        s.send(QUERY)
+        s.recv(4096)
+    expect(k.group() == group, 'on its old sockets')
+
+
+def what_cannot_be_held_is_said_and_then_forgotten(make):
+    k = make().start()
+    b, pids = node(k)
+    group = k.group()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(('127.0.0.54', 53))
+        k.resolver(listen=(ADDRESS, '127.0.0.54'))
+        b, roster = k.reload(b)
+        note = b.bond('note')['text']
+        expect('not in force' in note and '127.0.0.54' in note, f'it to be said: {note}')
+        expect(len(roster) == 2 and k.group() == group and answers(), 'everything to go on')
+        os.kill(pids[0], signal.SIGKILL)
+        b.bond('exited')
+        pids[0] = b.start(0)
+    b, roster = k.reload(b)
+    expect(len(roster) == 2 and answers(), 'everything to go on')
+    b.lease(0)
+    expect(not any(m.get('bond', {}).get('type') == 'note' for m in b.lines.seen), 'no note any more')
+
+
+def few_descriptors_by_habit_are_enough(make):
+    """A parent's soft limit is for programs that use select(); all that is held twice is more."""
+    k = make(count=15)
+    k.resolver(listen=[f'127.0.0.{53 + i}' for i in range(8)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        k.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    b, _ = node(k)
+    b, roster = k.reload(b)
+    expect(len(roster) == 2 and answers(), 'a reload with twice as many')
+
+
+def a_hold_that_hangs_stops_nobody_for_long(make):
+    k = make().start()
+    b, pids = node(k)
+    k.stand_in('exec sleep 1000')
+    k.said('')
+    k.notified.clear()
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond('yield')
+    b.tell(exit=0)
+    eventually('a sign of life for the watchdog while it waits', lambda: k.said('WATCHDOG=1'))
+    expect(answers(), 'answers meanwhile')
+    k.server.settimeout(30)
+    b = k.brain()
+    expect(len(b.hello()) == 2 and all(alive(p) for p in pids) and answers(), 'all to go on')
+    note = b.bond('note')['text']
+    expect('has not ended' in note, f'it to be said: {note}')
+
+
+def main():
+    keeper_test.Keeper = Keeper
+    keeper_test.CASES = [v for v in globals().values() if callable(v) and getattr(
+        v, '__code__', None) and v.__code__.co_varnames[:v.__code__.co_argcount] == ('make',)]
+    keeper_test.main()
+
+
+if __name__ == '__main__':
+    main()
