@@ -66,6 +66,8 @@ struct slot {
 		       not exited since */
 	bool excess; /* beyond the configuration since a reload: being stopped by us */
 	bool leaving; /* told to end: nobody is sent to it any more */
+	bool mute; /* our own, older than this keeper, and does not write the scoreboard that we
+		      read (an upgrade changed its layout): judged by the brain's word */
 };
 
 /* Of a worker whose heartbeat is late. */

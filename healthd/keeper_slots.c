@@ -73,8 +73,11 @@ void
 slots_note_ready(struct keeper *k, uint64_t bits)
 {
 	/* Our own are judged by what they say of themselves: keeper_steer.c. */
-	for (int i = 0; i < MAX_WORKERS && !keeper_own_workers(&k->settings); i++)
-		k->slots[i].ready = k->slots[i].pid != 0 && (bits >> i & 1) != 0;
+	bool own = keeper_own_workers(&k->settings);
+
+	for (int i = 0; i < MAX_WORKERS; i++)
+		if (!own || k->slots[i].mute)
+			k->slots[i].ready = k->slots[i].pid != 0 && (bits >> i & 1) != 0;
 	slots_note_none(k);
 }
 

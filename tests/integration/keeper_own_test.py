@@ -244,6 +244,41 @@ def what_cannot_be_held_is_said_and_then_forgotten(make):
     expect(not any(m.get('bond', {}).get('type') == 'note' for m in b.lines.seen), 'no note any more')
 
 
+def an_upgrade_to_another_scoreboard_goes_on_by_the_brains_word(make):
+    k = make().start()
+    b, pids = node(k)
+    make_gate(3, True)
+    k.stand_in('export LISTEN_FDNAMES=$(echo "$LISTEN_FDNAMES" | sed s/score/other/g)')
+    b, roster = k.reload(b)
+    expect(all(m['ready'] for m in roster.values()), f'nobody lost by it: {roster}')
+    b.lease(2)
+    eventually('the one of whom the brain says that it is ready to answer for both',
+               lambda: all(answers() for _ in range(8)))
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    pids[0] = b.start(0)
+    b.lease(2)  # the new one is seen by the keeper itself
+    eventually('answers', answers)
+    os.kill(b.pid, signal.SIGKILL)
+    k.brain()  # never says HELLO
+    os.kill(pids[1], signal.SIGKILL)
+    expect(gate_up(3), 'the gate to stay for the one that is there')
+    os.kill(pids[0], signal.SIGKILL)
+    eventually('the gate to be down', lambda: not gate_up(3), 10)
+
+
+def a_heart_that_beat_in_the_future_beats_no_more(make):
+    k = make().start()
+    _, pids = node(k)
+    os.kill(pids[0], signal.SIGSTOP)
+    board = next(f'/proc/{pids[0]}/fd/{n}' for n in os.listdir(f'/proc/{pids[0]}/fd')
+                 if 'scoreboard' in os.readlink(f'/proc/{pids[0]}/fd/{n}'))
+    with open(board, 'r+b', buffering=0) as f:
+        f.seek(64)
+        f.write((1 << 62).to_bytes(8, 'little'))
+    eventually('the other to get all', lambda: all(answers() for _ in range(32)))
+
+
 def few_descriptors_by_habit_are_enough(make):
     """A parent's soft limit is for programs that use select(); all that is held twice is more."""
     k = make(count=15)
