@@ -315,7 +315,7 @@ clean_up_after_predecessor(struct keeper *k)
 	if (k->hot)
 		return;
 	k->none_since = mono_now();
-	orphans_kill(k);
+	orphans_end(k);
 	children_kill_stale(k);
 }
 

@@ -7,6 +7,7 @@ What keeper_test.py promises of workers of others, where it is the keeper itself
 there; and what happens to what it holds at a reload.
 """
 import os
+import pwd
 import resource
 import shutil
 import signal
@@ -26,9 +27,8 @@ keeper_test.CONF = keeper_test.CONF.replace('command = [ {command} ];',
 RESOLVER = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/engines"; listen = [ {listen} ]; engines = {engines};
 allow = [ "127.0.0.0/8" ]; health_name = "health.anypop.test.";
-worker = {{ user = ""; l1_mib = 1; l2_mib = {l2}; }};
-engine = {{ user = ""; root_hints = ""; trust_anchor = ""; }};
-{more}
+worker = {{ user = "{worker}"; l1_mib = 1; l2_mib = {l2}; }};
+engine = {{ user = "{engine}"; root_hints = ""; trust_anchor = ""; }};
 '''
 # In the place of a resolver that is not as this test's: what it does with `hold`, else the real one.
 STAND_IN = '''#!/bin/sh
@@ -44,10 +44,10 @@ class Keeper(keeper_test.Keeper):
         shutil.copy(BINDIR + '/resolver', self.dir + '/bin/resolver')
         self.resolver()
 
-    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, more=''):
+    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, worker='', engine=''):
         with open(self.dir + '/resolver.conf', 'w', encoding='ascii') as f:
             f.write(RESOLVER.format(dir=self.dir, listen=', '.join(f'"{a}"' for a in listen),
-                                    engines=engines, l2=l2, more=more))
+                                    engines=engines, l2=l2, worker=worker, engine=engine))
 
     def stand_in(self, hold):
         os.replace(self.dir + '/bin/resolver', self.dir + '/bin/real')
@@ -277,6 +277,76 @@ def a_heart_that_beat_in_the_future_beats_no_more(make):
         f.seek(64)
         f.write((1 << 62).to_bytes(8, 'little'))
     eventually('the other to get all', lambda: all(answers() for _ in range(32)))
+
+
+def a_keeper_after_a_killed_one_finds_the_addresses_free(make):
+    """Without a store their sockets die with the workers, which takes a moment."""
+    k = make().start()
+    for _ in range(4):
+        b, pids = node(k)
+        k.said('')  # takes what was meant for the store, which else would keep the sockets
+        os.kill(pids[0], signal.SIGSTOP)
+        k.process.kill()
+        k.process.wait()
+        k.start()
+    b, pids = node(k)
+    os.kill(k.pid, signal.SIGTERM)
+    b.bond('shutdown')
+
+
+def a_handover_that_is_refused_frees_the_addresses_first(make):
+    k = make().start()
+    b, pids = node(k)
+    k.said('')  # as above
+    # The release to come knows another handover: its first line says so.
+    os.replace(k.dir + '/bin/healthd', k.dir + '/bin/real')
+    with open(k.dir + '/bin/healthd', 'w', encoding='ascii') as f:
+        f.write(f'#!/bin/sh\n[ "$1" = -t ] || export ANYPOP_HANDOVER="0,${{ANYPOP_HANDOVER#*,}}"\n'
+                f'exec {k.dir}/bin/real "$@"\n')
+    os.chmod(k.dir + '/bin/healthd', 0o755)
+    _, roster = k.reload(b)
+    expect(roster == {} and not any(alive(p) for p in pids), f'a clean start: {roster}')
+
+
+def shared(pid):
+    """{name of a shared memory: may the process write it by the descriptor}"""
+    memory = {}
+    for n in os.listdir(f'/proc/{pid}/fd'):
+        name = os.readlink(f'/proc/{pid}/fd/{n}')
+        if 'memfd:' in name:
+            with open(f'/proc/{pid}/fdinfo/{n}', encoding='ascii') as f:
+                flags = next(int(row.split()[1], 8) for row in f if row.startswith('flags'))
+            memory.setdefault(name.split(':')[1].split()[0], set()).add(flags & os.O_ACCMODE != os.O_RDONLY)
+    return memory
+
+
+def status(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as f:
+        return {row.split(':')[0]: row.split()[1:] for row in f}
+
+
+def own_processes_have_no_rights_and_write_what_is_theirs(make):
+    k = make()
+    k.resolver(worker='nobody', engine='daemon')
+    k.start()
+    b, pids = node(k, slots=(0, ENGINE_SLOT))
+    for pid, user, filtered in zip(pids, ('nobody', 'daemon'), ('0', '2')):
+        eventually('its user', lambda: status(pid)['Uid'] == [str(pwd.getpwnam(user).pw_uid)] * 4)
+        eventually('its cage', lambda: status(pid)['Seccomp'] == [filtered])
+        got = status(pid)
+        expect(got['NoNewPrivs'] == ['1'], f'no new privileges for {user}')
+        for which in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb'):
+            expect(int(got[which][0], 16) == 0, f'{which} of {user}: {got[which]}')
+        with open(f'/proc/{pid}/environ', encoding='ascii') as f:
+            expect('ANYPOP_HANDOVER' not in f.read(), 'nothing of the keeper in its environment')
+    writes = shared(pids[0])
+    expect(not any(True in w for n, w in writes.items() if n != 'anypop-scoreboard'),
+           f'a worker to write its scoreboard alone: {writes}')
+    memory = [f'/proc/{p}/fd/{n}' for p in pids for n in os.listdir(f'/proc/{p}/fd')
+              if 'memfd:' in os.readlink(f'/proc/{p}/fd/{n}')]
+    expect(memory and all(os.stat(m).st_mode & 0o7777 == 0o600 and os.stat(m).st_uid == 0
+                          for m in memory), 'shared memory that only root can reopen')
+    expect('anypop-board' not in shared(pids[1]), 'no board for an engine')
 
 
 def few_descriptors_by_habit_are_enough(make):
