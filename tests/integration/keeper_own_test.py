@@ -349,6 +349,20 @@ def own_processes_have_no_rights_and_write_what_is_theirs(make):
     expect('anypop-board' not in shared(pids[1]), 'no board for an engine')
 
 
+def one_client_is_spread_over_all_workers(make):
+    """By address and port the kernel would send all of it to one."""
+    k = make(count=3).start()
+    node(k, slots=(0, 1, 2))
+    seen, question = set(), dns.query('id.server.', dns.TXT, dns.CH)
+    with client() as s:
+        def ask():
+            s.send(question)
+            answer = s.recv(4096)
+            seen.update(w for w in range(3) if b'lab/one/%d' % w in answer)
+            return len(seen) == 3
+        eventually('an answer of each worker', ask)
+
+
 def few_descriptors_by_habit_are_enough(make):
     """A parent's soft limit is for programs that use select(); all that is held twice is more."""
     k = make(count=15)
