@@ -158,6 +158,7 @@ void slots_signal(struct keeper *k, int signal_number);
 int slots_running(const struct keeper *k);
 int slots_running_from(const struct keeper *k, int first, int end);
 void slots_trim(struct keeper *k);
+void slots_trim_later(struct keeper *k);
 void orphans_kill(struct keeper *k);
 void orphans_end(struct keeper *k); /* before any child of ours: kills all, waits for their death */
 void children_store(struct keeper *k);

@@ -280,6 +280,15 @@ slots_trim(struct keeper *k)
 	slots_note_none(k);
 }
 
+/* Those that were told to end are looked after again, when their time is up. */
+void
+slots_trim_later(struct keeper *k)
+{
+	for (int i = 0; i < MAX_SLOTS; i++)
+		if (k->slots[i].pid != 0 && k->slots[i].excess)
+			keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
+}
+
 static bool
 is_known(const struct keeper *k, pid_t pid)
 {

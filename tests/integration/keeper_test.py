@@ -469,6 +469,26 @@ def reload_stops_excess_workers(make):
     expect(alive(pids[0]) and alive(pids[1]), "the others untouched")
 
 
+def a_refused_reload_forgets_no_excess_worker(make):
+    k = make(command='"/bin/sh", "-c", "trap \'\' TERM; echo > {dir}/%i; exec sleep 1000"')
+    k.write_conf(command=k.conf["command"].format(dir=k.dir))
+    k.start()
+    b, _ = two_workers(k)
+    spare = b.start(2)
+    eventually("its trap", lambda: os.path.exists(k.dir + "/2"))
+    k.write_conf(count=1)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.tell(exit=0)
+    b = k.brain()
+    b.hello()
+    os.replace(k.dir + "/bin/healthd", k.dir + "/bin/well")
+    shutil.copy("/bin/false", k.dir + "/bin/healthd")
+    os.kill(k.pid, signal.SIGHUP)
+    expect("refused" in b.bond("note")["text"] and alive(spare), "a reload refused meanwhile")
+    eventually("the excess worker's end", lambda: not alive(spare))
+
+
 def broken_reload_changes_nothing(make):
     k = make().start()
     b, pids = two_workers(k)
