@@ -96,12 +96,10 @@ held_from_env(struct held *out, struct err *err)
 		struct err ignored;
 
 		/* A stranger's (a socket unit's, say) is none that we know: its name is "unknown".
-		 */
-		if (done == -1 || strcmp(names[i], "unknown") == 0 || !held_name_ok(names[i]))
+		 * A store keeps two of a name where one was said twice. */
+		if (done == -1 || strcmp(names[i], "unknown") == 0 || !held_name_ok(names[i]) ||
+		    held_find(out, names[i]) != -1)
 			close(HELD_FIRST + i);
-		else if (held_find(out, names[i]) != -1)
-			close(HELD_FIRST +
-			      i); /* a store keeps two of a name where one was said twice */
 		else
 			done = held_add(out, names[i], HELD_FIRST + i, &ignored);
 		free(names[i]);
