@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bgpctl/birdapply.h"
@@ -173,6 +174,54 @@ look_healthd(struct cli *cli, struct findings *f)
 	json_decref(status);
 }
 
+/* How long the oldest of these processes has run, in seconds; 0: none does. */
+static double
+oldest(const json_t *slots)
+{
+	double most = 0, up;
+	const json_t *slot;
+	size_t i;
+
+	json_array_foreach (slots, i, slot) {
+		up = pick_number(slot, "up_s", 0);
+		most = up > most ? up : most;
+	}
+	return most;
+}
+
+/* Our own resolver's processes read their configuration once. */
+static void
+look_resolver(struct cli *cli, const struct site *site, struct findings *f)
+{
+	const char *path = site->workers.resolver;
+	struct stat st;
+	struct err err;
+	json_t *all;
+	double up, engines;
+	int code;
+
+	if (path[0] == '\0')
+		return;
+	if (stat(path, &st) < 0) {
+		found(f, FINDING_FAIL, "resolver", "write it, or correct workers.resolver",
+		    "%s: %s", path, strerror(errno));
+		return;
+	}
+	all = cli_ask(cli, "workers", NULL, &code, &err);
+	if (all == NULL) /* look_healthd() says so */
+		return;
+	up = oldest(pick_part(all, "workers"));
+	engines = oldest(pick_part(all, "engines"));
+	up = engines > up ? engines : up;
+	json_decref(all);
+	if (up > difftime(time(NULL), st.st_mtime) + 1)
+		found(f, FINDING_WARN, "resolver", "bgpctl upgrade",
+		    "%s was written after the oldest worker or engine started, which reads it at "
+		    "its start only", path);
+	else
+		found(f, FINDING_OK, "resolver", "", "all run with %s as it is", path);
+}
+
 static void
 look_gates(struct findings *f)
 {
@@ -229,6 +278,8 @@ look_at_us(struct cli *cli, const struct site *site, struct findings *f)
 		look_group(f, site->paths.control_group);
 	}
 	look_healthd(cli, f);
+	if (site != NULL)
+		look_resolver(cli, site, f);
 	look_gates(f);
 	if (geteuid() != 0)
 		found(f, FINDING_NOTE, "rights", "sudo bgpctl doctor sees more", "not run as root");

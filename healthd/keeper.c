@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "healthd/notify.h"
 #include "lib/event.h"
 
 /*
@@ -22,17 +23,19 @@
  * A loop of our own (not libev's default one) because the default loop reaps children by itself.
  */
 
+#define TELL_WAIT_MS 200
+
 void
 keeper_tell(struct keeper *k, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 
-	(void)k;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sd_notify(0, text);
+	/* One that does not read is waited for once, and again when it has read. */
+	k->unheard = !notify_send(text, -1, k->unheard ? 0 : TELL_WAIT_MS);
 }
 
 void
@@ -312,7 +315,7 @@ clean_up_after_predecessor(struct keeper *k)
 	if (k->hot)
 		return;
 	k->none_since = mono_now();
-	orphans_kill(k);
+	orphans_end(k);
 	children_kill_stale(k);
 }
 

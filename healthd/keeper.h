@@ -66,6 +66,8 @@ struct slot {
 		       not exited since */
 	bool excess; /* beyond the configuration since a reload: being stopped by us */
 	bool leaving; /* told to end: nobody is sent to it any more */
+	bool mute; /* our own, older than this keeper, and does not write the scoreboard that we
+		      read (an upgrade changed its layout): judged by the brain's word */
 };
 
 /* Of a worker whose heartbeat is late. */
@@ -111,6 +113,7 @@ struct keeper {
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
+	bool unheard;		       /* the service manager does not read what it is told */
 	bool hot;		       /* we are a re-exec: what runs is kept */
 	bool killed_workers;	       /* stop: SIGKILL has been sent */
 	bool ended;		       /* stop: all is gone, the loop is left */
@@ -155,7 +158,9 @@ void slots_signal(struct keeper *k, int signal_number);
 int slots_running(const struct keeper *k);
 int slots_running_from(const struct keeper *k, int first, int end);
 void slots_trim(struct keeper *k);
+void slots_trim_later(struct keeper *k);
 void orphans_kill(struct keeper *k);
+void orphans_end(struct keeper *k); /* before any child of ours: kills all, waits for their death */
 void children_store(struct keeper *k);
 void children_kill_stale(struct keeper *k);
 

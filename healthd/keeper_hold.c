@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "healthd/keeper.h"
+#include "healthd/notify.h"
 #include "lib/event.h"
 #include "lib/sealed.h"
 
@@ -24,7 +24,10 @@
  * it goes through a re-exec in place. Whoever hands it to us, `resolver hold` looks at it anew.
  */
 
-#define HOLD_LIMIT_MS 60000 /* shards of many gigabytes take their time */
+#define HOLD_LIMIT_MS 60000	/* shards of many gigabytes take their time */
+#define HOLD_HOT_LIMIT_MS 10000 /* what runs is looked after by nobody meanwhile */
+#define SIGN_EACH_MS 1000	/* of life, for the service manager's watchdog */
+#define STORE_WAIT_MS 500
 #define BOARD "board"
 
 bool
@@ -42,10 +45,22 @@ same_file(int a, int b)
 	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* One that does not read is waited for once. */
+static void
+store_say(const char *text, int fd, bool *heard)
+{
+	if (!*heard || notify_send(text, fd, STORE_WAIT_MS))
+		return;
+	*heard = false;
+	event_say(EVENT_ALARM, "held", "the service manager takes no descriptors into its store: "
+	    "they would not outlive healthd");
+}
+
 /* The service manager's store follows from `before` to `now`. Without one this says nothing. */
 static void
 store_follow(const struct held *before, const struct held *now)
 {
+	bool heard = true;
 	char text[64];
 
 	for (int i = 0; i < before->n; i++) {
@@ -54,7 +69,7 @@ store_follow(const struct held *before, const struct held *now)
 		if (same_file(h->fd, held_find(now, h->name)))
 			continue;
 		snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", h->name);
-		sd_notify(0, text);
+		store_say(text, -1, &heard);
 	}
 	for (int i = 0; i < now->n; i++) {
 		const struct held_one *h = &now->all[i];
@@ -62,7 +77,7 @@ store_follow(const struct held *before, const struct held *now)
 		if (same_file(h->fd, held_find(before, h->name)))
 			continue;
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", h->name);
-		sd_pid_notify_with_fds(0, 0, text, &h->fd, 1);
+		store_say(text, h->fd, &heard);
 	}
 }
 
@@ -114,18 +129,18 @@ take_packet(struct keeper *k, int reply, struct held *out, struct err *err)
 static int
 take_all(struct keeper *k, int reply, struct held *out, struct err *err)
 {
-	struct mono until = mono_add_ms(mono_now(), HOLD_LIMIT_MS);
+	int limit_ms = k->hot ? HOLD_HOT_LIMIT_MS : HOLD_LIMIT_MS, more = 1;
+	struct mono until = mono_add_ms(mono_now(), limit_ms);
 	struct pollfd p = {.fd = reply, .events = POLLIN};
-	int more = 1, n;
 
 	while (more == 1) {
-		n = poll(&p, 1, (int)mono_diff_ms(until, mono_now()));
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set(
-			    err, "`resolver hold` has not ended after %d s", HOLD_LIMIT_MS / 1000);
-		more = take_packet(k, reply, out, err);
+		if (!mono_before(mono_now(), until))
+			return err_set(err, "`resolver hold` has not ended after %d s%s",
+			    limit_ms / 1000, k->hot ? "; a restart of healthd gives it more" : "");
+		if (poll(&p, 1, SIGN_EACH_MS) == 1)
+			more = take_packet(k, reply, out, err);
+		else
+			keeper_tell(k, "WATCHDOG=1");
 	}
 	return more;
 }
@@ -181,6 +196,7 @@ hold_run(struct keeper *k, struct held *out, struct err *err)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return err_errno(err, "no socket for `resolver hold`");
+	held_make_room();
 	keeper_tell(k, "EXTEND_TIMEOUT_USEC=%d", HOLD_LIMIT_MS * 1000 + 5000000);
 	rc = hold_spawn(k, pair[1], &pid, err);
 	close(pair[1]);

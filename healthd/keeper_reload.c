@@ -36,6 +36,7 @@ refuse(struct keeper *k, const char *why)
 	struct bond_message m = {.type = BOND_NOTE, .slot = -1};
 
 	k->phase = KEEPER_RUN;
+	slots_trim_later(k); /* the trial had their timer */
 	snprintf(k->note, sizeof(k->note), "reload refused, nothing has changed: %s", why);
 	event_say(EVENT_ALARM, "reload", "%s", k->note);
 	snprintf(m.text, sizeof(m.text), "%s", k->note);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "healthd/keeper.h"
@@ -22,6 +23,7 @@
  */
 
 #define CHILDREN_FILE "keeper.children"
+#define DEATH_MS 2000 /* so long a killed one that holds our addresses is waited for */
 
 int
 slot_find(const struct keeper *k, pid_t pid)
@@ -73,8 +75,11 @@ void
 slots_note_ready(struct keeper *k, uint64_t bits)
 {
 	/* Our own are judged by what they say of themselves: keeper_steer.c. */
-	for (int i = 0; i < MAX_WORKERS && !keeper_own_workers(&k->settings); i++)
-		k->slots[i].ready = k->slots[i].pid != 0 && (bits >> i & 1) != 0;
+	bool own = keeper_own_workers(&k->settings);
+
+	for (int i = 0; i < MAX_WORKERS; i++)
+		if (!own || k->slots[i].mute)
+			k->slots[i].ready = k->slots[i].pid != 0 && (bits >> i & 1) != 0;
 	slots_note_none(k);
 }
 
@@ -275,6 +280,15 @@ slots_trim(struct keeper *k)
 	slots_note_none(k);
 }
 
+/* Those that were told to end are looked after again, when their time is up. */
+void
+slots_trim_later(struct keeper *k)
+{
+	for (int i = 0; i < MAX_SLOTS; i++)
+		if (k->slots[i].pid != 0 && k->slots[i].excess)
+			keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
+}
+
 static bool
 is_known(const struct keeper *k, pid_t pid)
 {
@@ -307,22 +321,22 @@ orphans_kill(struct keeper *k)
 	fclose(f);
 }
 
-/* When a process started, in clock ticks since boot; 0: it is not there. */
+/* When a process started, in clock ticks since boot; 0: it is not there, or dead. */
 static unsigned long long
 process_start(pid_t pid)
 {
 	char path[32], text[1024], *at;
 	unsigned long long start = 0;
 	struct err err;
-	char *stat;
+	char *stat, state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	stat = file_read(path, sizeof(text), NULL, &err);
 	if (stat == NULL)
 		return 0;
 	at = strrchr(stat, ')'); /* the name may hold anything */
-	if (at == NULL || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
-	    "%*d %*d %*d %*d %*d %*d %llu", &start) != 1)
+	if (at == NULL || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
+	    "%*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2 || state == 'Z' || state == 'X')
 		start = 0;
 	free(stat);
 	return start;
@@ -348,27 +362,69 @@ children_store(struct keeper *k)
 		event_say(EVENT_WARN, "keeper-table", "%s", err.text);
 }
 
+/* Their sockets are theirs until they are dead. */
+static void
+wait_a_bit(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+void
+orphans_end(struct keeper *k)
+{
+	struct mono until = mono_add_ms(mono_now(), DEATH_MS);
+	pid_t pid;
+
+	orphans_kill(k);
+	while (mono_before(mono_now(), until)) {
+		pid = waitpid(-1, NULL, WNOHANG);
+		if (pid == -1 && errno == ECHILD)
+			return;
+		if (pid > 0)
+			orphans_kill(k);
+		else
+			wait_a_bit();
+	}
+}
+
+/* One line of the table: is its process still there? It is killed, again. */
+static bool
+kill_stale(const char *line, bool say)
+{
+	unsigned long long start;
+	int pid;
+
+	if (sscanf(line, "%d %llu", &pid, &start) != 2 || pid <= 1 || start == 0 ||
+	    process_start(pid) != start)
+		return false;
+	if (say)
+		event_say(EVENT_WARN, "worker-stale",
+		    "pid %d outlived the keeper before us: killed", pid);
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	return true;
+}
+
 void
 children_kill_stale(struct keeper *k)
 {
-	unsigned long long start;
-	char path[KEEPER_PATH], *text, *line, *save = NULL;
+	struct mono until = mono_add_ms(mono_now(), DEATH_MS);
+	char path[KEEPER_PATH], *text, *line;
 	struct err err;
-	int pid;
+	bool first = true, some;
 
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CHILDREN_FILE);
 	text = file_read(path, (size_t)MAX_SLOTS * 40, NULL, &err);
 	if (text == NULL)
 		return;
-	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-		if (sscanf(line, "%d %llu", &pid, &start) != 2 || pid <= 1 || start == 0 ||
-		    process_start(pid) != start)
-			continue;
-		event_say(EVENT_WARN, "worker-stale",
-		    "pid %d outlived the keeper before us: killed", pid);
-		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL);
-	}
+	do {
+		some = false;
+		for (line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n')
+			some |= kill_stale(line, first);
+		first = false;
+		if (some)
+			wait_a_bit();
+	} while (some && mono_before(mono_now(), until));
 	free(text);
 	unlink(path);
 }

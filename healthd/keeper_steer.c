@@ -20,20 +20,32 @@
 #define LIFE_EACH_MS 100
 
 static bool
+is_its_writer(const struct keeper *k, int slot)
+{
+	struct scoreboard *b = k->scores[slot];
+
+	return b != NULL && atomic_load_explicit(&b->pid, memory_order_relaxed) ==
+				(uint64_t)k->slots[slot].pid;
+}
+
+static bool
 beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 {
 	const struct slot *s = &k->slots[slot];
 	struct scoreboard *b = k->scores[slot];
+	int64_t late_us;
 	uint64_t state;
 
-	if (s->pid == 0 || s->leaving || b == NULL ||
-	    atomic_load_explicit(&b->pid, memory_order_relaxed) != (uint64_t)s->pid)
+	if (s->pid == 0 || s->leaving)
 		return false;
+	if (!is_its_writer(k, slot))
+		return s->mute && s->ready;
 	state = atomic_load_explicit(&b->state, memory_order_relaxed);
 	if (state == SCORE_STARTING || state >= SCORE_STOPPING)
 		return false;
-	return now.us - (int64_t)atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed) <
-	       within_ms * 1000;
+	late_us = now.us - (int64_t)atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed);
+	/* Written after `now` was read it is a little ahead; far ahead it is no time of ours. */
+	return late_us < within_ms * 1000 && late_us > -within_ms * 1000;
 }
 
 /*
@@ -137,6 +149,8 @@ steer_init(struct keeper *k)
 void
 steer_start(struct keeper *k)
 {
+	for (int i = 0; i < k->n_slots; i++)
+		k->slots[i].mute = k->hot && k->slots[i].pid != 0 && !is_its_writer(k, i);
 	if (k->board == NULL)
 		return;
 	k->steered = 0;

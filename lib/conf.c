@@ -130,12 +130,3 @@ conf_read_placed(const char *path, const struct conf_key *keys, void *out, struc
 	free(text);
 	return rc;
 }
-
-int
-conf_read(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
-    struct err *err)
-{
-	const struct conf_places *places;
-
-	return conf_read_placed(path, keys, out, arena, &places, err);
-}

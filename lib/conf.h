@@ -72,18 +72,15 @@ struct conf_places;
 /*
  * Reads `path` into `out` (a zeroed struct laid out as `keys` says; absent keys get defaults, an
  * absent group gets the defaults of its keys). Strings and arrays live in `arena`. 0, or -1 with
- * "path:line: key.path: what is wrong; the mend".
+ * "path:line: key.path: what is wrong; the mend". `*places` receives the places (in `arena`).
  */
-int conf_read(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
-    struct err *err);
+int conf_read_placed(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
+    const struct conf_places **places, struct err *err);
 
-/* As conf_read(), from memory; `path` is only for messages. */
+/* As conf_read_placed(), from memory; `path` is only for messages. */
 int conf_read_text(const char *text, const char *path, const struct conf_key *keys, void *out,
     struct arena *arena, struct err *err);
 
-/* As conf_read(); `*places` receives the places (in `arena`). */
-int conf_read_placed(const char *path, const struct conf_key *keys, void *out, struct arena *arena,
-    const struct conf_places **places, struct err *err);
 int conf_read_text_placed(const char *text, const char *path, const struct conf_key *keys,
     void *out, struct arena *arena, const struct conf_places **places, struct err *err);
 /* Without a place, for structs that were not read: errors name `path` alone. */
@@ -106,7 +103,7 @@ bool conf_is_name(const char *text, size_t max);
 /* The name closest to `word` among NULL-terminated `names`, NULL when none is close. */
 const char *conf_nearest(const char *word, const char *const *names);
 
-/* Writes every key with its value, so that conf_read() of it gives the same struct. */
+/* Writes every key with its value, so that conf_read_placed() of it gives the same struct. */
 void conf_render(FILE *to, const struct conf_key *keys, const void *in);
 
 /* Writes "path.to.key  type range  default  help" lines, the reference of all keys. */

@@ -1,5 +1,5 @@
 /*
- * conf_place: where values stood in the files. Written by conf_read(), asked by conf_wrong().
+ * conf_place: where values stood in the files. Written by conf_read*(), asked by conf_wrong().
  */
 #ifndef LIB_CONF_PLACE_H
 #define LIB_CONF_PLACE_H

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -69,6 +70,17 @@ held_fini(struct held *h)
 	*h = (struct held){0};
 }
 
+void
+held_make_room(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 held_from_env(struct held *out, struct err *err)
 {
@@ -84,12 +96,10 @@ held_from_env(struct held *out, struct err *err)
 		struct err ignored;
 
 		/* A stranger's (a socket unit's, say) is none that we know: its name is "unknown".
-		 */
-		if (done == -1 || strcmp(names[i], "unknown") == 0 || !held_name_ok(names[i]))
+		 * A store keeps two of a name where one was said twice. */
+		if (done == -1 || strcmp(names[i], "unknown") == 0 || !held_name_ok(names[i]) ||
+		    held_find(out, names[i]) != -1)
 			close(HELD_FIRST + i);
-		else if (held_find(out, names[i]) != -1)
-			close(HELD_FIRST +
-			      i); /* a store keeps two of a name where one was said twice */
 		else
 			done = held_add(out, names[i], HELD_FIRST + i, &ignored);
 		free(names[i]);
@@ -158,17 +168,26 @@ held_send(int socket, const char *name, int fd, const char *note)
 	return n == -1 ? -1 : 0;
 }
 
-/* The descriptor that came along, or -1. There is room for one: the kernel closes what is more. */
+/*
+ * The descriptor that came along, or -1; where there are more, none is taken. Alignment makes the
+ * room for one a room for two; the kernel closes what is more than that.
+ */
 static int
 descriptor_of(struct msghdr *m)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = -1;
+	int fd[2];
+	size_t n;
 
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	return fd;
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fd, CMSG_DATA(c), n * sizeof(int));
+	if (n == 1)
+		return fd[0];
+	for (size_t i = 0; i < n; i++)
+		close(fd[i]);
+	return -1;
 }
 
 int
@@ -178,6 +197,7 @@ held_receive(int socket, char name[static HELD_NAME], int *fd, char note[static 
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
+	_Static_assert(sizeof(control) <= CMSG_LEN(2 * sizeof(int)), "descriptor_of() takes two");
 	char packet[PACKET];
 	struct iovec iov = {packet, sizeof(packet)};
 	struct msghdr m = {

@@ -39,6 +39,9 @@ int held_add(struct held *h, const char *name, int fd, struct err *err);
 int held_find(const struct held *h, const char *name);
 /* Closes all and is empty. */
 void held_fini(struct held *h);
+/* Old and new together may be more than one may have open by habit: this process's soft limit
+ * becomes its hard one. */
+void held_make_room(void);
 
 /* What the environment hands to this process; the variables are removed. Nothing handed is an empty
  * set, not an error; descriptors without a name, or with a bad one, are closed. 0 or -1. */

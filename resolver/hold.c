@@ -6,7 +6,6 @@
 #include "resolver/hold.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "lib/scoreboard.h"
 #include "resolver/ask_io.h"
@@ -137,18 +136,6 @@ all_print(const struct plan *p, struct err *err)
 	return fflush(stdout) == 0 ? 0 : err_errno(err, "cannot print");
 }
 
-/* Old and new together may be more than one may have open by habit. */
-static void
-limit_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int
 plan_carry_out(struct plan *p, const struct held *old, int reply, struct err *err)
 {
@@ -170,7 +157,7 @@ hold_run(const char *path, int slots, struct err *err)
 	struct held old;
 	int done, reply;
 
-	limit_raise();
+	held_make_room();
 	if (held_from_env(&old, err) == -1) {
 		arena_free(arena);
 		return -1;

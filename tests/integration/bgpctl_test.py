@@ -190,6 +190,7 @@ class Daemon(threading.Thread):
         self.socket.bind(path)
         self.socket.listen(8)
         self.followers = []
+        self.workers = {'workers': [], 'engines': []}
         self.start()
 
     def run(self):
@@ -200,7 +201,7 @@ class Daemon(threading.Thread):
     def serve(self, client):
         for line in client.makefile('rb'):
             request = json.loads(line)
-            data = self.status if request['verb'] == 'status' else {'events': []}
+            data = {'status': self.status, 'workers': self.workers}.get(request['verb'], {'events': []})
             client.sendall(json.dumps({'ok': True, 'data': data}).encode() + b'\n')
             if request.get('args', {}).get('follow'):
                 self.followers.append(client)
@@ -210,6 +211,22 @@ class Daemon(threading.Thread):
                  'line': f'event=rung because="{because}"'}
         for client in self.followers:
             client.sendall(json.dumps({'event': event}).encode() + b'\n')
+
+
+def doctor_sees_who_runs_with_an_older_resolver_conf(place):
+    place.write('healthd.conf', CONF + 'workers = { resolver = "%(dir)s/resolver.conf"; };')
+    daemon = Daemon(place.dir + '/control.sock')
+
+    def said():
+        done = place.bgpctl('doctor', '--json')
+        return next((row['level'], row['mend']) for row in json.loads(done.stdout)
+                    if row['about'] == 'resolver')
+    expect(said()[0] == 'fail', 'there is none')
+    place.write('resolver.conf', '')
+    daemon.workers = {'workers': [{'up_s': 0.5}, {'up_s': None}], 'engines': [{'up_s': 0}]}
+    expect(said() == ('ok', ''), str(said()))
+    daemon.workers['engines'][0]['up_s'] = 3600
+    expect(said() == ('warn', 'bgpctl upgrade'), str(said()))
 
 
 class Terminal:
@@ -288,6 +305,7 @@ def main():
              silence_goes_by_names_when_the_configuration_is_broken,
              silence_of_one_service_is_refused, post_leaves_a_clean_end_alone,
              post_acts_on_every_other_end, doctor_finds_what_is_missing,
+             doctor_sees_who_runs_with_an_older_resolver_conf,
              watch_is_live_and_gives_the_terminal_back,
              watch_gives_the_terminal_back_when_it_is_killed, watch_outlives_healthd]
     failed = 0

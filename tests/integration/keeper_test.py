@@ -469,6 +469,26 @@ def reload_stops_excess_workers(make):
     expect(alive(pids[0]) and alive(pids[1]), "the others untouched")
 
 
+def a_refused_reload_forgets_no_excess_worker(make):
+    k = make(command='"/bin/sh", "-c", "trap \'\' TERM; echo > {dir}/%i; exec sleep 1000"')
+    k.write_conf(command=k.conf["command"].format(dir=k.dir))
+    k.start()
+    b, _ = two_workers(k)
+    spare = b.start(2)
+    eventually("its trap", lambda: os.path.exists(k.dir + "/2"))
+    k.write_conf(count=1)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.tell(exit=0)
+    b = k.brain()
+    b.hello()
+    os.replace(k.dir + "/bin/healthd", k.dir + "/bin/well")
+    shutil.copy("/bin/false", k.dir + "/bin/healthd")
+    os.kill(k.pid, signal.SIGHUP)
+    expect("refused" in b.bond("note")["text"] and alive(spare), "a reload refused meanwhile")
+    eventually("the excess worker's end", lambda: not alive(spare))
+
+
 def broken_reload_changes_nothing(make):
     k = make().start()
     b, pids = two_workers(k)
@@ -660,6 +680,27 @@ def users_and_capabilities(make):
     k.process.kill()
     k.process.wait()
     eventually("their end, across users", lambda: not any(alive(p) for p in pids + [b.pid]))
+
+
+def a_service_manager_that_does_not_read_holds_nobody_up(make):
+    k = make()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as s:
+        s.connect(k.dir + "/notify")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                s.send(b"STATUS=full")
+    k.start()
+    b = k.brain()
+    b.hello()
+    pid = b.start(0)
+    os.kill(pid, signal.SIGKILL)
+    b.bond("exited")
+    b.tell(lease=None)
+    b2 = k.brain()
+    expect(b2.hello() == {} and not alive(b.pid), "a brain without a lease to be replaced")
+    expect(not k.said("READY=1") and b2.start(0), "it to be deaf now, and to read later")
+    b2.send(type="lease", text="news")
+    eventually("to be told again", lambda: k.said("STATUS=news"))
 
 
 def garbage_handover_starts_clean(make):

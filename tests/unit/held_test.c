@@ -129,6 +129,38 @@ other_packets_are_refused(void **state)
 	close(pair[1]);
 }
 
+/* Room for one, by the kernel's alignment, is room for two. */
+static void
+a_packet_of_two_descriptors_leaves_none_open(void **state)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
+	char packet[HELD_NAME] = "two", name[HELD_NAME], note[HELD_TEXT];
+	struct iovec iov = {packet, sizeof(packet)};
+	struct msghdr m = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int pair[2], fd, before = zero(), after, sent[2] = {before, before};
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(sent));
+	memcpy(CMSG_DATA(c), sent, sizeof(sent));
+	assert_int_equal(sendmsg(pair[0], &m, 0), sizeof(packet));
+	assert_int_equal(held_receive(pair[1], name, &fd, note), -1);
+	assert_int_equal(errno, EPROTO);
+	assert_int_equal(fd, -1);
+	after = zero();
+	assert_int_equal(after, pair[1] + 1);
+	close(after);
+	close(pair[0]);
+	close(pair[1]);
+	close(before);
+}
+
 /* What systemd would do for us: numbers from 3 on, in this very process. */
 static void
 hand(const char *names, int n)
@@ -228,6 +260,7 @@ main(void)
 	    cmocka_unit_test(what_cannot_be_added_is_closed),
 	    cmocka_unit_test(packets_carry_a_descriptor_or_a_note),
 	    cmocka_unit_test(other_packets_are_refused),
+	    cmocka_unit_test(a_packet_of_two_descriptors_leaves_none_open),
 	    cmocka_unit_test(the_environment_hands_over_what_has_a_name),
 	    cmocka_unit_test(each_that_is_not_ready_has_one_neighbour),
 	    cmocka_unit_test(a_board_is_checked_before_it_is_believed),

@@ -1,0 +1,407 @@
+#!/usr/bin/python3
+"""The keeper's promises with our own resolver: real workers, a brain of the test's making.
+
+usage: keeper_own_test.py [CASE ...]     (root; makes its own network namespace; BIN=build/bin)
+
+What keeper_test.py promises of workers of others, where it is the keeper itself that judges who is
+there; and what happens to what it holds at a reload.
+"""
+import os
+import pwd
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+
+import dnswire as dns
+import keeper_test
+from keeper_test import alive, eventually, expect, gate_up, make_gate
+
+BINDIR = keeper_test.BINDIR
+ENGINE_SLOT = 64
+ADDRESS = '127.0.0.53'
+RELOADS = 12
+keeper_test.CONF = keeper_test.CONF.replace('command = [ {command} ];',
+                                            'resolver = "{dir}/resolver.conf";')
+RESOLVER = '''
+pop = "lab"; node = "one"; run_dir = "{dir}/engines"; listen = [ {listen} ]; engines = {engines};
+allow = [ "127.0.0.0/8" ]; health_name = "health.anypop.test.";
+worker = {{ user = "{worker}"; l1_mib = 1; l2_mib = {l2}; }};
+engine = {{ user = "{engine}"; root_hints = ""; trust_anchor = ""; }};
+'''
+# In the place of a resolver that is not as this test's: what it does with `hold`, else the real one.
+STAND_IN = '''#!/bin/sh
+case "$*" in *" hold "*) {hold} ;; esac
+exec {real} "$@"
+'''
+
+
+class Keeper(keeper_test.Keeper):
+    def __init__(self, **conf):
+        subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+        super().__init__(**conf)
+        shutil.copy(BINDIR + '/resolver', self.dir + '/bin/resolver')
+        self.resolver()
+
+    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, worker='', engine=''):
+        with open(self.dir + '/resolver.conf', 'w', encoding='ascii') as f:
+            f.write(RESOLVER.format(dir=self.dir, listen=', '.join(f'"{a}"' for a in listen),
+                                    engines=engines, l2=l2, worker=worker, engine=engine))
+
+    def stand_in(self, hold):
+        os.replace(self.dir + '/bin/resolver', self.dir + '/bin/real')
+        with open(self.dir + '/bin/resolver', 'w', encoding='ascii') as f:
+            f.write(STAND_IN.format(hold=hold, real=self.dir + '/bin/real'))
+        os.chmod(self.dir + '/bin/resolver', 0o755)
+
+    def reload(self, brain):
+        """The brain after it; its roster."""
+        os.kill(self.pid, signal.SIGHUP)
+        brain.bond('yield')
+        brain.tell(exit=0)
+        brain.sock.close()
+        following = self.brain()
+        return following, following.hello()
+
+    def open(self):
+        """{number: what is there}, but for what comes and goes with a brain."""
+        there = {}
+        for n in os.listdir(f'/proc/{self.pid}/fd'):
+            try:
+                there[int(n)] = os.readlink(f'/proc/{self.pid}/fd/{n}')
+            except FileNotFoundError:
+                pass
+        return there
+
+    def group(self):
+        """The inodes of the UDP sockets at the service's address."""
+        with open('/proc/net/udp', encoding='ascii') as f:
+            rows = [line.split() for line in f][1:]
+        return sorted(int(r[9]) for r in rows if r[1] == '3500007F:0035')
+
+
+def node(k, slots=(0, 1), lease=0):
+    """A brain that holds its lease, and workers that are there. The lease says of nobody that he is
+    ready: of our own workers the keeper sees it by itself."""
+    b = k.brain()
+    b.hello()
+    pids = [b.start(s) for s in slots]
+    b.lease(lease)
+    eventually('answers', answers)
+    return b, pids
+
+
+def client():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(keeper_test.PATIENCE)
+    s.connect((ADDRESS, 53))
+    return s
+
+
+QUERY = dns.query('health.anypop.test.')
+
+
+def answers():
+    with client() as s:
+        s.settimeout(0.5)
+        try:
+            s.send(QUERY)
+            return s.recv(4096)
+        except OSError:
+            return None
+
+
+# ---- cases: each takes a factory for keepers
+
+
+def reloads_leave_no_descriptor_behind(make):
+    k = make().start()
+    b, pids = node(k)
+    b, _ = k.reload(b)
+    before, group = k.open(), k.group()
+    for _ in range(RELOADS):
+        b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), 'the same workers')
+    expect(k.group() == group, 'the same sockets')
+    eventually(f'as many descriptors as before: {sorted(before.values())}, not {sorted(k.open().values())}',
+               lambda: len(k.open()) == len(before))
+
+
+def reload_loses_no_datagram_in_a_queue(make):
+    k = make().start()
+    b, pids = node(k)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    with client() as s:
+        for qid in range(40):
+            s.send(qid.to_bytes(2, 'big') + QUERY[2:])
+        b, _ = k.reload(b)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        got = {int.from_bytes(s.recv(4096)[:2], 'big') for _ in range(40)}
+    expect(got == set(range(40)), f'an answer to each: {sorted(got)}')
+
+
+def reflex_sees_our_own_workers_without_a_brain(make):
+    k = make().start()
+    b, pids = node(k)
+    make_gate(3, True)
+    os.kill(b.pid, signal.SIGKILL)
+    k.brain()  # comes, and never says HELLO: nobody is in charge
+    os.kill(pids[0], signal.SIGSTOP)
+    eventually('the one that is stopped to get no more queries', lambda: all(
+        answers() for _ in range(8)))
+    expect(gate_up(3), 'the gate to stay while one worker is there')
+    os.kill(pids[1], signal.SIGKILL)
+    eventually('the gate to be down, of one dead and one stopped', lambda: not gate_up(3), 10)
+
+
+def reflex_leaves_the_gates_while_one_is_alive(make):
+    k = make(dead_man='silent').start()
+    b, pids = node(k)
+    make_gate(3, True)
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    b, _ = k.reload(b)  # no death of a brain, and no reason for the keeper to act
+    expect(gate_up(3), 'the gate to stay over a reload')
+    os.kill(b.pid, signal.SIGKILL)
+    eventually('dead_man = silent to be kept, workers or not', lambda: not gate_up(3))
+    expect(alive(pids[1]), 'the worker to be left alone')
+
+
+def slots_come_and_go_by_reloads(make):
+    k = make().start()
+    b, pids = node(k)
+    group = k.group()
+    expect(len(group) == 3, f'sockets of two workers and a spare: {group}')
+    k.write_conf(count=4)
+    b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), 'the same workers')
+    expect(len(k.group()) == 5 and set(group) < set(k.group()), 'two sockets more')
+    pids += [b.start(2), b.start(3), b.start(4)]
+    eventually('answers', answers)
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    group = k.group()
+    k.write_conf(count=1)
+    b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == {1: pids[1]}, 'the one that is still configured')
+    eventually('the end of those beyond', lambda: not any(alive(p) for p in pids[2:]))
+    expect(k.group() == group, 'all sockets kept, in use or not')
+    expect(all(answers() for _ in range(20)), 'nothing sent to those that nobody reads')
+
+
+def engines_come_and_go_by_reloads(make):
+    k = make().start()
+    b, pids = node(k, slots=(0, ENGINE_SLOT))
+    k.resolver(engines=3, l2=2)
+    b, roster = k.reload(b)
+    expect(roster.keys() == {0, ENGINE_SLOT}, 'the same')
+    more = [b.start(ENGINE_SLOT + 1), b.start(ENGINE_SLOT + 2)]
+    k.resolver(engines=1, l2=1)
+    b, roster = k.reload(b)
+    expect(roster.keys() == {0, ENGINE_SLOT}, 'the same')
+    eventually('the end of those beyond', lambda: not any(alive(p) for p in more))
+    expect(all(alive(p) for p in pids) and answers(), 'the others untouched')
+
+
+def an_address_comes_with_the_next_workers(make):
+    k = make().start()
+    b, pids = node(k, slots=(0,))
+    group = k.group()
+    k.resolver(listen=('127.0.0.54', ADDRESS))
+    b, _ = k.reload(b)
+    expect(k.group() == group and answers(), 'the old address served on')
+    b.send(type='stop', slot=0, pid=pids[0], status=15)
+    b.bond('exited')
+    b.start(0)
+    eventually('the old address', answers)
+    with client() as s:
+        s.connect(('127.0.0.54', 53))
+        s.send(QUERY)
+        s.recv(4096)
+    expect(k.group() == group, 'on its old sockets')
+
+
+def what_cannot_be_held_is_said_and_then_forgotten(make):
+    k = make().start()
+    b, pids = node(k)
+    group = k.group()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(('127.0.0.54', 53))
+        k.resolver(listen=(ADDRESS, '127.0.0.54'))
+        b, roster = k.reload(b)
+        note = b.bond('note')['text']
+        expect('not in force' in note and '127.0.0.54' in note, f'it to be said: {note}')
+        expect(len(roster) == 2 and k.group() == group and answers(), 'everything to go on')
+        os.kill(pids[0], signal.SIGKILL)
+        b.bond('exited')
+        pids[0] = b.start(0)
+    b, roster = k.reload(b)
+    expect(len(roster) == 2 and answers(), 'everything to go on')
+    b.lease(0)
+    expect(not any(m.get('bond', {}).get('type') == 'note' for m in b.lines.seen), 'no note any more')
+
+
+def an_upgrade_to_another_scoreboard_goes_on_by_the_brains_word(make):
+    k = make().start()
+    b, pids = node(k)
+    make_gate(3, True)
+    k.stand_in('export LISTEN_FDNAMES=$(echo "$LISTEN_FDNAMES" | sed s/score/other/g)')
+    b, roster = k.reload(b)
+    expect(all(m['ready'] for m in roster.values()), f'nobody lost by it: {roster}')
+    b.lease(2)
+    eventually('the one of whom the brain says that it is ready to answer for both',
+               lambda: all(answers() for _ in range(8)))
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    pids[0] = b.start(0)
+    b.lease(2)  # the new one is seen by the keeper itself
+    eventually('answers', answers)
+    os.kill(b.pid, signal.SIGKILL)
+    k.brain()  # never says HELLO
+    os.kill(pids[1], signal.SIGKILL)
+    expect(gate_up(3), 'the gate to stay for the one that is there')
+    os.kill(pids[0], signal.SIGKILL)
+    eventually('the gate to be down', lambda: not gate_up(3), 10)
+
+
+def a_heart_that_beat_in_the_future_beats_no_more(make):
+    k = make().start()
+    _, pids = node(k)
+    os.kill(pids[0], signal.SIGSTOP)
+    board = next(f'/proc/{pids[0]}/fd/{n}' for n in os.listdir(f'/proc/{pids[0]}/fd')
+                 if 'scoreboard' in os.readlink(f'/proc/{pids[0]}/fd/{n}'))
+    with open(board, 'r+b', buffering=0) as f:
+        f.seek(64)
+        f.write((1 << 62).to_bytes(8, 'little'))
+    eventually('the other to get all', lambda: all(answers() for _ in range(32)))
+
+
+def a_keeper_after_a_killed_one_finds_the_addresses_free(make):
+    """Without a store their sockets die with the workers, which takes a moment."""
+    k = make().start()
+    for _ in range(4):
+        b, pids = node(k)
+        k.said('')  # takes what was meant for the store, which else would keep the sockets
+        os.kill(pids[0], signal.SIGSTOP)
+        k.process.kill()
+        k.process.wait()
+        k.start()
+    b, pids = node(k)
+    os.kill(k.pid, signal.SIGTERM)
+    b.bond('shutdown')
+
+
+def a_handover_that_is_refused_frees_the_addresses_first(make):
+    k = make().start()
+    b, pids = node(k)
+    k.said('')  # as above
+    # The release to come knows another handover: its first line says so.
+    os.replace(k.dir + '/bin/healthd', k.dir + '/bin/real')
+    with open(k.dir + '/bin/healthd', 'w', encoding='ascii') as f:
+        f.write(f'#!/bin/sh\n[ "$1" = -t ] || export ANYPOP_HANDOVER="0,${{ANYPOP_HANDOVER#*,}}"\n'
+                f'exec {k.dir}/bin/real "$@"\n')
+    os.chmod(k.dir + '/bin/healthd', 0o755)
+    _, roster = k.reload(b)
+    expect(roster == {} and not any(alive(p) for p in pids), f'a clean start: {roster}')
+
+
+def shared(pid):
+    """{name of a shared memory: may the process write it by the descriptor}"""
+    memory = {}
+    for n in os.listdir(f'/proc/{pid}/fd'):
+        name = os.readlink(f'/proc/{pid}/fd/{n}')
+        if 'memfd:' in name:
+            with open(f'/proc/{pid}/fdinfo/{n}', encoding='ascii') as f:
+                flags = next(int(row.split()[1], 8) for row in f if row.startswith('flags'))
+            memory.setdefault(name.split(':')[1].split()[0], set()).add(flags & os.O_ACCMODE != os.O_RDONLY)
+    return memory
+
+
+def status(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as f:
+        return {row.split(':')[0]: row.split()[1:] for row in f}
+
+
+def own_processes_have_no_rights_and_write_what_is_theirs(make):
+    k = make()
+    k.resolver(worker='nobody', engine='daemon')
+    k.start()
+    b, pids = node(k, slots=(0, ENGINE_SLOT))
+    for pid, user, filtered in zip(pids, ('nobody', 'daemon'), ('0', '2')):
+        eventually('its user', lambda: status(pid)['Uid'] == [str(pwd.getpwnam(user).pw_uid)] * 4)
+        eventually('its cage', lambda: status(pid)['Seccomp'] == [filtered])
+        got = status(pid)
+        expect(got['NoNewPrivs'] == ['1'], f'no new privileges for {user}')
+        for which in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb'):
+            expect(int(got[which][0], 16) == 0, f'{which} of {user}: {got[which]}')
+        with open(f'/proc/{pid}/environ', encoding='ascii') as f:
+            expect('ANYPOP_HANDOVER' not in f.read(), 'nothing of the keeper in its environment')
+    writes = shared(pids[0])
+    expect(not any(True in w for n, w in writes.items() if n != 'anypop-scoreboard'),
+           f'a worker to write its scoreboard alone: {writes}')
+    memory = [f'/proc/{p}/fd/{n}' for p in pids for n in os.listdir(f'/proc/{p}/fd')
+              if 'memfd:' in os.readlink(f'/proc/{p}/fd/{n}')]
+    expect(memory and all(os.stat(m).st_mode & 0o7777 == 0o600 and os.stat(m).st_uid == 0
+                          for m in memory), 'shared memory that only root can reopen')
+    expect('anypop-board' not in shared(pids[1]), 'no board for an engine')
+
+
+def one_client_is_spread_over_all_workers(make):
+    """By address and port the kernel would send all of it to one."""
+    k = make(count=3).start()
+    node(k, slots=(0, 1, 2))
+    seen, question = set(), dns.query('id.server.', dns.TXT, dns.CH)
+    with client() as s:
+        def ask():
+            s.send(question)
+            answer = s.recv(4096)
+            seen.update(w for w in range(3) if b'lab/one/%d' % w in answer)
+            return len(seen) == 3
+        eventually('an answer of each worker', ask)
+
+
+def few_descriptors_by_habit_are_enough(make):
+    """A parent's soft limit is for programs that use select(); all that is held twice is more."""
+    k = make(count=15)
+    k.resolver(listen=[f'127.0.0.{53 + i}' for i in range(8)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        k.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    b, _ = node(k)
+    b, roster = k.reload(b)
+    expect(len(roster) == 2 and answers(), 'a reload with twice as many')
+
+
+def a_hold_that_hangs_stops_nobody_for_long(make):
+    k = make().start()
+    b, pids = node(k)
+    k.stand_in('exec sleep 1000')
+    k.said('')
+    k.notified.clear()
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond('yield')
+    b.tell(exit=0)
+    eventually('a sign of life for the watchdog while it waits', lambda: k.said('WATCHDOG=1'))
+    expect(answers(), 'answers meanwhile')
+    k.server.settimeout(30)
+    b = k.brain()
+    expect(len(b.hello()) == 2 and all(alive(p) for p in pids) and answers(), 'all to go on')
+    note = b.bond('note')['text']
+    expect('has not ended' in note, f'it to be said: {note}')
+
+
+def main():
+    keeper_test.Keeper = Keeper
+    keeper_test.CASES = [v for v in globals().values() if callable(v) and getattr(
+        v, '__code__', None) and v.__code__.co_varnames[:v.__code__.co_argcount] == ('make',)]
+    keeper_test.main()
+
+
+if __name__ == '__main__':
+    main()
