@@ -192,6 +192,12 @@ HITS = (('worker', worker, True), ('workers', workers, True), ('engine', engine,
 TITLES = {name: title for name, title, *_ in FAULTS} | {'service': 'service restarted'}
 
 
+def names(ours):
+    """Of all measures that this kind of workers can have."""
+    return [f.name for f in faults_of(ours)] + [
+        f'hits_{name}' for name, _, both in HITS if both or ours] + ['idle']
+
+
 def _good(rows, from_us):
     mine = [r for r in rows if from_us <= r.sent_us < from_us + WINDOW_US]
     if not mine:

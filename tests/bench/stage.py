@@ -195,9 +195,10 @@ class Bench:
         why = self.lab.unwell(pop)
         if why:
             return why
-        workers = self.lab.ask(pop, 'workers')
-        if workers['failed_starts'] or any(
-                w['failed_starts'] or (w['pid'] and w['up_s'] < STABLE_S) for w in workers['workers']):
+        told = self.lab.ask(pop, 'workers')
+        if told['failed_starts'] or any(
+                w['failed_starts'] or (w['pid'] and w['up_s'] < STABLE_S)
+                for w in told['workers'] + told['engines']):
             return 'a start not forgotten'
         for check in self.lab.ask(pop, 'checks')['checks']:
             if any(target['fails'] for target in check['targets']):
