@@ -17,6 +17,7 @@ import talk
 POP = 'pop1'
 PROBE_PORT = 5300  # and the worker's number: its private listener
 WINDOW_US = 1_000_000
+DYING_US = 2000  # what was killed answers no more so long after the signal
 CUT_S = 1.3  # upstream is gone so long before a restart whose hits are counted
 
 
@@ -35,8 +36,8 @@ def _asker(b, slot):
 
 
 def _answers_again(b, asker, children):
-    """When a worker answers on its private port once these processes of the machine have ended: only an
-    answer of the next one counts."""
+    """When a worker answers on its private port once these processes of the machine have ended: only
+    an answer of the next one counts."""
     b.wait('the processes to end', lambda: not b.alive(children))
     asker.pull(wait=False)
     return asker.answered()
@@ -144,33 +145,43 @@ def service(b, _):
     return _settled(b, gone, {'t0': t0, 'serves': _answers_again(b, asker, children)})
 
 
-def _missed(rows, out):
-    """Of questions that only an engine can answer: the first answer, and the longest wait."""
+def _from_log(rows, out):
+    """Adds the first answer to a question asked after the kill, and the longest silence, and of questions
+    that only an engine can answer: the first answer, and the longest wait."""
+    came = sorted((r.sent_us + r.rtt_us, r.sent_us) for r in rows
+                  if r.rtt_us >= 0 and out['t0'] <= r.sent_us + r.rtt_us < out['end'])
+    out['first'] = next((at for at, sent in came if sent >= out['t0'] + DYING_US), None)
+    times = [out['t0'], *(at for at, _ in came), out['end']]
+    out['silence'] = out['t0'] + max(after - before for before, after in zip(times, times[1:]))
     mine = [r for r in rows if r.kind == 'miss' and r.rcode == 0 and r.rtt_us >= 0
             and out['t0'] <= r.sent_us < out['end']]
     out['miss'] = min((r.sent_us + r.rtt_us for r in mine), default=None)
     out['slowest'] = max((out['t0'] + r.rtt_us for r in mine), default=None)
 
 
-EXECUTED, SERVES, AGAIN = 'killed -> executed', 'killed -> serving again', 'killed -> client answered again'
+EXECUTED, SERVES = 'killed -> executed', 'killed -> serving again'
+AGAIN = 'killed -> client answered again'
+_FIRST = {'first': ('killed -> first answer to the client', None),
+          'silence': ('longest time without an answer', None)}
 _ENGINE = {'slowest': ('longest wait of an answered miss', None)}
 # name, what happened, figures, figures of ours alone, the function, whether Unbound has such a thing
 FAULTS = (
     ('worker', 'one worker killed', {
-        'executed': (EXECUTED, None), 'executed->serves': ('its own start, until its first answer', None),
+        'executed': (EXECUTED, None),
+        'executed->serves': ('its own start, until its first answer', None),
         'serves': (SERVES, 50)},
-     {'away': ('killed -> clients steered away', None), 'steered': ('killed -> clients steered to it', None)},
-     worker, True),
+     {'away': ('killed -> clients steered away', None),
+      'steered': ('killed -> clients steered to it', None)}, worker, True),
     ('workers', 'all workers killed at once', {
-        'executed': ('killed -> all executed', None), 'served': (AGAIN, None)}, {}, workers, True),
+        'executed': ('killed -> all executed', None), **_FIRST}, {}, workers, True),
     ('everything', 'all workers and engines killed', {
-        'executed': ('killed -> all executed', None), 'served': (AGAIN, None)}, {}, everything, False),
+        'executed': ('killed -> all executed', None), **_FIRST}, {}, everything, False),
     ('engine', 'one of two engines killed', {
         'executed': (EXECUTED, None), 'serves': ('killed -> the next one is ready', None),
         'answered': ('killed -> it has answered a miss', None), **_ENGINE}, {}, engine, False),
     ('engines', 'both engines killed', {
-        'executed': ('killed -> both executed', None), 'miss': ('killed -> a miss is answered', None),
-        **_ENGINE}, {}, engines, False),
+        'executed': ('killed -> both executed', None),
+        'miss': ('killed -> a miss is answered', None), **_ENGINE}, {}, engines, False),
     ('keeper', 'keeper killed', {
         'serves': ('killed -> answers within the PoP', None), 'served': (AGAIN, None)},
      {}, keeper, True),
@@ -182,7 +193,7 @@ def faults_of(ours):
     for name, title, figures, more, play, both in FAULTS:
         if both or ours:
             yield faults.Fault(name, title, {**figures, **(more if ours else {})},
-                               lambda b, p=play: p(b, ours), gap='served' in figures, more=_missed)
+                               lambda b, p=play: p(b, ours), gap='served' in figures, more=_from_log)
 
 
 # ---- hits ----------------------------------------------------------------------------------------
