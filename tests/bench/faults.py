@@ -14,8 +14,10 @@ import nodes
 import stage
 
 # name, what happened, {figure: (what it is, aim in ms or None)}, the function; `home`: the PoP that
-# has the traffic and the fault; `gap`: add when the client was answered again.
-Fault = collections.namedtuple('Fault', 'name title figures play home gap', defaults=('pop1', False))
+# has the traffic and the fault; `gap`: add when the client was answered again; `more(rows, out)`: adds
+# what else is to be seen in the client's log.
+Fault = collections.namedtuple('Fault', 'name title figures play home gap more',
+                               defaults=('pop1', False, lambda rows, out: None))
 SETTLE_US = 500_000  # losses are counted so long after the end
 
 
@@ -214,4 +216,4 @@ def seen_by_client(rows, out, gap):
         pauses = [(after - before, after) for before, after in zip([out['t0'], *came], came)]
         out['served'] = max(pauses)[1] if pauses else None
     return {'asked': len(mine), 'lost': sum(r.rtt_us < 0 for r in mine),
-            'servfail': sum(r.rcode == 2 for r in mine)}
+            'servfail': sum(r.rcode == 2 and r.kind != 'bogus' for r in mine)}

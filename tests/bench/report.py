@@ -31,6 +31,7 @@ class Results:
         self.failed = []  # measures that did not come to their end
         self.decision = None
         self.unbound_ms = None
+        self.hits = []  # of tests/bench/restart
 
     def add(self, who, workers, fault, found):
         self.rows.append({
@@ -65,7 +66,8 @@ def write(results, path):
         json.dump({'machine': machine(), 'runs': results.runs, 'bfd_ms': stage.BFD_MS,
                    'client_qps': stage.RATE, 'decision_ns': results.decision,
                    'unbound_start_ms': results.unbound_ms and spread(results.unbound_ms),
-                   'faults': results.rows, 'idle': results.idle, 'failed': results.failed}, f, indent=1)
+                   'faults': results.rows, 'hits': results.hits, 'idle': results.idle,
+                   'failed': results.failed}, f, indent=1)
         f.write('\n')
     os.replace(path + '.new', path)
 
@@ -147,7 +149,7 @@ def _millis(s):
     return text + (f' ({s["never"]} of {s["runs"]} never)' if s['never'] else '')
 
 
-def _lines(rows, keys):
+def lines(rows, keys):
     """A line a figure: `keys` are the columns' (who, workers)."""
     order, cells = [], {}
     for r in rows:
@@ -184,13 +186,17 @@ def markdown(path):
             heads = [who for who, _ in keys]
         print(f'| fault | from -> to | aim | {" | ".join(heads)} |')
         print('|---|---|---|' + '---|' * len(keys))
-        print('\n'.join(_lines(rows, keys)) + '\n')
+        print('\n'.join(lines(rows, keys)) + '\n')
+    idle_lines(found['idle'])
+
+
+def idle_lines(rows):
     print('| idle | CPU-seconds a minute | processes begun a minute | RSS, MiB | PSS, MiB |')
     print('|---|---|---|---|---|')
-    for i in found['idle']:
+    for i in rows:
         s = spread(i['cpu_s_per_minute'])
         memory = i['memory_kib'].values()
-        name = f'anypop, N = {i["workers"]}' if i['who'] == 'anypop' else i['who']
+        name = i['who'] if 'exabgp' in i['who'] else f'{i["who"]}, N = {i["workers"]}'
         print(f'| {name} | {s["min"]:.2f} / {s["median"]:.2f} / {s["max"]:.2f} | '
               f'{i["forks_per_minute"]:.0f} | {sum(m["rss"] for m in memory) / 1024:.1f} | '
               f'{sum(m["pss"] for m in memory) / 1024:.1f} |')

@@ -71,10 +71,27 @@ def topology():
     return path
 
 
-def configuration(workers):
-    """healthd.conf of the bench, made from the lab's."""
+def one_pop():
+    """The topology file with pop1 alone, made from the lab's: less else runs on the same cores."""
+    with open(f'{nodes.LAB}/topology.clab.yml', encoding='utf-8') as f:
+        text = f.read()
+    for away in ('pop2', 'pop3', 'edge3'):
+        text = re.sub(rf'    {away}:\n(?: {{6,}}.*\n)+', '', text)
+        text = re.sub(rf'.*(?:/net {away} |"{away}:).*\n', '', text)
+    text = _replaced(text, '    pop1:\n      kind: linux\n      exec:\n', '    pop1:\n      kind: linux\n'
+                     f'      exec:\n        - {INSIDE}/node/service-link\n')
+    path = f'{OUT}/one-pop.clab.yml'
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    return path
+
+
+def configuration(workers, unbound=True):
+    """healthd.conf of the bench, made from the lab's: with Unbound as workers, or our own resolver."""
     with open(f'{nodes.REPOSITORY}/etc/lab-fast.conf', encoding='utf-8') as f:
-        text = raise_lab.by_unbound(f.read())
+        text = f.read()
+    if unbound:
+        text = raise_lab.by_unbound(text)
     for key, value in SHORTER.items():
         text, found = re.subn(rf'\b{key} = \d+;', f'{key} = {value};', text)
         if found != 1:
@@ -84,7 +101,7 @@ def configuration(workers):
                      '\t# What may fail at every site')
     for name in FORGETFUL:
         text = _replaced(text, f'name = "{name}"; ', f'name = "{name}"; forgive = 3; ')
-    path = f'{OUT}/healthd-{workers}.conf'
+    path = f'{OUT}/healthd-{workers}{"" if unbound else "-ours"}.conf'
     with open(path, 'w', encoding='utf-8') as f:
         f.write(text)
     return path
@@ -145,6 +162,10 @@ class Bench:
         found = watch.inside(self.nodes[pop])
         return [found[pid] for pid in pids]
 
+    def alive(self, pids):
+        """Those ids on the machine that are processes still, not yet ended."""
+        return [pid for pid in pids if watch.running(pid)]
+
     def signal(self, pids, number):
         """To processes by their ids on the machine; when the first was sent."""
         t0 = now_us()
@@ -174,9 +195,10 @@ class Bench:
         why = self.lab.unwell(pop)
         if why:
             return why
-        workers = self.lab.ask(pop, 'workers')
-        if workers['failed_starts'] or any(
-                w['failed_starts'] or (w['pid'] and w['up_s'] < STABLE_S) for w in workers['workers']):
+        told = self.lab.ask(pop, 'workers')
+        if told['failed_starts'] or any(
+                w['failed_starts'] or (w['pid'] and w['up_s'] < STABLE_S)
+                for w in told['workers'] + told['engines']):
             return 'a start not forgotten'
         for check in self.lab.ask(pop, 'checks')['checks']:
             if any(target['fails'] for target in check['targets']):
@@ -280,14 +302,14 @@ class Bench:
 
 
 @contextlib.contextmanager
-def raised(workers, lives, say):
-    """The bench's lab, taken down at the end whatever happens."""
+def raised(workers, lives, say, unbound=True, made=topology):
+    """The bench's lab, taken down at the end whatever happens. `made`: makes its topology file."""
     os.makedirs(OUT, exist_ok=True)
-    nodes.TOPOLOGY = topology()
+    nodes.TOPOLOGY = made()
     raise_lab.BFD_MS = BFD_MS
     bench = None
     try:
-        bench = Bench(raise_lab.up(configuration(workers), True, say), lives, say)
+        bench = Bench(raise_lab.up(configuration(workers, unbound), True, say), lives, say)
         yield bench
     except Exception as e:
         if bench:

@@ -98,6 +98,15 @@ def inside(node):
     return found
 
 
+def running(pid):
+    """Whether that process is there and has not ended."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as f:
+            return f.read().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
 def cpu_us(pid, children=False):
     """Time on a CPU so far, user and system; with that of its ended children."""
     if not children:
