@@ -7,6 +7,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f'{HERE}/../../lab')
+import stall  # noqa: E402
 import story  # noqa: E402
 import talk  # noqa: E402
 
@@ -88,6 +89,47 @@ class Summary(unittest.TestCase):
             finally:
                 pops['pop1'] = None  # the fault has ended, and healthd with it
         self.assertTrue(waiting.told[0].startswith('pop1: workers'))
+
+
+class Again(unittest.TestCase):
+    """A story that failed is played once more only where the machine is known to have stood still."""
+
+    def told(self, outcomes, still):
+        played = []
+
+        class Stalls:
+            @staticmethod
+            def longest(_):
+                return still
+
+        def once(_lab, name):
+            played.append(name)
+            return outcomes[len(played) - 1]
+        bench = lab({})
+        bench.out = lambda text: None
+        before, story.tell_once = story.tell_once, once
+        try:
+            return story.tell(bench, '01-x', Stalls), len(played)
+        finally:
+            story.tell_once = before
+
+    def test_a_failure_on_a_machine_that_ran_stands(self):
+        self.assertEqual(self.told(['lost'], 0.0), ('lost', 1))
+
+    def test_a_failure_beside_a_stall_is_played_once_more_and_that_counts(self):
+        self.assertEqual(self.told(['lost', ''], 0.4), ('', 2))
+        self.assertEqual(self.told(['lost', 'lost too'], 0.4), ('lost too', 2))
+
+    def test_what_came_as_told_is_not_played_again(self):
+        self.assertEqual(self.told([''], 0.4), ('', 1))
+
+    def test_a_turn_that_comes_late_is_told_and_one_in_time_is_not(self):
+        times = iter([10.0, 10.02, 10.02, 10.6])
+        told = []
+        with self.assertRaises(StopIteration):
+            stall.watch(sleep=lambda s: None, clock=lambda: next(times),
+                        tell=lambda text, flush: told.append(text))
+        self.assertEqual(told, ['10.020 0.560'])
 
 
 if __name__ == '__main__':
