@@ -20,7 +20,7 @@ import threading
 import time
 
 import client
-import faults
+import mishaps
 import monitor
 import nodes
 import raise_lab
@@ -31,7 +31,7 @@ POPS = raise_lab.POPS
 FAMILIES = ('v4', 'v6')
 PREFIX = monitor.TEXT
 RUNGS = ('silent', 'drain', 'backup', 'full')  # by the number in the large community
-NEIGHBOUR = faults.NEIGHBOUR
+NEIGHBOUR = mishaps.NEIGHBOUR
 STORIES = f'{nodes.LAB}/stories'
 PATIENCE = 60  # seconds that a condition may take on a loaded machine
 
@@ -164,7 +164,7 @@ class Timeline(threading.Thread):
         return None
 
 
-class Lab(faults.Faults):
+class Lab(mishaps.Mishaps):
     """The raised lab, as a story sees it."""
 
     voice = 'story'  # who says what the time line is told

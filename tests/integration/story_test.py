@@ -2,6 +2,7 @@
 """What a run of stories leaves at the end of a log: each failure with what its PoPs thought."""
 import json
 import os
+import subprocess
 import sys
 import unittest
 
@@ -130,6 +131,22 @@ class Again(unittest.TestCase):
             stall.watch(sleep=lambda s: None, clock=lambda: next(times),
                         tell=lambda text, flush: told.append(text))
         self.assertEqual(told, ['10.020 0.560'])
+
+
+class Bench(unittest.TestCase):
+    """The benches stand on the lab's modules: their own have other names, and both start."""
+
+    def test_no_module_of_the_bench_hides_one_of_the_lab(self):
+        lab_names, bench_names = (
+            {name for name in os.listdir(f'{HERE}/../../{where}') if name.endswith('.py')}
+            for where in ('lab', 'tests/bench'))
+        self.assertEqual(lab_names & bench_names, set())
+
+    def test_both_benches_start(self):
+        for name in ('failover', 'restart'):
+            done = subprocess.run([f'{HERE}/../bench/{name}', '--help'], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ''), name)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ POPS = raise_lab.POPS
 NEIGHBOUR = {'pop1': 'pop1', 'pop2': 'pop2', 'pop3': 'edge3'}  # as transit calls it
 
 
-class Faults:
+class Mishaps:
     """Of a raised lab (story.Lab), which sees what comes of them."""
 
     BRAIN = '/usr/libexec/anypop/healthd-brain'
