@@ -68,7 +68,10 @@ class Mishaps:
 
     def workers_instead(self, pop, line, slot='*'):
         """In this PoP workers, or the one of that slot, run that shell line first; engines stay as
-        they are."""
+        they are. Where they are Unbound, it stands for all of them."""
+        if '"/usr/sbin/unbound"' in self.nodes[pop].sh('cat /etc/anypop/healthd.conf'):
+            return self.instead_of(pop, '/usr/sbin/unbound', (
+                f'#!/bin/sh\n{line}\nexec /run/stand-in-unbound.real "$@"\n'))
         return self.instead_of(pop, self.RESOLVER, (
             f'#!/bin/sh\ncase "$*" in *" worker "{slot}) {line} ;; esac\n'
             'exec /run/stand-in-resolver.real "$@"\n'))
