@@ -399,6 +399,14 @@ class Lab(mishaps.Mishaps):
             self.wait(f'transit\'s {family} route at {neighbour}',
                       lambda f=family: self.route(f) == neighbour, within)
 
+    def wait_steady(self, pop, seconds, within=PATIENCE):
+        """Waits until a PoP is at full, with nothing to complain of, and transit's kernel routes have
+        stood at it for so long."""
+        def steady():
+            return (not self.unwell(pop) and not self.changes(self.now() - seconds * 1_000_000)
+                    and all(self.route(f) == NEIGHBOUR[pop] for f in FAMILIES))
+        self.wait(f'{pop} to be well, and the routes to stand for {seconds} s', steady, within)
+
     @staticmethod
     def need(condition, what):
         """Asserts; `what` is the sentence that turned out false."""
