@@ -127,6 +127,8 @@ render_group(FILE *f, const struct group *g)
 	    offsetof(struct traffic_counts, cause), N_CAUSES, traffic_cause_name);
 	render_named(f, g, "drops_total", "reason", "What was dropped unanswered.",
 	    offsetof(struct traffic_counts, drop), N_DROPS, traffic_drop_name);
+	render_named(f, g, "events_total", "event", "What else happened, by kind.",
+	    offsetof(struct traffic_counts, event), N_SCORED, traffic_event_name);
 	render_latency(f, g);
 }
 

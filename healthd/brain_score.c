@@ -130,6 +130,7 @@ score_read(const struct slot *s, struct traffic_counts *out)
 	read_all(out->layer, s->score->layer, N_LAYERS);
 	read_all(out->cause, s->score->cause, N_CAUSES);
 	read_all(out->drop, s->score->drop, N_DROPS);
+	read_all(out->event, s->score->event, N_SCORED);
 	read_all(out->latency, s->score->latency, SCORE_BUCKETS);
 	read_all(&out->joined, &s->score->joined, 1);
 	read_all(&out->truncated, &s->score->truncated, 1);

@@ -198,6 +198,8 @@ traffic_layer_name(int layer)
 	    [LAYER_L2] = "l2",
 	    [LAYER_ENGINE] = "engine",
 	    [LAYER_STALE] = "stale",
+	    [LAYER_L3] = "l3",
+	    [LAYER_BACKUP] = "backup",
 	};
 
 	return NAME(names, (size_t)layer);
@@ -224,7 +226,32 @@ traffic_drop_name(int drop)
 	    [DROP_REFUSED] = "refused",
 	    [DROP_FULL] = "full",
 	    [DROP_SEND] = "send",
+	    [DROP_RATE] = "rate",
 	};
 
 	return NAME(names, (size_t)drop);
+}
+
+const char *
+traffic_event_name(int event)
+{
+	static const char *const names[N_SCORED] = {
+	    [SCORED_SLIPPED] = "slipped",
+	    [SCORED_CACHE_ONLY] = "cache_only",
+	    [SCORED_COOKIE_GOOD] = "cookie_good",
+	    [SCORED_COOKIE_BAD] = "cookie_bad",
+	    [SCORED_REFRESH_ASKED] = "refresh_asked",
+	    [SCORED_REFRESH_RENEWED] = "refresh_renewed",
+	    [SCORED_SUSPECTS] = "suspects",
+	    [SCORED_QUARANTINED] = "quarantined",
+	    [SCORED_L3_HIT] = "l3_hit",
+	    [SCORED_L3_MISS] = "l3_miss",
+	    [SCORED_L3_LATE] = "l3_late",
+	    [SCORED_L3_BAD] = "l3_bad",
+	    [SCORED_L3_FAILED] = "l3_failed",
+	    [SCORED_L3_WRITE] = "l3_write",
+	    [SCORED_BACKUP_ASKED] = "backup_asked",
+	};
+
+	return NAME(names, (size_t)event);
 }

@@ -20,6 +20,7 @@
 struct traffic_counts {
 	uint64_t udp, tcp; /* queries */
 	uint64_t rcode[SCORE_RCODES], layer[N_LAYERS], cause[N_CAUSES], drop[N_DROPS];
+	uint64_t event[N_SCORED];
 	uint64_t latency[SCORE_BUCKETS], joined, truncated;
 };
 
@@ -75,5 +76,6 @@ const char *traffic_state_name(uint64_t state); /* "?" where it is none */
 const char *traffic_layer_name(int layer);
 const char *traffic_cause_name(int cause);
 const char *traffic_drop_name(int drop);
+const char *traffic_event_name(int event);
 
 #endif

@@ -88,6 +88,7 @@ view_score(const struct slot *s, struct mono now)
 	json_object_set_new(o, "layers", view_named(c.layer, N_LAYERS, traffic_layer_name));
 	json_object_set_new(o, "failures", view_named(c.cause, N_CAUSES, traffic_cause_name));
 	json_object_set_new(o, "drops", view_named(c.drop, N_DROPS, traffic_drop_name));
+	json_object_set_new(o, "events", view_named(c.event, N_SCORED, traffic_event_name));
 	json_object_set_new(o, "joined", json_integer((json_int_t)c.joined));
 	json_object_set_new(o, "truncated", json_integer((json_int_t)c.truncated));
 	json_object_set_new(o, "in_flight",

@@ -16,7 +16,7 @@
 #include "lib/mono.h"
 
 #define SCOREBOARD_MAGIC 0x70706e61u /* "anpp" */
-#define SCOREBOARD_VERSION 1
+#define SCOREBOARD_VERSION 2
 
 enum score_state {
 	SCORE_STARTING,	  /* or not there; ends when its loop turns */
@@ -26,7 +26,18 @@ enum score_state {
 	SCORE_STOPPING,	  /* told to end; answers what it has */
 	N_SCORE_STATES
 };
-enum score_layer { LAYER_LOCAL, LAYER_L1, LAYER_L2, LAYER_ENGINE, LAYER_STALE, N_LAYERS };
+/* Where an answer came from. ENGINE, L3 and BACKUP: an engine told it just now, from recursion,
+ * from the regional cache, or from a backup resolver. */
+enum score_layer {
+	LAYER_LOCAL,
+	LAYER_L1,
+	LAYER_L2,
+	LAYER_ENGINE,
+	LAYER_STALE,
+	LAYER_L3,
+	LAYER_BACKUP,
+	N_LAYERS
+};
 /*
  * Why a question had no good answer: only `internal` speaks against this node.
  *
@@ -43,9 +54,47 @@ enum score_layer { LAYER_LOCAL, LAYER_L1, LAYER_L2, LAYER_ENGINE, LAYER_STALE, N
  * it told workers (it has no layers).
  */
 enum score_cause { CAUSE_UPSTREAM, CAUSE_BOGUS, CAUSE_INTERNAL, N_CAUSES };
-enum score_drop { DROP_OLD, DROP_MALFORMED, DROP_REFUSED, DROP_FULL, DROP_SEND, N_DROPS };
+enum score_drop {
+	DROP_OLD,
+	DROP_MALFORMED,
+	DROP_REFUSED,
+	DROP_FULL,
+	DROP_SEND,
+	DROP_RATE, /* over a limit, or a response that rate limiting let fall */
+	N_DROPS
+};
+/* What else is worth counting: it is told beside answers and drops, and is neither. */
+enum score_event {
+	SCORED_SLIPPED,		/* TC instead of an answer, by a limit (worker) */
+	SCORED_CACHE_ONLY,	/* over a limit: answered from cache, or refused a miss (worker) */
+	SCORED_COOKIE_GOOD,	/* queries with a server cookie of ours (RFC 7873; worker) */
+	SCORED_COOKIE_BAD,	/* ... with one that is not, or too old (worker) */
+	SCORED_REFRESH_ASKED,	/* renewals asked for (worker) or begun (engine) */
+	SCORED_REFRESH_RENEWED, /* ... that moved the expiry later (engine) */
+	SCORED_SUSPECTS,	/* questions asked again of the probation engine (worker) */
+	SCORED_QUARANTINED,	/* ... refused: they ended a probation engine (worker) */
+	SCORED_L3_HIT,		/* an answer out of Redis won its race (engine) */
+	SCORED_L3_MISS,
+	SCORED_L3_LATE,	  /* it came after the race was lost */
+	SCORED_L3_BAD,	  /* a value that is none of ours, or damaged */
+	SCORED_L3_FAILED, /* no connection, an error, no answer in time */
+	SCORED_L3_WRITE,
+	SCORED_BACKUP_ASKED, /* questions taken to a backup resolver (engine) */
+	N_SCORED
+};
 #define SCORE_RCODES 16
+#define SCORE_UPSTREAMS 16 /* recursion itself (0), backup resolvers in the file's order */
 #define SCORE_BUCKETS 32 /* of latency: bucket i counts answers under 2^i microseconds */
+
+/* One upstream of an engine, and its circuit breaker. */
+enum score_breaker { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, N_BREAKERS };
+struct score_upstream {
+	_Atomic uint64_t name[6]; /* octets of a text, ended by NUL; all zero: no such upstream */
+	_Atomic uint64_t breaker; /* enum score_breaker */
+	_Atomic uint64_t since_us; /* CLOCK_BOOTTIME of its last change */
+	_Atomic uint64_t asked, answered, failed, opened;
+	_Atomic uint64_t rtt_us; /* smoothed; 0: none yet */
+};
 
 struct scoreboard {
 	uint32_t magic, version, size, kind; /* kind: 'w' worker, 'e' engine */
@@ -57,6 +106,8 @@ struct scoreboard {
 	_Atomic uint64_t rcode[SCORE_RCODES], layer[N_LAYERS], cause[N_CAUSES], drop[N_DROPS];
 	_Atomic uint64_t latency[SCORE_BUCKETS];
 	_Atomic uint64_t in_flight, joined, truncated;
+	_Atomic uint64_t event[N_SCORED];
+	struct score_upstream upstream[SCORE_UPSTREAMS];
 };
 
 /* Only the one writer of a slot calls this. */

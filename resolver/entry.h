@@ -35,6 +35,13 @@ enum entry_flag {
 	ENTRY_FAILURE = 4, /* RFC 9520 */
 };
 
+/* Who told an answer: recursion (by the engine's context of that number), the regional cache, a
+ * backup resolver (of that number); in the low four bits, and the number in the others. */
+enum entry_origin { ORIGIN_RECURSION, ORIGIN_L3, ORIGIN_BACKUP, N_ORIGINS };
+#define ORIGIN(who, number) ((uint8_t)((who) | (number) << 4))
+#define ORIGIN_WHO(origin) ((origin) & 0x0f)
+#define ORIGIN_NUMBER(origin) ((origin) >> 4)
+
 /* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, zeros.
  */
 struct entry {
@@ -45,7 +52,7 @@ struct entry {
 	uint16_t ede;	     /* 0: none */
 	uint8_t flags, rcode;
 	uint8_t cause;	     /* enum score_cause, of failures */
-	uint8_t layer_from;  /* reserved for L3 */
+	uint8_t origin;	     /* who told it: ORIGIN(), of the engine's choice after it was built */
 	uint16_t type, class;
 	uint8_t key_flags, name_length;
 };

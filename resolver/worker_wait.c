@@ -121,11 +121,24 @@ worker_failed(
 	    asked);
 }
 
+static enum score_layer
+layer_told(const struct entry *e)
+{
+	switch (ORIGIN_WHO(e->origin)) {
+	case ORIGIN_L3:
+		return LAYER_L3;
+	case ORIGIN_BACKUP:
+		return LAYER_BACKUP;
+	default:
+		return LAYER_ENGINE;
+	}
+}
+
 void
 worker_told(struct worker *w, uint32_t question, const struct entry *e)
 {
 	const struct join_question *q = &w->join.questions[question];
-	struct outcome o = {.entry = e, .layer = LAYER_ENGINE};
+	struct outcome o = {.entry = e, .layer = layer_told(e)};
 
 	question_noted(w, !worker_is_failure(e));
 	if (!(e->flags & ENTRY_FAILURE)) {

@@ -246,6 +246,13 @@ what_has_no_name_is_a_question_mark(void **state)
 	assert_string_equal(traffic_layer_name(-1), "?");
 	assert_string_equal(traffic_cause_name(CAUSE_INTERNAL), "internal");
 	assert_string_equal(traffic_drop_name(N_DROPS), "?");
+	/* Each number of the scoreboard's lists has a name. */
+	for (int i = 0; i < N_SCORED; i++)
+		assert_string_not_equal(traffic_event_name(i), "?");
+	for (int i = 0; i < N_DROPS; i++)
+		assert_string_not_equal(traffic_drop_name(i), "?");
+	for (int i = 0; i < N_LAYERS; i++)
+		assert_string_not_equal(traffic_layer_name(i), "?");
 }
 
 int
