@@ -661,8 +661,8 @@ class Rest:
                                   ('shard.14', heldwire.memory(b'', 4 << 20, 0), 'not sealed'),
                                   ('shard.14', other.fileno(), 'shard.14: '),
                                   ('score.e14', heldwire.memory(b'', 704), 'score.e14: '),
-                                  ('score.e14', heldwire.memory(struct.pack(
-                                      '=IIII', 0x70706e61, 1, 704, ord('w')), 704), 'another kind')):
+                                  ('score.e14', heldwire.scoreboard(self.tool, 'w'),
+                                   'another kind')):
                 e.held = {name: fd}
                 e.start()
                 assert e.process.wait(WITHIN) == 1

@@ -15,6 +15,10 @@
  *
  * starts an engine with a scoreboard handed in and prints what that says for each line of standard
  * input.
+ *
+ *     engine_tool layout
+ *
+ * prints a scoreboard's magic, version and size.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -31,6 +35,7 @@
 #include "lib/ensure.h"
 #include "lib/held.h"
 #include "lib/mono.h"
+#include "lib/scoreboard.h"
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
 #include "resolver/store.h"
@@ -298,6 +303,11 @@ main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[1], "scored") == 0) {
 		setvbuf(stdout, NULL, _IOLBF, 0);
 		return scored(argv + 2);
+	}
+	if (argc == 2 && strcmp(argv[1], "layout") == 0) {
+		printf("%u %u %zu\n", SCOREBOARD_MAGIC, SCOREBOARD_VERSION,
+		    sizeof(struct scoreboard));
+		return 0;
 	}
 	ENSURE(argc == 3);
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -61,6 +61,14 @@ def memory(data, size=None, seals=SEALS):
     return fd
 
 
+def scoreboard(tool, kind, seals=SEALS, less=0):
+    """A memfd with a scoreboard's head in it, as large as one or so many octets less; `tool` is
+    engine_tool."""
+    told = subprocess.run([tool, 'layout'], stdout=subprocess.PIPE, check=True)
+    magic, version, size = map(int, told.stdout.split())
+    return memory(struct.pack('=IIII', magic, version, size, ord(kind)), size - less, seals)
+
+
 class Board:
     """The holder's, written; `fd` is what readers get."""
 

@@ -26,6 +26,8 @@ import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
 
 BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
+TOOL = os.environ.get('ENGINE_TEST_TOOL', os.path.dirname(os.path.realpath(BINDIR))
+                      + '/tests/integration/engine_tool')
 PATIENCE = 10.0  # for what must come, at some time
 SERVICE, CLIENT, STRANGER = '127.0.0.53', '127.0.0.1', '127.9.9.9'
 UPSTREAM, BOGUS, INTERNAL = 0, 1, 2
@@ -244,9 +246,10 @@ def counters(data):
     """What a scoreboard says (lib/scoreboard.h)."""
     words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
     heartbeat, generation, pid, _, state = struct.unpack_from('=5Q', data, 64)
-    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:23],
-            'cause': words[23:26], 'drop': words[26:31], 'latency': words[31:63],
-            'in_flight': words[63], 'joined': words[64], 'truncated': words[65], 'state': state,
+    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:25],
+            'cause': words[25:28], 'drop': words[28:34], 'latency': words[34:66],
+            'in_flight': words[66], 'joined': words[67], 'truncated': words[68],
+            'event': words[69:84], 'state': state,
             'heartbeat': heartbeat, 'generation': generation, 'pid': pid}
 
 
@@ -1001,7 +1004,6 @@ def a_wrong_descriptor_is_said(start):
             open('/dev/null', 'rb') as file:
         bound.bind((SERVICE, 0))
         t.bind((SERVICE, 0))
-        score = struct.pack('=IIII', 0x70706e61, 1, 704, ord('e'))
         table = [('udp.1.0', s, 'udp.1.0') for s in (file.fileno(), unbound.fileno(), t.fileno(),
                                                      local.fileno())]
         table += [('tcp.0', s, 'tcp.0') for s in (bound.fileno(), t.fileno())]
@@ -1009,11 +1011,11 @@ def a_wrong_descriptor_is_said(start):
                   ('score.w1', file.fileno(), 'score.w1: '),
                   ('score.w1', bound.fileno(), 'score.w1: '),
                   ('score.w1', heldwire.memory(b'', 704), 'score.w1: '),
-                  ('score.w1', heldwire.memory(score, 703), 'score.w1: '),
-                  ('score.w1', heldwire.memory(score, 704, 0), 'not sealed'),
-                  ('score.w1', heldwire.memory(score, 704), 'another kind'),
+                  ('score.w1', heldwire.scoreboard(TOOL, 'w', less=1), 'score.w1: '),
+                  ('score.w1', heldwire.scoreboard(TOOL, 'w', seals=0), 'not sealed'),
+                  ('score.w1', heldwire.scoreboard(TOOL, 'e'), 'another kind'),
                   ('board', heldwire.memory(b'', 128), 'board: '),
-                  ('board', heldwire.memory(score, 4096), 'board: ')]
+                  ('board', heldwire.scoreboard(TOOL, 'e'), 'board: ')]
         for name, fd, why in table:
             process = heldwire.start([BINDIR + '/resolver', '-c', conf, 'worker', '1'], {name: fd},
                                      stderr=subprocess.PIPE, text=True)
