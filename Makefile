@@ -112,7 +112,7 @@ check: all $(UNIT) $(MODEL)
 bench:
 	lab/setup build test
 	$(MAKE) all
-	@status=0; for bench in failover restart; do \
+	@status=0; for bench in failover restart outage; do \
 		tests/bench/$$bench $(BENCH) || status=1; done; exit $$status
 
 decide-bench: $(B)/tests/bench/decide_bench
