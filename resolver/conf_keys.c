@@ -107,7 +107,7 @@ static const struct conf_key ttl_keys[] = {
 };
 
 static const struct conf_key refresh_keys[] = {
-    {.name = "percent", .type = CONF_INT, .offset = IN(refresh, percent), .max = 50,
+    {.name = "percent", .type = CONF_INT, .offset = IN(refresh, percent), .max = 30,
 	.number = 10, .help = "answers asked for when so much of their life is left are renewed; "
 		"0: none"},
     {.name = "per_s", .type = CONF_INT, .offset = IN(refresh, per_s), .min = 1, .max = 100000,

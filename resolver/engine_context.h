@@ -14,7 +14,8 @@
 /*
  * An engine has two when answers are refreshed, since libunbound tells what it has cached until
  * that ends: whoever asks early gets what is left of it. What one of them fetched is renewed by the
- * other. Number 0 answers all else and has most of the memory, number 1 a quarter.
+ * other, whose own is over by then: a life and more has passed, since that percentage is 30 at the
+ * most. Number 0 answers all else and has most of the memory, number 1 a quarter.
  */
 #define CONTEXTS_MAX 2
 int context_count(const struct resolver_conf *c);

@@ -492,7 +492,7 @@ class Rest:
         e = self.engine(4)
         good = bytes.fromhex('01000000 07000000 0100 0100 00 0500') + b'\0' + b'\3www\0'
         for bad in (b'', good[:-1], good + b'\0', b'\2' + good[1:], b'\0' * 16, good[:4] + b'\0' * 4 +
-                    good[8:], good[:-4] + b'WWW\0', good[:12] + b'\4' + good[13:], b'\xff' * 1500):
+                    good[8:], good[:-4] + b'WWW\0', good[:12] + b'\x08' + good[13:], b'\xff' * 1500):
             if not bad:
                 continue
             w = self.worker(4)
