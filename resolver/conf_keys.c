@@ -111,7 +111,7 @@ static const struct conf_key refresh_keys[] = {
 	.number = 10, .help = "answers asked for when so much of their life is left are renewed; "
 		"0: none"},
     {.name = "per_s", .type = CONF_INT, .offset = IN(refresh, per_s), .min = 1, .max = 100000,
-	.number = 250, .help = "at most so many a second, of each worker"},
+	.number = 500, .help = "at most so many a second, of each worker"},
     {.name = NULL},
 };
 
