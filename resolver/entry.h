@@ -119,7 +119,8 @@ size_t entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
 
 /* The order of addresses (A, AAAA) in the answer section, entry_rotate.c. May they change places:
  * is there more than one, alike in owner and TTL and side by side, and does no name lead through
- * them? Asked by entry_build(), which notes it as ENTRY_ROTATES. `e` is sound, as its message is. */
+ * them? Asked by entry_build(), which notes it as ENTRY_ROTATES. `e` is sound, as is its message.
+ */
 bool entry_rotates(const struct entry *e);
 /* In what entry_serve() wrote (`length` octets): they begin with another one and go round from
  * there, each as likely as the other by `chance`, a random number. Nothing where the entry does not

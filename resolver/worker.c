@@ -174,7 +174,8 @@ memory_get(struct worker *w, struct err *err)
 	    w->waiting == NULL || w->asking == NULL || w->questions == NULL || w->waiters == NULL ||
 	    w->buckets == NULL)
 		return err_set(err, "not enough memory; lower worker.in_flight or worker.l1_mib");
-	refresh_init(&w->refresh, c->refresh.percent, c->refresh.per_s, c->worker.in_flight, w->now);
+	refresh_init(&w->refresh, c->refresh.percent, c->refresh.per_s, c->worker.in_flight,
+	    w->now);
 	join_init(&w->join, w->questions, n, w->waiters, n_waiters, w->buckets, n_buckets);
 	return 0;
 }

@@ -23,8 +23,9 @@ is_renewed(struct worker *w, const struct key *k)
 	const struct engine_link *l = engine_link_of(w, k);
 	int64_t now_s = w->now.us / 1000000;
 
-	if (l->shard == NULL || l2_find(l->shard, k, w->found) == 0 || (e->flags & ENTRY_FAILURE) != 0 ||
-	    !entry_fresh(e, now_s) || refresh_is_near(w->refresh.percent, e, now_s))
+	if (l->shard == NULL || l2_find(l->shard, k, w->found) == 0 ||
+	    (e->flags & ENTRY_FAILURE) != 0 || !entry_fresh(e, now_s) ||
+	    refresh_is_near(w->refresh.percent, e, now_s))
 		return false;
 	l1_put(w->l1, e);
 	return true;
