@@ -59,7 +59,8 @@ static bool
 ask_sound(const struct ask *a)
 {
 	return a->version == ASK_VERSION && a->id != TOLD_HELLO &&
-	       (a->flags & ~(KEY_DO | KEY_CD)) == 0 && name_sound(a->name, a->name_length);
+	       (a->flags & ~(KEY_DO | KEY_CD | ASK_REFRESH)) == 0 &&
+	       name_sound(a->name, a->name_length);
 }
 
 size_t

@@ -32,10 +32,13 @@ struct ask {
 	uint32_t version;
 	uint32_t id; /* the worker's */
 	uint16_t type, class;
-	uint8_t flags; /* KEY_DO, KEY_CD */
+	uint8_t flags; /* KEY_DO, KEY_CD, ASK_REFRESH */
 	uint8_t name_length;
 	uint8_t name[ENTRY_NAME_MAX]; /* wire form, lower case */
 };
+/* Nobody waits for it: the answer that is cached is near its end. What is told is the better one of
+ * the two, or no entry when this is not the time for it. */
+enum { ASK_REFRESH = 4 };
 struct told {
 	uint32_t version;
 	uint32_t id;

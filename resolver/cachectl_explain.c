@@ -8,6 +8,7 @@
 
 #include "lib/ensure.h"
 #include "resolver/cachectl_parts.h"
+#include "resolver/refresh.h"
 
 #define TYPE_RRSIG 46
 #define TYPE_NSEC 47
@@ -76,6 +77,14 @@ cause_of(const struct entry *e)
 	return e->cause < N_CAUSES ? causes[e->cause] : "unknown";
 }
 
+/* Near enough to its end that a worker which is asked for it has it renewed. */
+static bool
+is_near(const struct found *f)
+{
+	return (f->entry->flags & ENTRY_FAILURE) == 0 && entry_fresh(f->entry, f->now_s) &&
+	    refresh_is_near(f->c->conf->refresh.percent, f->entry, f->now_s);
+}
+
 static void
 print_text(const struct found *f)
 {
@@ -95,6 +104,10 @@ print_text(const struct found *f)
 		printf("; %u s left of %u s", entry_left_s(e, f->now_s), e->ttl_s);
 	else
 		printf("; stale for %lld s, lived %u s", (long long)stale_s(f), e->ttl_s);
+	if (is_near(f))
+		printf(" (renewed when asked for)");
+	if (ORIGIN_WHO(e->origin) == ORIGIN_RECURSION && (e->flags & ENTRY_FAILURE) == 0)
+		printf("; recursion, context %d", ORIGIN_NUMBER(e->origin));
 	printf("; stored %s; %u octets in engine %d's shard\n", stored, e->size, f->engine);
 }
 
@@ -117,7 +130,10 @@ print_json(const struct found *f)
 		printf("null, ");
 	printf("\"ede\": %u, \"ttl_s\": %u, \"left_s\": %u, \"stale_s\": %lld, ", e->ede, e->ttl_s,
 	    entry_left_s(e, f->now_s), (long long)stale_s(f));
-	printf("\"stored\": \"%s\", \"octets\": %u,\n     \"records\": [", stored, e->size);
+	printf("\"stored\": \"%s\", \"octets\": %u,\n     ", stored, e->size);
+	printf("\"context\": %d, \"refresh_due\": %s, \"records\": [",
+	    ORIGIN_WHO(e->origin) == ORIGIN_RECURSION ? ORIGIN_NUMBER(e->origin) : -1,
+	    is_near(f) ? "true" : "false");
 }
 
 static void

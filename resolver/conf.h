@@ -47,6 +47,10 @@ struct resolver_conf {
 		const char *user; /* "" = stay */
 		bool seccomp;
 	} engine;
+	struct {
+		int64_t percent, per_s;
+	} refresh;
+	bool rotate;
 	struct ttl_policy ttl; /* computed from the next */
 	struct {
 		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;

@@ -106,6 +106,15 @@ static const struct conf_key ttl_keys[] = {
     {.name = NULL},
 };
 
+static const struct conf_key refresh_keys[] = {
+    {.name = "percent", .type = CONF_INT, .offset = IN(refresh, percent), .max = 30,
+	.number = 10, .help = "answers asked for when so much of their life is left are renewed; "
+		"0: none"},
+    {.name = "per_s", .type = CONF_INT, .offset = IN(refresh, per_s), .min = 1, .max = 100000,
+	.number = 500, .help = "at most so many a second, of each worker"},
+    {.name = NULL},
+};
+
 #define GROUP(key, at, table, text) \
 	{.name = key, .type = CONF_GROUP, .offset = at, .line_offset = CONF_NO_LINE, .sub = table, \
 	    .help = text}
@@ -137,6 +146,9 @@ const struct conf_key resolver_conf_keys[] = {
     GROUP("worker", TOP(worker), worker_keys, "processes that answer"),
     GROUP("engine", TOP(engine), engine_keys, "processes that resolve"),
     GROUP("ttl", TOP(ttls), ttl_keys, "how long answers live"),
+    GROUP("refresh", TOP(refresh), refresh_keys, "popular answers are renewed before they end"),
+    {.name = "rotate", .type = CONF_BOOL, .offset = TOP(rotate), .number = 1,
+	.help = "several addresses of an answer begin with another one each time"},
     {.name = "log_level", .type = CONF_ENUM, .offset = TOP(log_level), .names = level_words,
 	.min = EVENT_ALARM, .number = EVENT_INFO, .help = "events above it are not written"},
     {.name = NULL},

@@ -151,9 +151,11 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	e->score = given_score(given, 'e', e->number, err);
 	if (e->score == NULL || open_shard(e, given, err) < 0)
 		return -1;
-	e->ctx = context_new(e->conf, e->base, err);
-	if (e->ctx == NULL)
-		return -1;
+	for (int i = 0; i < context_count(e->conf); i++) {
+		e->ctx[i] = context_new(e->conf, i, e->base, err);
+		if (e->ctx[i] == NULL)
+			return -1;
+	}
 	questions_init(e);
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
@@ -171,8 +173,9 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 static void
 engine_free(struct engine *e)
 {
-	if (e->ctx != NULL)
-		ub_ctx_delete(e->ctx);
+	for (int i = 0; i < CONTEXTS_MAX; i++)
+		if (e->ctx[i] != NULL)
+			ub_ctx_delete(e->ctx[i]);
 	questions_fini(e);
 	bridge_free(e->base);
 	if (e->shard != NULL)

@@ -23,6 +23,7 @@
 #define TCP_OUT 128
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
 #define LINES_PER_S 10
+#define SECOND_PART 4 /* the second context has one part of so many */
 
 /* What the library said first (its cause; the rest is consequence), for the error that follows; and
  * how much it said within this second. */
@@ -91,10 +92,25 @@ log_stream(void)
 	return stream;
 }
 
-static void
-put_caches(FILE *to, const struct resolver_conf *c)
+int
+context_count(const struct resolver_conf *c)
 {
-	long kib = (long)c->engine.cache_mib * 1024;
+	return c->refresh.percent > 0 ? 2 : 1;
+}
+
+/* Of what an engine has, this context's part. */
+static long
+part(const struct resolver_conf *c, int number, long all)
+{
+	if (context_count(c) == 1)
+		return all;
+	return number == 0 ? all - all / SECOND_PART : all / SECOND_PART;
+}
+
+static void
+put_caches(FILE *to, const struct resolver_conf *c, int number)
+{
+	long kib = part(c, number, (long)c->engine.cache_mib * 1024);
 
 	fprintf(to, "\trrset-cache-size: %ldk\n\tmsg-cache-size: %ldk\n", kib / 2, kib / 4);
 	fprintf(to, "\tkey-cache-size: %ldk\n\tneg-cache-size: %ldk\n", kib / 8, kib / 16);
@@ -143,7 +159,7 @@ put_forwarders(FILE *to, const struct resolver_conf *c)
 }
 
 void
-context_options(FILE *to, const struct resolver_conf *c, long ports)
+context_options(FILE *to, const struct resolver_conf *c, int number, long ports)
 {
 	int i;
 
@@ -153,7 +169,7 @@ context_options(FILE *to, const struct resolver_conf *c, long ports)
 	    "\toutgoing-range: %ld\n\toutgoing-num-tcp: %d\n\tnum-queries-per-thread: %lld\n",
 	    ports, TCP_OUT, (long long)c->engine.in_flight);
 	fprintf(to, "\tedns-buffer-size: %d\n\taggressive-nsec: yes\n", DNS_UDP_PAYLOAD);
-	put_caches(to, c);
+	put_caches(to, c, number);
 	put_patience(to);
 	put_addresses(to, c);
 	for (i = 0; i < c->engine.n_special; i++)
@@ -164,12 +180,13 @@ context_options(FILE *to, const struct resolver_conf *c, long ports)
 		fprintf(to, "\troot-hints: \"%s\"\n", c->engine.root_hints);
 }
 
-/* As many sockets as questions, as far as descriptors go. */
+/* As many sockets as questions, as far as descriptors go; of renewals there are few at a time. */
 static long
-ports_for(const struct resolver_conf *c)
+ports_for(const struct resolver_conf *c, int number)
 {
 	struct rlimit limit;
 	long wanted = c->engine.in_flight < 64 ? 64 : (long)c->engine.in_flight, room;
+	int n = context_count(c);
 
 	if (wanted > 16384)
 		wanted = 16384;
@@ -177,19 +194,20 @@ ports_for(const struct resolver_conf *c)
 		return 64;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	room = (long)limit.rlim_max - TCP_OUT - OTHER_DESCRIPTORS;
-	if (wanted <= room)
-		return wanted;
+	room = (long)limit.rlim_max - n * TCP_OUT - OTHER_DESCRIPTORS;
+	if (wanted + (n - 1) * wanted / SECOND_PART <= room)
+		return number == 0 ? wanted : wanted / SECOND_PART;
+	room = part(c, number, room);
 	room = room < 16 ? 16 : room;
 	event_say(EVENT_WARN, "engine_descriptors",
 	    "descriptors are enough for %ld sockets only; raise "
 	    "LimitNOFILE to %ld",
-	    room, wanted + TCP_OUT + OTHER_DESCRIPTORS);
+	    room, wanted + (n - 1) * wanted / SECOND_PART + n * TCP_OUT + OTHER_DESCRIPTORS);
 	return room;
 }
 
 static int
-configure(struct ub_ctx *ctx, const struct resolver_conf *c, struct err *err)
+configure(struct ub_ctx *ctx, const struct resolver_conf *c, int number, struct err *err)
 {
 	int fd = memfd_create("unbound.conf", MFD_CLOEXEC), status = UB_SYNTAX;
 	char path[64];
@@ -202,7 +220,7 @@ configure(struct ub_ctx *ctx, const struct resolver_conf *c, struct err *err)
 		close(fd);
 		return err_errno(err, "cannot write libunbound's options");
 	}
-	context_options(to, c, ports_for(c));
+	context_options(to, c, number, ports_for(c, number));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fflush(to) == 0)
 		status = ub_ctx_config(ctx, path);
@@ -245,7 +263,7 @@ finalise(struct ub_ctx *ctx, struct err *err)
 }
 
 struct ub_ctx *
-context_new(const struct resolver_conf *c, struct ub_event_base *base, struct err *err)
+context_new(const struct resolver_conf *c, int number, struct ub_event_base *base, struct err *err)
 {
 	struct ub_ctx *ctx = ub_ctx_create_ub_event(base);
 
@@ -254,7 +272,7 @@ context_new(const struct resolver_conf *c, struct ub_event_base *base, struct er
 		return NULL;
 	}
 	ub_ctx_debugout(ctx, log_stream());
-	if (configure(ctx, c, err) < 0 || finalise(ctx, err) < 0) {
+	if (configure(ctx, c, number, err) < 0 || finalise(ctx, err) < 0) {
 		ub_ctx_delete(ctx);
 		return NULL;
 	}

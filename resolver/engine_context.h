@@ -12,14 +12,23 @@
 #include "resolver/conf.h"
 
 /*
+ * An engine has two when answers are refreshed, since libunbound tells what it has cached until
+ * that ends: whoever asks early gets what is left of it. What one of them fetched is renewed by the
+ * other, whose own is over by then: a life and more has passed, since that percentage is 30 at the
+ * most. Number 0 answers all else and has most of the memory, number 1 a quarter.
+ */
+#define CONTEXTS_MAX 2
+int context_count(const struct resolver_conf *c);
+
+/*
  * A finalised context, ready for ub_resolve_event(): every file is read, every option stands, and
  * no file is opened again. Made after the last fork, deleted (ub_ctx_delete) outside its callbacks.
  * What libunbound has to say becomes events. NULL with the mend.
  */
 struct ub_ctx *
-context_new(const struct resolver_conf *c, struct ub_event_base *base, struct err *err);
+context_new(const struct resolver_conf *c, int number, struct ub_event_base *base, struct err *err);
 
 /* The options as text in unbound.conf's language; `ports` sockets at a time. */
-void context_options(FILE *to, const struct resolver_conf *c, long ports);
+void context_options(FILE *to, const struct resolver_conf *c, int number, long ports);
 
 #endif

@@ -17,6 +17,7 @@
 #include "lib/scoreboard.h"
 #include "resolver/ask.h"
 #include "resolver/conf.h"
+#include "resolver/engine_context.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
@@ -39,6 +40,8 @@ struct question {
 	struct peer *peer; /* NULL: nobody waits (any more) */
 	uint32_t id;
 	bool waiting; /* in the list by deadline: not told yet */
+	bool refresh; /* nobody waits: it is to renew what stands in the shard */
+	uint8_t context; /* whom it was asked of */
 	struct key key;
 	struct mono asked;
 	struct question *next, *previous; /* by deadline, or next free */
@@ -49,7 +52,7 @@ struct engine {
 	int number;
 	struct ev_loop *loop;
 	struct ub_event_base *base;
-	struct ub_ctx *ctx;
+	struct ub_ctx *ctx[CONTEXTS_MAX]; /* the second is NULL without refresh */
 	struct l2 *shard;
 	int shard_reader; /* descriptor that is handed to peers */
 	struct scoreboard *score;
@@ -60,7 +63,7 @@ struct engine {
 	struct ev_prepare first;
 	struct peer peers[MAX_PEERS];
 	struct question *pool, *free_questions, *oldest, *newest;
-	int64_t in_flight;
+	int64_t in_flight, refreshes; /* the second is part of the first */
 	bool running, stopping;
 	bool over;   /* the loop has ended; nothing is told or kept any more */
 	bool purged; /* it stops for the next: nothing is read any more */
@@ -80,6 +83,12 @@ void questions_fini(struct engine *e);
 void question_start(struct peer *p, const struct ask *a);
 /* Nobody waits for these any more. */
 void questions_forget(struct engine *e, const struct peer *p);
+
+/* engine_refresh.c: is it to be asked, and of which context? If not, the peer has been told. */
+bool refresh_begin(struct peer *p, const struct ask *a, const struct key *k, uint8_t *context);
+/* The better one of what stands in the shard and what was just told, which is kept if it is that.
+ * Borrowed from e->kept or `told`. */
+const struct entry *refresh_settle(struct engine *e, const struct key *k, const struct entry *told);
 
 /* engine_peer.c */
 void peers_init(struct engine *e, int listener);

@@ -56,6 +56,8 @@ question_new(struct engine *e)
 	if (q == NULL)
 		return NULL;
 	e->free_questions = q->next;
+	q->refresh = false;
+	q->context = 0;
 	e->in_flight++;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
 	return q;
@@ -70,6 +72,7 @@ question_free(struct question *q)
 	q->next = e->free_questions;
 	e->free_questions = q;
 	e->in_flight--;
+	e->refreshes -= q->refresh;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
 }
 
@@ -114,7 +117,8 @@ question_fail(struct question *q, enum score_cause cause, uint16_t ede)
 	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
 
 	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
-	if (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0)
+	if (!q->refresh && (l2_find(e->shard, &q->key, e->kept) == 0 ||
+			       (kept->flags & ENTRY_FAILURE) != 0))
 		l2_put(e->shard, failure);
 	question_tell(q, failure);
 }
@@ -123,7 +127,7 @@ static void
 question_answer(struct question *q, const struct outcome *o, const struct verdict *v)
 {
 	struct engine *e = q->engine;
-	const struct entry *entry = (const void *)e->entry;
+	struct entry *entry = (void *)e->entry;
 	const uint8_t *message = o->packet;
 	size_t length = o->length;
 
@@ -134,6 +138,11 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	if (length == 0 || entry_build(&q->key, message, length, &e->conf->ttl, v->flags, v->ede,
 			       now_s(), e->entry) == 0) {
 		question_fail(q, CAUSE_INTERNAL, EDE_NONE);
+		return;
+	}
+	entry->origin = ORIGIN(ORIGIN_RECURSION, q->context);
+	if (q->refresh) {
+		question_tell(q, refresh_settle(e, &q->key, entry));
 		return;
 	}
 	if (entry->ttl_s > 0)
@@ -188,10 +197,15 @@ question_start(struct peer *p, const struct ask *a)
 	struct engine *e = p->engine;
 	char text[DNS_NAME_TEXT];
 	struct dns_name name;
+	bool sound, refresh = (a->flags & ASK_REFRESH) != 0;
 	struct question *q = NULL;
+	uint8_t context = 0;
 	struct key key;
 
-	if (!e->stopping && key_of(a, &key))
+	sound = !e->stopping && key_of(a, &key);
+	if (sound && refresh && !refresh_begin(p, a, &key, &context))
+		return;
+	if (sound)
 		q = question_new(e);
 	if (q == NULL) {
 		score_add(&e->score->drop[DROP_FULL], 1);
@@ -202,12 +216,15 @@ question_start(struct peer *p, const struct ask *a)
 	q->id = a->id;
 	q->asked = mono_now();
 	q->key = key;
+	q->refresh = refresh;
+	q->context = context;
+	e->refreshes += refresh;
 	name.length = a->name_length;
 	memcpy(name.wire, a->name, a->name_length);
 	wait_on(q);
 	/* A cached answer calls back within this call, and `q` is gone then. */
-	if (resolvable(a) && ub_resolve_event(e->ctx, dns_name_render(&name, text), a->type,
-				 a->class, q, on_outcome, NULL) == 0)
+	if (resolvable(a) && ub_resolve_event(e->ctx[context], dns_name_render(&name, text),
+				 a->type, a->class, q, on_outcome, NULL) == 0)
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_free(q);

@@ -33,6 +33,7 @@ enum entry_flag {
 	ENTRY_SECURE = 1,  /* validated: AD where DO or AD was asked */
 	ENTRY_NEGATIVE = 2, /* NXDOMAIN or NODATA, RFC 2308 */
 	ENTRY_FAILURE = 4, /* RFC 9520 */
+	ENTRY_ROTATES = 8, /* its addresses may change places: entry_rotate() */
 };
 
 /* Who told an answer: recursion (by the engine's context of that number), the regional cache, a
@@ -115,5 +116,15 @@ bool entry_fresh(const struct entry *e, int64_t now_s);
  * it is TC and the question alone. The length; 0 when not even that fits. */
 size_t entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
     const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max);
+
+/* The order of addresses (A, AAAA) in the answer section, entry_rotate.c. May they change places:
+ * is there more than one, alike in owner and TTL and side by side, and does no name lead through
+ * them? Asked by entry_build(), which notes it as ENTRY_ROTATES. `e` is sound, as is its message.
+ */
+bool entry_rotates(const struct entry *e);
+/* In what entry_serve() wrote (`length` octets): they begin with another one and go round from
+ * there, each as likely as the other by `chance`, a random number. Nothing where the entry does not
+ * rotate, or the answer was cut off. */
+void entry_rotate(const struct entry *e, uint32_t chance, uint8_t *served, size_t length);
 
 #endif

@@ -256,5 +256,7 @@ entry_build(const struct key *k, const uint8_t *message, size_t length,
 	e->flags = (flags & ENTRY_SECURE) | (p.negative ? ENTRY_NEGATIVE : 0);
 	e->rcode = p.rcode;
 	e->ede = ede;
+	if (entry_rotates(e))
+		e->flags |= ENTRY_ROTATES;
 	return e->size;
 }

@@ -113,6 +113,18 @@ join_enter(struct join *j, const struct key *k, uint64_t hash, struct mono now, 
 	return shared ? JOIN_SHARED : JOIN_NEW;
 }
 
+enum join_verdict
+join_open(struct join *j, const struct key *k, uint64_t hash, struct mono now, uint32_t *question)
+{
+	*question = question_find(j, k, hash);
+	if (*question != JOIN_NONE)
+		return JOIN_SHARED;
+	if (j->free_question == JOIN_NONE)
+		return JOIN_FULL;
+	*question = question_open(j, k, hash, now);
+	return JOIN_NEW;
+}
+
 static void
 waiter_looked_after(struct join *j, uint32_t waiter)
 {

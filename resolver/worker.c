@@ -174,6 +174,8 @@ memory_get(struct worker *w, struct err *err)
 	    w->waiting == NULL || w->asking == NULL || w->questions == NULL || w->waiters == NULL ||
 	    w->buckets == NULL)
 		return err_set(err, "not enough memory; lower worker.in_flight or worker.l1_mib");
+	refresh_init(&w->refresh, c->refresh.percent, c->refresh.per_s, c->worker.in_flight,
+	    w->now);
 	join_init(&w->join, w->questions, n, w->waiters, n_waiters, w->buckets, n_buckets);
 	return 0;
 }
@@ -223,7 +225,8 @@ open_all(struct worker *w, struct held *given, struct err *err)
 	w->score = given_score(given, 'w', w->number, err);
 	if (w->score == NULL || local_make(w, err) == -1 || memory_get(w, err) == -1)
 		return -1;
-	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret))
+	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret) ||
+	    getrandom(&w->dice, sizeof(w->dice), 0) != sizeof(w->dice))
 		return err_errno(err, "no random numbers");
 	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1)
 		return -1;

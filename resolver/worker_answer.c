@@ -90,6 +90,15 @@ worker_is_failure(const struct entry *e)
 	       (e->rcode != DNS_NOERROR && e->rcode != DNS_NXDOMAIN && e->rcode != YXDOMAIN);
 }
 
+/* Random enough that no two names or types step alike: A and AAAA are asked in pairs, and a counter
+ * would give one of two addresses to every A. */
+static uint32_t
+dice(struct worker *w)
+{
+	w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(w->dice >> 32);
+}
+
 size_t
 worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const struct entry *e,
     enum score_layer layer, uint8_t *out, size_t room)
@@ -107,6 +116,8 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	    room - (opt_length < body ? opt_length : body));
 	if (length == 0)
 		return 0;
+	if ((e->flags & ENTRY_ROTATES) && w->conf->rotate)
+		entry_rotate(e, dice(w), out, length);
 	if (out[2] & 0x02)
 		score_add(&w->score->truncated, 1);
 	if (worker_is_failure(e))
@@ -169,6 +180,7 @@ resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t
 {
 	enum score_layer layer;
 	const struct entry *e;
+	size_t n;
 
 	/* Without RD only the cache could be meant: nobody else's business (RFC 8914, 4.21). */
 	if (!from->query.rd) {
@@ -176,8 +188,12 @@ resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t
 		return plain(w, from, wire, DNS_REFUSED, EDE_NOT_AUTHORITATIVE, NULL, out, room);
 	}
 	e = worker_find(w, k, &layer);
-	if (e != NULL && entry_fresh(e, seconds(w->now)))
-		return worker_serve(w, from, wire, e, layer, out, room);
+	if (e != NULL && entry_fresh(e, seconds(w->now))) {
+		n = worker_serve(w, from, wire, e, layer, out, room);
+		if (refresh_is_near(w->refresh.percent, e, seconds(w->now)))
+			worker_refresh(w, k, e, layer);
+		return n;
+	}
 	return worker_ask(w, from, k, wire, out);
 }
 

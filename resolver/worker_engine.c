@@ -152,7 +152,7 @@ link_send(struct engine_link *l, uint32_t question)
 	    .id = join_id(&w->join, question),
 	    .type = k->type,
 	    .class = k->class,
-	    .flags = k->flags,
+	    .flags = (uint8_t)(k->flags | (w->asking[question].refresh ? ASK_REFRESH : 0)),
 	    .name_length = k->name_length,
 	};
 	uint8_t packet[ASK_MAX];
@@ -187,6 +187,14 @@ engine_links_send(struct worker *w, uint32_t question)
 		if (l->up && link_send(l, question))
 			return;
 	}
+}
+
+bool
+engine_link_refresh(struct worker *w, uint32_t question)
+{
+	struct engine_link *l = engine_link_of(w, &w->join.questions[question].key);
+
+	return l->up && link_send(l, question);
 }
 
 /* A shard that is mapped already stays: an engine's successor brings the same one along. */
@@ -227,6 +235,11 @@ question_declined(struct worker *w, struct engine_link *by, uint32_t question)
 {
 	int n = (int)w->conf->engines;
 
+	if (w->asking[question].refresh) {
+		if (worker_unasked(w, question))
+			engine_links_send(w, question);
+		return;
+	}
 	if (++w->asking[question].losses < WORKER_LOSSES) {
 		w->asking[question].engine = -1;
 		w->n_unsent++;

@@ -13,6 +13,7 @@
 #include "resolver/failing.h"
 #include "resolver/join.h"
 #include "resolver/local.h"
+#include "resolver/refresh.h"
 #include "resolver/socket.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
@@ -49,6 +50,7 @@ struct asking {
 	int engine;	/* -1: none has it yet */
 	uint8_t losses; /* engines that went away with it */
 	uint64_t told;	/* what that engine had told when it was asked */
+	bool refresh;	/* it is to renew what is cached; counted in worker.refresh */
 };
 
 struct engine_link {
@@ -83,6 +85,8 @@ struct worker {
 	uint8_t *found;	 /* ENTRY_ROOM: an entry out of L2 */
 	uint8_t *answer; /* UINT16_MAX: one for TCP */
 	struct failing *failing;
+	struct refresh refresh;
+	uint64_t dice; /* which address goes first */
 
 	struct join join; /* of the three next */
 	struct join_question *questions;
@@ -176,10 +180,18 @@ void worker_told(struct worker *w, uint32_t question, const struct entry *e);
 /* It fails without having been told why. */
 void worker_failed(struct worker *w, uint32_t question, enum score_cause cause, int ede,
     const char *text);
+/* A refresh that its engine does not take: it ends, or with waiters is a question as any other that
+ * is still to be sent (true). */
+bool worker_unasked(struct worker *w, uint32_t question);
 /* Its engine went away with it: unsent again, or failed. */
 void worker_lost(struct worker *w, uint32_t question);
 /* Looks after those who have waited long enough. */
 void worker_deadlines(struct worker *w);
+
+/* worker_refresh.c: this answer, which was just served from there, is near its end. `e` may be gone
+ * afterwards. */
+void worker_refresh(struct worker *w, const struct key *k, const struct entry *e,
+    enum score_layer layer);
 
 /* worker_engine.c. */
 int engine_links_open(struct worker *w, struct held *given, struct err *err);
@@ -187,6 +199,8 @@ void engine_links_close(struct worker *w);
 struct engine_link *engine_link_of(struct worker *w, const struct key *k);
 /* Sends it to its engine or another one; it stays unsent when none takes it. */
 void engine_links_send(struct worker *w, uint32_t question);
+/* Sends it to its own engine; false when that does not take it. */
+bool engine_link_refresh(struct worker *w, uint32_t question);
 bool engine_links_up(const struct worker *w);
 /* Once a turn: where a shard was purged, what was copied out of it goes as well. */
 void engine_links_heed(struct worker *w);

@@ -74,6 +74,8 @@ question_end(struct worker *w, uint32_t question, const struct outcome *o)
 	waiters_answer(w, question, o);
 	if (w->asking[question].engine < 0)
 		w->n_unsent--;
+	if (w->asking[question].refresh)
+		refresh_ended(&w->refresh);
 	join_close(&w->join, question);
 	atomic_store_explicit(&w->score->in_flight, w->join.n_open, memory_order_relaxed);
 }
@@ -121,6 +123,21 @@ worker_failed(
 	    asked);
 }
 
+bool
+worker_unasked(struct worker *w, uint32_t question)
+{
+	struct asking *a = &w->asking[question];
+
+	if (join_first(&w->join, question) == JOIN_NONE) {
+		question_end(w, question, NULL);
+		return false;
+	}
+	refresh_ended(&w->refresh);
+	w->n_unsent += a->engine >= 0;
+	*a = (struct asking){.engine = -1};
+	return true;
+}
+
 static enum score_layer
 layer_told(const struct entry *e)
 {
@@ -132,6 +149,22 @@ layer_told(const struct entry *e)
 	default:
 		return LAYER_ENGINE;
 	}
+}
+
+/* A refresh that brought nothing better than what is still good. */
+static bool
+is_worse(struct worker *w, uint32_t question, const struct entry *e)
+{
+	const struct join_question *q = &w->join.questions[question];
+	const struct entry *own;
+
+	if (!w->asking[question].refresh)
+		return false;
+	own = l1_find(w->l1, &q->key);
+	return own != NULL && (own->flags & ENTRY_FAILURE) == 0 &&
+	    entry_fresh(own, w->now.us / 1000000) &&
+	    ((e->flags & ENTRY_FAILURE) != 0 ||
+		own->stored_s + own->ttl_s >= e->stored_s + e->ttl_s);
 }
 
 void
@@ -148,7 +181,7 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 		    e->ede != 0 ? e->ede : EDE_NONE, NULL}, true);
 		return;
 	}
-	if (e->ttl_s > 0)
+	if (e->ttl_s > 0 && !is_worse(w, question, e))
 		l1_put(w->l1, e);
 	question_end(w, question, &o);
 }
@@ -159,13 +192,15 @@ worker_lost(struct worker *w, uint32_t question)
 	struct asking *a = &w->asking[question];
 	const struct entry *stale;
 
+	if (a->refresh && !worker_unasked(w, question))
+		return;
 	/* Two in a row: this question may be why, so nobody asks it again for a while. */
 	if (++a->losses >= WORKER_LOSSES) {
 		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine failed");
 		return;
 	}
+	w->n_unsent += a->engine >= 0;
 	a->engine = -1;
-	w->n_unsent++;
 	stale = stale_find(w, &w->join.questions[question].key);
 	if (stale != NULL)
 		waiters_answer(w, question,

@@ -31,6 +31,34 @@ ttls_check(size_t length, const struct dns_message *m, uint32_t least, uint32_t 
 	}
 }
 
+/* Owners, types and TTLs are the same; of an answer's addresses each is still there, and all other
+ * data stays. */
+static void
+rotate_check(const struct entry *e, size_t length)
+{
+	static uint8_t before[ENTRY_MAX];
+	struct dns_record r, was;
+	struct dns_message m;
+	unsigned sum = 0;
+	size_t at, other;
+
+	memcpy(before, out, length);
+	entry_rotate(e, 0x9e3779b9u * (unsigned)length, out, length);
+	ENSURE(dns_message_parse(out, length, &m) == DNS_SOUND);
+	at = other = m.answers;
+	for (int i = 0; i < m.ancount + m.nscount + m.arcount; i++) {
+		ENSURE(dns_record_read(out, length, &at, &r));
+		ENSURE(dns_record_read(before, length, &other, &was));
+		ENSURE(at == other && dns_name_equal(&r.owner, &was.owner));
+		ENSURE(r.type == was.type && r.ttl == was.ttl);
+		for (size_t j = r.rdata.at; j < at; j++) {
+			ENSURE(out[j] == before[j] || (r.type == e->type && i < m.ancount));
+			sum += (unsigned)out[j] - before[j];
+		}
+	}
+	ENSURE(sum == 0);
+}
+
 static void
 serve_check(const struct entry *e, int64_t now_s, uint32_t stale_ttl_s, size_t max, uint32_t least,
     uint32_t most)
@@ -43,6 +71,7 @@ serve_check(const struct entry *e, int64_t now_s, uint32_t stale_ttl_s, size_t m
 	ENSURE(length <= max);
 	if (length == 0)
 		return;
+	rotate_check(e, length);
 	ENSURE(dns_message_parse(out, length, &m) == DNS_SOUND);
 	ENSURE(m.qr && m.qdcount == 1 && m.rcode == e->rcode && !m.edns);
 	ENSURE(!m.ad || (e->flags & ENTRY_SECURE));
@@ -95,6 +124,7 @@ take(const uint8_t *data, size_t size, uint8_t how)
 		entry_left_s(e, 1000);
 		length = entry_serve(e, 1, how & 1, how & 2, k.name, 1000, how & 4 ? 30 : 0, out,
 		    how & 8 ? sizeof(out) : 100);
+		entry_rotate(e, (uint32_t)size << 24, out, length);
 		ENSURE(length <= e->size);
 	}
 	free(copy);

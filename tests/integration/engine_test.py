@@ -75,6 +75,7 @@ engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {
 '''
 
 children, failures, passed, finished = [], [], 0, False
+leaf = []  # the process that was started last
 
 
 def make_internet(base):
@@ -131,7 +132,7 @@ def serve_zones(base):
             f.write(NSD.format(address=address, zones=f'{base}/zones', dir=base, name=name))
             for zone, file in zones:
                 f.write(f'zone:\n\tname: "{zone}"\n\tzonefile: "{file}.zone"\n')
-        start('nsd', '-d', '-c', f'{base}/{name}.conf', stderr=subprocess.DEVNULL)
+        leaf[:] = [start('nsd', '-d', '-c', f'{base}/{name}.conf', stderr=subprocess.DEVNULL)]
         wait_for(lambda a=address: answers(a), f'{name} serves')
 
 
@@ -143,6 +144,25 @@ def answers(address):
             return len(s.recv(4096)) > 12
         except OSError:
             return False
+
+
+class nobody_home:
+    """The leaf zones' server is stopped, and its children with it; what is sent to it waits."""
+
+    def __enter__(self):
+        self.send(signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        self.send(signal.SIGCONT)
+
+    @staticmethod
+    def send(how):
+        pids = [leaf[0].pid]
+        for pid in pids:
+            with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+                pids += [int(x) for x in f.read().split()]
+        for pid in pids:
+            os.kill(pid, how)
 
 
 def serve_nothing():
@@ -180,7 +200,7 @@ def wait_for(what, name, within=WITHIN):
 
 class Engine:
     def __init__(self, base, program, number, mode='root', more='', deadline=DEADLINE_MS, in_flight=256,
-                 anchor=None, user='nobody', held=None):
+                 anchor=None, user='nobody', held=None, after=''):
         self.base, self.number = base, number
         self.conf = f'{base}/resolver-{number}.conf'
         self.log = f'{base}/engine-{number}.log'
@@ -189,7 +209,7 @@ class Engine:
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(CONF.format(dir=base, anchor=f'{base}/anchor.key' if anchor is None else anchor,
                                 mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user,
-                                seccomp=str(SECCOMP).lower()))
+                                seccomp=str(SECCOMP).lower()) + after)
         self.command = program + ['-c', self.conf, 'engine', str(number)]
         self.held = held
         self.start()
@@ -381,6 +401,20 @@ def a_wildcard_answers(w):
     expect_records(t, 'an', 'A/203.0.113.3')
 
 
+def what_a_proof_denies_is_not_asked_for(w):
+    """RFC 8198: one NSEC denies all names in its gap. The zone's server hears nothing meanwhile."""
+    for name in ('none.example.test', 'zzz.example.test'):
+        expect(w.get(name, 'A', 'do'), rcode=3, secure=1)
+    with nobody_home():
+        for name in ('nobody.example.test', 'nodes.example.test', 'zzzz.example.test'):
+            for flags in ('', 'do'):
+                t = w.get(name, 'A', flags)
+                expect(t, rcode=3, secure=1, negative=1)
+                assert t.ms < DEADLINE_MS, t.ms
+        # The gap between "big" and "loop" was not told yet: it takes the server to deny these.
+        expect(w.get('child.example.test'), rcode=2, cause=UPSTREAM)
+
+
 def a_large_answer_comes_by_tcp(w):
     t = w.get('big.example.test', 'TXT')
     expect(t, rcode=0, secure=1)
@@ -492,7 +526,7 @@ class Rest:
         e = self.engine(4)
         good = bytes.fromhex('01000000 07000000 0100 0100 00 0500') + b'\0' + b'\3www\0'
         for bad in (b'', good[:-1], good + b'\0', b'\2' + good[1:], b'\0' * 16, good[:4] + b'\0' * 4 +
-                    good[8:], good[:-4] + b'WWW\0', good[:12] + b'\4' + good[13:], b'\xff' * 1500):
+                    good[8:], good[:-4] + b'WWW\0', good[:12] + b'\x08' + good[13:], b'\xff' * 1500):
             if not bad:
                 continue
             w = self.worker(4)
@@ -563,6 +597,30 @@ class Rest:
         expect(w.get('www.example.test'), rcode=0, secure=0)
         expect(w.get('www.bogus.test'), rcode=0, secure=0)
         assert 'without validation' in e.logged()
+        w.close()
+        assert e.stop() == 0
+
+    def a_renewal_by_the_other_context_is_as_secure(self, _):
+        """The first one would tell what is left of the answer that it has cached."""
+        e = self.engine(15, after='refresh = { percent = 30; };')
+        w, name = self.worker(15), 'r.random.example.test'
+        t = w.get(name)
+        expect(t, rcode=0, secure=1, origin=0, ttl=5)
+        contexts = []
+        while len(contexts) < 4:
+            t = w.get(name, 'A', 'refresh')
+            expect(t, rcode=0, secure=1, ttl=5)
+            expect_records(t, 'an', 'A/203.0.113.3')
+            if t['origin'] not in contexts[-1:]:
+                contexts.append(t['origin'])
+            time.sleep(0.05)
+        assert contexts == [0, 16, 0, 16], contexts
+        w.close()
+        assert e.stop() == 0
+        e = self.engine(15, after='refresh = { percent = 0; };')
+        w = self.worker(15)
+        expect(w.get(name), rcode=0, origin=0)
+        wait_for(lambda: w.get(name, 'A', 'refresh').none, 'near its end, and it has one context only')
         w.close()
         assert e.stop() == 0
 

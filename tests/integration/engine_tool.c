@@ -4,7 +4,7 @@
  *     engine_tool RUN_DIR NUMBER
  *
  * connects and reads commands from standard input, a line each, and prints what comes, a line each:
- *     ask ID NAME TYPE [do] [cd]      -> told ID rcode=... (or: told ID none)
+ *     ask ID NAME TYPE [do] [cd] [refresh] -> told ID rcode=... (or: told ID none)
  *     find NAME TYPE [do] [cd]        -> found rcode=... (or: found none), from the engine's shard
  *     raw HEX                         sends these octets as a packet
  *     pass                            sends a question with a descriptor along, which nobody should
@@ -70,9 +70,11 @@ print_answers(const struct entry *e)
 static void
 print_entry(const struct entry *e)
 {
-	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u", e->rcode,
+	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u origin=%d",
+	    e->rcode,
 	    (e->flags & ENTRY_SECURE) != 0, (e->flags & ENTRY_NEGATIVE) != 0,
-	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s);
+	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s,
+	    e->origin);
 	print_answers(e);
 	printf("\n");
 }
@@ -129,7 +131,9 @@ read_question(char **rest, struct ask *a)
 	a->class = DNS_CLASS_IN;
 	a->flags = 0;
 	while ((word = strtok_r(NULL, " ", rest)) != NULL)
-		a->flags |= strcmp(word, "do") == 0 ? KEY_DO : KEY_CD;
+		a->flags |= strcmp(word, "do") == 0   ? KEY_DO
+			    : strcmp(word, "cd") == 0 ? KEY_CD
+						      : ASK_REFRESH;
 }
 
 static void

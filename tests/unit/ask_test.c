@@ -29,7 +29,7 @@ encoded(const struct ask *a, uint8_t *out)
 static void
 a_question_comes_back_as_it_was(void **state)
 {
-	struct ask longest = good, root = good, again;
+	struct ask longest = good, root = good, refresh = good, again;
 	uint8_t out[ASK_MAX];
 	size_t i, n;
 
@@ -39,9 +39,10 @@ a_question_comes_back_as_it_was(void **state)
 	longest.name_length = ENTRY_NAME_MAX;
 	for (i = 0; i < ENTRY_NAME_MAX; i++)
 		longest.name[i] = i == ENTRY_NAME_MAX - 1 ? 0 : i % 2 == 0 ? 1 : 0xff;
-	const struct ask *all[] = {&good, &root, &longest};
+	refresh.flags = KEY_DO | ASK_REFRESH;
+	const struct ask *all[] = {&good, &root, &longest, &refresh};
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		n = encoded(all[i], out);
 		assert_true(ask_decode(out, n, &again));
 		assert_int_equal(again.id, all[i]->id);
@@ -78,7 +79,7 @@ a_question_that_is_not_ours_is_refused(void **state)
 	} rows[] = {
 	    {0, ASK_VERSION + 1, "another version"},
 	    {4, TOLD_HELLO, "the hello's id"},
-	    {12, 4, "an unknown flag"},
+	    {12, 8, "an unknown flag"},
 	    {13, 4, "a shorter name"},
 	    {13, 6, "a longer name"},
 	    {14, 1, "something reserved"},

@@ -355,7 +355,7 @@ options(const struct resolver_conf *c)
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	context_options(to, c, 512);
+	context_options(to, c, 0, 512);
 	fclose(to);
 	return text;
 }

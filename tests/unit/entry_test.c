@@ -488,6 +488,154 @@ an_answer_of_the_most_records_fits(void **state)
 	assert_int_equal(serve(NOW + 1, false, 0, ENTRY_MAX), made.length);
 }
 
+/* The last octets of the addresses as served, in their order. */
+static void
+addresses(char *text, uint32_t dice)
+{
+	size_t length, at;
+	struct dns_record r;
+
+	length = entry_serve(
+	    entry, 1, true, false, entry_message(entry) + 12, NOW, 0, out, sizeof(out));
+	entry_rotate(entry, dice, out, length);
+	assert_int_equal(dns_message_parse(out, length, &told), DNS_SOUND);
+	at = told.answers;
+	for (int i = 0; i < told.ancount; i++) {
+		assert_true(dns_record_read(out, length, &at, &r));
+		if (r.type == DNS_TYPE_A || r.type == DNS_TYPE_AAAA)
+			*text++ = (char)out[r.rdata.at + r.rdata.length - 1u];
+	}
+	*text = '\0';
+}
+
+static void
+wire_set(int n, unsigned type)
+{
+	uint8_t rdata[16] = {0x20, 1, 0xd, 0xb8};
+
+	for (int i = 0; i < n; i++) {
+		rdata[type == DNS_TYPE_A ? 3 : 15] = (uint8_t)('a' + i);
+		wire_record(&made, 0, NULL, type, 60, rdata, type == DNS_TYPE_A ? 4 : 16);
+	}
+}
+
+static void
+set_round(int n, unsigned type)
+{
+	struct key k = wire_key("www.example.", type, false, false);
+	char text[32], round[64];
+	int first[13] = {0};
+
+	wire_begin(&made, 0, "www.example.", type);
+	wire_set(n, type);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->flags & ENTRY_ROTATES, n > 1 ? ENTRY_ROTATES : 0);
+	addresses(round, 0);
+	assert_int_equal(round[0], 'a');
+	assert_int_equal(strlen(round), n);
+	memcpy(round + n, round, (size_t)n + 1);
+	for (uint32_t i = 0; i < 260; i++) {
+		addresses(text, UINT32_MAX / 260 * i);
+		assert_int_equal(strlen(text), n);
+		assert_non_null(strstr(round, text));
+		first[text[0] - 'a']++;
+	}
+	for (int i = 0; i < n; i++)
+		assert_in_range(first[i], 260 / n - 1, 260 / n + 2);
+	addresses(text, UINT32_MAX);
+	assert_int_equal(text[0], 'a' + n - 1);
+}
+
+static void
+addresses_begin_with_each_as_often_and_keep_their_round(void **state)
+{
+	(void)state;
+	for (int n = 1; n <= 13; n++) {
+		set_round(n, DNS_TYPE_A);
+		set_round(n, DNS_TYPE_AAAA);
+	}
+}
+
+/* All but the addresses stands where it stood: an alias before them, signatures and others behind.
+ */
+static void
+what_is_no_address_keeps_its_place(void **state)
+{
+	struct key k = wire_key("www.example.", DNS_TYPE_A, true, false);
+	static uint8_t plain[ENTRY_MAX];
+	uint8_t address[4] = {9, 9, 9, 0};
+	size_t length, from, to;
+	char text[8];
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_record(&made, 0, NULL, DNS_TYPE_CNAME, 30, "\1x\300\20", 4);
+	wire_record(&made, 0, NULL, 46, 30, "signature", 9);
+	from = made.length;
+	for (address[3] = 'a'; address[3] <= 'c'; address[3]++)
+		wire_record(&made, 0, "x.example.", DNS_TYPE_A, 60, address, 4);
+	to = made.length;
+	wire_record(&made, 0, "x.example.", 46, 60, "signature", 9);
+	wire_record(&made, 1, "example.", DNS_TYPE_NS, 60, "\300\14", 2);
+	wire_a(&made, 2, 60);
+	wire_a(&made, 2, 60);
+	assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+	assert_int_equal(entry->flags, ENTRY_SECURE | ENTRY_ROTATES);
+	addresses(text, 0);
+	assert_memory_equal(text, "abc", 3);
+	memcpy(plain, out, made.length);
+	addresses(text, UINT32_MAX / 2);
+	assert_memory_equal(text, "bca", 3);
+	assert_memory_equal(out, plain, from);
+	assert_memory_equal(out + to, plain + to, made.length - to);
+	/* What was cut off has none. */
+	length = entry_serve(entry, 1, true, false, k.name, NOW, 0, out, 100);
+	memcpy(plain, out, sizeof(plain));
+	entry_rotate(entry, UINT32_MAX, out, length);
+	assert_memory_equal(out, plain, sizeof(plain));
+}
+
+/* Each row is two addresses and what makes them unfit to change places. */
+static void
+addresses_stay_where_a_change_could_be_seen(void **state)
+{
+	/* 0300, 050: a label of the length of the first address, which that follows. */
+	static const struct {
+		const char *why, *first, *second;
+		uint32_t ttl;
+		bool apart;
+		unsigned type; /* of the record behind them: its owner, its data */
+		uint8_t owner, data;
+	} rows[] = {
+	    {"nothing", NULL, NULL, 60, false, DNS_TYPE_NS, 014, 014},
+	    {"another TTL", NULL, NULL, 61, false, DNS_TYPE_NS, 014, 014},
+	    {"another owner", "www.example.", "wwx.example.", 60, false, DNS_TYPE_NS, 014, 014},
+	    {"another case", "www.example.", "wWw.example.", 60, false, DNS_TYPE_NS, 014, 014},
+	    {"apart", NULL, NULL, 60, true, DNS_TYPE_NS, 014, 014},
+	    {"an owner through an address", NULL, NULL, 60, false, DNS_TYPE_NS, 050, 014},
+	    {"a name through an address", NULL, NULL, 60, false, DNS_TYPE_NS, 014, 050},
+	    {"data that nobody knows", NULL, NULL, 60, false, 65280, 014, 014},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		uint8_t name[2] = {0300, rows[i].data};
+
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_record(&made, 0, rows[i].first, DNS_TYPE_A, 60, "\1\1\1\1", 4);
+		if (rows[i].apart)
+			wire_record(&made, 0, NULL, 46, 60, "signature", 9);
+		wire_record(&made, 0, rows[i].second, DNS_TYPE_A, rows[i].ttl, "\2\2\2\2", 4);
+		wire_record(&made, 1, NULL, rows[i].type, 60, name, 2);
+		made.wire[made.length - 13] = rows[i].owner;
+		assert_true(rows[i].first != NULL || made.wire[050] == 4);
+		assert_true(build(&k, &policy, 0) > 0);
+		if (((entry->flags & ENTRY_ROTATES) == 0) != (i > 0))
+			fail_msg("%s: flags %d", rows[i].why, entry->flags);
+	}
+}
+
 /* Any one octet of an entry changed: still nothing but a sound memory access, or refused. */
 static void
 damaged_entries_are_refused_or_harmless(void **state)
@@ -514,6 +662,7 @@ damaged_entries_are_refused_or_harmless(void **state)
 			assert_true(key_equal(&own, &k));
 			length =
 			    entry_serve(entry, 1, true, true, k.name, NOW, 30, out, sizeof(out));
+			entry_rotate(entry, UINT32_MAX, out, length);
 			assert_true(length >= 29 && length <= size);
 		}
 	}
@@ -550,6 +699,9 @@ main(void)
 	    cmocka_unit_test(messages_not_for_this_question_or_malformed_are_refused),
 	    cmocka_unit_test(names_that_point_at_what_changes_are_refused),
 	    cmocka_unit_test(an_answer_of_the_most_records_fits),
+	    cmocka_unit_test(addresses_begin_with_each_as_often_and_keep_their_round),
+	    cmocka_unit_test(what_is_no_address_keeps_its_place),
+	    cmocka_unit_test(addresses_stay_where_a_change_could_be_seen),
 	    cmocka_unit_test(damaged_entries_are_refused_or_harmless),
 	};
 

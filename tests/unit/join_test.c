@@ -75,6 +75,8 @@ the_same_key_shares_and_another_does_not(void **state)
 	assert_int_equal(join_first(&f.join, q[0]), w[1]);
 	join_leave(&f.join, w[1]);
 	assert_int_equal(join_first(&f.join, q[0]), JOIN_NONE);
+	assert_int_equal(join_open(&f.join, &k, 0, at(5), &q[1]), JOIN_SHARED);
+	assert_int_equal(q[1], q[3]);
 	/* It is open still, and takes the next one. */
 	assert_int_equal(enter(&f.join, 0, 5, &q[1], &w[1]), JOIN_SHARED);
 	join_leave(&f.join, w[1]);
@@ -206,6 +208,29 @@ step_enter(struct fixture *f, struct model *m, int name, int64_t now)
 	m->waiters[w].since = now;
 }
 
+/* A question that nobody waits at. */
+static void
+step_open(struct fixture *f, struct model *m, int name, int64_t now)
+{
+	struct key k = key_of(name);
+	uint32_t q;
+
+	switch (join_open(&f->join, &k, (uint64_t)name % 3, at(now), &q)) {
+	case JOIN_FULL:
+		assert_true(f->join.n_open == QUESTIONS && !m->open[name]);
+		return;
+	case JOIN_SHARED:
+		assert_true(m->open[name]);
+		break;
+	default:
+		assert_false(m->open[name]);
+		m->open[name] = true;
+		m->opened[name] = now;
+		m->question[name] = q;
+	}
+	assert_int_equal(m->question[name], q);
+}
+
 static void
 step_due(struct fixture *f, struct model *m)
 {
@@ -258,8 +283,10 @@ it_agrees_with_a_plain_model(void **state)
 		case 0:
 		case 1:
 		case 2:
-		case 3:
 			step_enter(&f, &m, name % NAMES, now);
+			break;
+		case 3:
+			step_open(&f, &m, name % NAMES, now);
 			break;
 		case 4:
 			step_due(&f, &m);
