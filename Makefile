@@ -170,6 +170,16 @@ TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)
 tidy:
 	@clang-tidy --quiet $(TIDY) -- $(filter-out -MMD -MP,$(CFLAGS))
 
+# The echo and the clients of tests/bench/hits.
+HITS := hits_echo hits_load
+hits-tools: $(HITS:%=$(B)/tests/bench/%)
+	@mkdir -p build/bench
+	@for tool in $(HITS); do ln -sfn ../../$(B)/tests/bench/$$tool build/bench/$$tool; done
+
+$(HITS:%=$(B)/tests/bench/%): $(B)/tests/bench/%: $(B)/tests/bench/%.o
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
 # Everything, as root: installs what it needs; the last line counts.
 test:
 	@tests/run
@@ -180,4 +190,4 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo bench decide-bench
+.PHONY: fuzz fuzz-all tidy test demo bench decide-bench hits-tools
