@@ -178,6 +178,9 @@ class Server:
         self.processes = []
         self.dir = f'/run/hits/{name.replace(" ", "-")}'
         os.makedirs(self.dir)
+        # BIND listens on what an interface has.
+        subprocess.run(['ip', 'address', 'add', f'{address}/32', 'dev', 'lo'], check=False,
+                       stderr=subprocess.DEVNULL)
 
     def file(self, name, text, **more):
         path = f'{self.dir}/{name}'
