@@ -16,9 +16,14 @@
 #include <unistd.h>
 
 #include "lib/ensure.h"
+#include "resolver/arrival.h"
 #include "resolver/worker_parts.h"
 
-enum { BATCH = 32, QUERY_ROOM = 2048, ANSWER_ROOM = 4096, DRAIN_BATCHES = 64 };
+/* Rooms are odd numbers of cache lines: with powers of two, the first lines of all of a batch, which
+ * are the only ones that are touched, would share a few sets of the CPU's cache. */
+enum { BATCH = 32, QUERY_ROOM = 2048 + 64, ANSWER_ROOM = 4096 + 64 };
+/* Batches read in one go: of a socket that stays full, and of one that is left for good. */
+enum { TURN_BATCHES = 8, DRAIN_BATCHES = 64 };
 
 struct out_batch {
 	struct mmsghdr messages[BATCH];
@@ -38,6 +43,7 @@ struct udp {
 	ev_io io;
 	uint16_t number;
 	struct udp_use use;
+	struct arrival arrival;
 	struct in_batch *in; /* shared: the first socket's to free */
 	struct out_batch *out; /* NULL: never read yet */
 	unsigned n_out;	       /* in `out` */
@@ -106,10 +112,10 @@ udp_flush(struct worker *w)
 			batch_send(w, &w->udp[i]);
 }
 
-/* How long the datagram lay in the socket's queue, by the kernel's stamp: wall-clock, since that is
- * what the kernel has. A clock set back makes it 0. */
-static int64_t
-age_us(struct msghdr *m, const struct timespec *wall)
+/* When the datagram came, by the kernel's stamp: wall-clock, since that is what the kernel has. A
+ * clock set back makes it now. */
+static struct mono
+came_at(const struct worker *w, struct msghdr *m, const struct timespec *wall)
 {
 	struct timespec stamp;
 	int64_t age;
@@ -120,32 +126,30 @@ age_us(struct msghdr *m, const struct timespec *wall)
 		__builtin_memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
 		age = (int64_t)(wall->tv_sec - stamp.tv_sec) * 1000000 +
 		    (wall->tv_nsec - stamp.tv_nsec) / 1000;
-		return age > 0 ? age : 0;
+		return mono_add_us(w->now, age > 0 ? -age : 0);
 	}
-	return 0;
+	return w->now;
 }
 
 static void
-datagram(struct worker *w, struct udp *u, unsigned i, const struct timespec *wall)
+datagram(struct worker *w, struct udp *u, unsigned i, struct mono came)
 {
 	struct in_batch *in = u->in;
-	struct msghdr *m = &in->messages[i].msg_hdr;
-	int64_t age = age_us(m, wall);
 	struct asker from = {
 	    .trusted = u->use.trusted,
 	    .source = u->number,
 	    .client = in->from[i],
-	    .since = mono_add_us(w->now, -age),
+	    .since = came,
 	};
 	uint8_t *out;
 	size_t n;
 
 	/* Whoever sent it has given up; and one cut off, or from port 0, is no query. */
-	if (age > w->conf->worker.old_ms * 1000) {
+	if (mono_diff_us(w->now, came) > w->conf->worker.old_ms * 1000) {
 		score_add(&w->score->drop[DROP_OLD], 1);
 		return;
 	}
-	if ((m->msg_flags & MSG_TRUNC) || from.client.v4.sin_port == 0) {
+	if ((in->messages[i].msg_hdr.msg_flags & MSG_TRUNC) || from.client.v4.sin_port == 0) {
 		score_add(&w->score->drop[DROP_MALFORMED], 1);
 		return;
 	}
@@ -155,27 +159,53 @@ datagram(struct worker *w, struct udp *u, unsigned i, const struct timespec *wal
 		udp_commit(w, u->number, &from.client, n);
 }
 
+/* The number of datagrams read. Without `stamped` only the first says when it came, and the others
+ * are taken to be as old, which at most they are. */
+static int
+batch_receive(struct udp *u, bool stamped)
+{
+	struct in_batch *in = u->in;
+
+	for (int i = 0; i < BATCH; i++) {
+		in->messages[i].msg_hdr.msg_namelen = sizeof(in->from[i]);
+		in->messages[i].msg_hdr.msg_controllen =
+		    stamped || i == 0 ? sizeof(in->control[i]) : 0;
+	}
+	return recvmmsg(u->io.fd, in->messages, BATCH, MSG_DONTWAIT, NULL);
+}
+
 /* The number of datagrams read. */
 static int
 batch_read(struct worker *w, struct udp *u)
 {
-	struct in_batch *in = u->in;
+	struct mono asked = w->now, first, came;
+	int64_t old_us = w->conf->worker.old_ms * 1000;
+	bool stamped = arrival_doubtful(&u->arrival, asked, old_us);
+	int n = batch_receive(u, stamped);
 	struct timespec wall;
-	int n;
 
-	for (int i = 0; i < BATCH; i++) {
-		in->messages[i].msg_hdr.msg_namelen = sizeof(in->from[i]);
-		in->messages[i].msg_hdr.msg_controllen = sizeof(in->control[i]);
-	}
-	n = recvmmsg(u->io.fd, in->messages, BATCH, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	w->now = mono_now();
-	for (int i = 0; i < n; i++)
-		datagram(w, u, (unsigned)i, &wall);
+	first = came = came_at(w, &u->in->messages[0].msg_hdr, &wall);
+	for (int i = 0; i < n; i++) {
+		datagram(w, u, (unsigned)i, came);
+		/* Only what is known to be old is dropped, also if we were stopped on our way. */
+		came = stamped && i + 1 < n ? came_at(w, &u->in->messages[i + 1].msg_hdr, &wall)
+					    : mono_max(first, mono_add_us(w->now, -old_us));
+	}
+	arrival_note(&u->arrival, asked, first, n < BATCH);
 	batch_send(w, u);
 	return n;
+}
+
+/* Reads until it is empty, but at most so many batches. */
+static void
+queue_read(struct worker *w, struct udp *u, int batches)
+{
+	while (batches-- > 0 && batch_read(w, u) == BATCH)
+		continue;
 }
 
 static void
@@ -185,14 +215,7 @@ readable(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	batch_read(u->worker, u);
-}
-
-static void
-queue_read(struct worker *w, struct udp *u)
-{
-	for (int n = 0; n < DRAIN_BATCHES && batch_read(w, u) == BATCH; n++)
-		continue;
+	queue_read(u->worker, u, TURN_BATCHES);
 }
 
 void
@@ -200,7 +223,7 @@ udp_drain(struct worker *w)
 {
 	for (int i = 0; i < w->n_udp; i++)
 		if (!w->udp[i].use.held)
-			queue_read(w, &w->udp[i]);
+			queue_read(w, &w->udp[i], DRAIN_BATCHES);
 }
 
 void
@@ -212,7 +235,7 @@ udp_leave(struct worker *w)
 		if (!u->use.held)
 			continue;
 		if (u->use.slot == (unsigned)w->number)
-			queue_read(w, u);
+			queue_read(w, u, DRAIN_BATCHES);
 		ev_io_stop(w->loop, &u->io);
 	}
 	w->wards = 0;
