@@ -16,12 +16,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "lib/ensure.h"
 #include "resolver/store.h"
 
 #define SLOTS 8
+#define HUGE_PAGE ((size_t)2 << 20)
 #define UNIT 16 /* of records and rings, so that a filler has room for its header */
 #define HITS_MAX 3
 #define SMALL_SHARE 10	  /* the small ring has one part of so many */
@@ -59,9 +61,12 @@ struct l1 {
 static void *
 memory_new(size_t bytes)
 {
-	void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+	size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
+	void *memory = aligned_alloc(align, (bytes + align - 1) / align * align);
 
 	ENSURE(memory != NULL);
+	if (align == HUGE_PAGE)
+		madvise(memory, bytes, MADV_HUGEPAGE);
 	memset(memory, 0, bytes);
 	return memory;
 }
@@ -289,6 +294,28 @@ small_room(struct l1 *c, size_t n, int *again)
 		r->hits = 0;
 		main_room(c, r->size, again);
 		record_move(c, r);
+	}
+}
+
+void
+l1_prefetch(const struct l1 *c, const struct key *k, bool index)
+{
+	uint64_t hash = key_hash(k, c->seed);
+	const struct bucket *b = &c->buckets[reduce(hash, c->n_buckets)];
+	const uint8_t *record;
+
+	if (index) {
+		__builtin_prefetch(b);
+		return;
+	}
+	for (int i = 0; i < SLOTS; i++) {
+		if (b->slot[i] >> 32 != tag_of(hash))
+			continue;
+		/* A header, offsets and a message: what a usual answer takes. */
+		record = (const uint8_t *)record_of(c, b->slot[i]);
+		__builtin_prefetch(record);
+		__builtin_prefetch(record + 64);
+		__builtin_prefetch(record + 128);
 	}
 }
 
