@@ -22,8 +22,11 @@
 /* Rooms are odd numbers of cache lines: with powers of two, the first lines of all of a batch, which
  * are the only ones that are touched, would share a few sets of the CPU's cache. */
 enum { BATCH = 32, QUERY_ROOM = 2048 + 64, ANSWER_ROOM = 4096 + 64 };
-/* Batches read in one go: of a socket that stays full, and of one that is left for good. */
-enum { TURN_BATCHES = 8, DRAIN_BATCHES = 64 };
+/* Batches read in one go: of a busy socket, and of one that is left for good. */
+enum { TURN_BATCHES = 16, DRAIN_BATCHES = 64 };
+/* After so many at once more have come meanwhile, most likely: looking costs less than a turn of
+ * the loop. */
+enum { BUSY = BATCH / 4 };
 
 struct out_batch {
 	struct mmsghdr messages[BATCH];
@@ -225,11 +228,11 @@ batch_read(struct worker *w, struct udp *u)
 	return n;
 }
 
-/* Reads until it is empty, but at most so many batches. */
+/* Reads until few come, but at most so many batches. */
 static void
 queue_read(struct worker *w, struct udp *u, int batches)
 {
-	while (batches-- > 0 && batch_read(w, u) == BATCH)
+	while (batches-- > 0 && batch_read(w, u) >= BUSY)
 		continue;
 }
 
