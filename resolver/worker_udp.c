@@ -27,6 +27,7 @@ enum { TURN_BATCHES = 16, DRAIN_BATCHES = 64 };
 /* After so many at once more have come meanwhile, most likely: looking costs less than a turn of
  * the loop. */
 enum { BUSY = BATCH / 4 };
+enum { AHEAD = 4 }; /* so many entries are on their way from memory while one is sent */
 
 struct out_batch {
 	struct mmsghdr messages[BATCH];
@@ -183,8 +184,15 @@ batch_receive(struct udp *u, bool stamped)
 	return recvmmsg(u->io.fd, in->messages, BATCH, MSG_DONTWAIT, NULL);
 }
 
-/* Parses all of a batch, and meanwhile has fetched into the CPU's cache what answers them: one
- * after another, each would wait for memory twice. */
+static void
+entry_prefetch(const struct worker *w, const struct parsed *p)
+{
+	if (p->verdict == QUERY_ASK)
+		l1_prefetch(w->l1, &p->key, false);
+}
+
+/* Parses all of a batch, and meanwhile has fetched into the CPU's cache where in L1 their answers
+ * are: one after another, each would wait for memory, and then once more for its entry. */
 static void
 batch_parse(struct worker *w, struct in_batch *in, int n)
 {
@@ -196,9 +204,8 @@ batch_parse(struct worker *w, struct in_batch *in, int n)
 		if (p->verdict == QUERY_ASK)
 			l1_prefetch(w->l1, &p->key, true);
 	}
-	for (int i = 0; i < n; i++)
-		if (in->parsed[i].verdict == QUERY_ASK)
-			l1_prefetch(w->l1, &in->parsed[i].key, false);
+	for (int i = 0; i < n && i < AHEAD; i++)
+		entry_prefetch(w, &in->parsed[i]);
 }
 
 /* The number of datagrams read. */
@@ -218,6 +225,8 @@ batch_read(struct worker *w, struct udp *u)
 	batch_parse(w, u->in, n);
 	first = came = came_at(w, &u->in->messages[0].msg_hdr, &wall);
 	for (int i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			entry_prefetch(w, &u->in->parsed[i + AHEAD]);
 		datagram(w, u, (unsigned)i, came);
 		/* Only what is known to be old is dropped, also if we were stopped on our way. */
 		came = stamped && i + 1 < n ? came_at(w, &u->in->messages[i + 1].msg_hdr, &wall)
