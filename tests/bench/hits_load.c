@@ -353,7 +353,9 @@ run(struct load *l)
 		for (long i = 0; !l->rate && i < l->ports; i++)
 			if (l->port[i].n_vacant >= l->window / 2)
 				fill(l, &l->port[i], now, BATCH);
-		n = epoll_wait(epoll, events, PORTS_MAX, l->rate ? 0 : 10);
+		/* Never asleep: else whoever answers would pay for waking us. (But the authority of
+		 * what is asked for the first time may need the core.) */
+		n = epoll_wait(epoll, events, PORTS_MAX, l->each ? 10 : 0);
 		for (int i = 0; i < n; i++)
 			receive(l, events[i].data.ptr);
 		now = now_ns();
