@@ -23,7 +23,7 @@
  * are the only ones that are touched, would share a few sets of the CPU's cache. */
 enum { BATCH = 32, QUERY_ROOM = 2048 + 64, ANSWER_ROOM = 4096 + 64 };
 /* Batches read in one go: of a busy socket, and of one that is left for good. */
-enum { TURN_BATCHES = 16, DRAIN_BATCHES = 64 };
+enum { TURN_BATCHES = 4, DRAIN_BATCHES = 64 };
 /* After so many at once more have come meanwhile, most likely: looking costs less than a turn of
  * the loop. */
 enum { BUSY = BATCH / 4 };
