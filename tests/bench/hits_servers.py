@@ -285,7 +285,7 @@ def bind(name, address):
 
 # name, what starts it; in the order of the table.
 PEERS = (
-    ('echo', lambda n, a: echo(n, a, 64)),
+    ('echo', lambda n, a: echo(n, a, 32)),
     ('echo, one by one', lambda n, a: echo(n, a, 1)),
     ('anypop', ours),
     ('dnsdist', dnsdist),
