@@ -16,14 +16,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "lib/ensure.h"
 #include "resolver/store.h"
 
 #define SLOTS 8
-#define HUGE_PAGE ((size_t)2 << 20)
 #define UNIT 16 /* of records and rings, so that a filler has room for its header */
 #define HITS_MAX 3
 #define SMALL_SHARE 10	  /* the small ring has one part of so many */
@@ -61,12 +59,9 @@ struct l1 {
 static void *
 memory_new(size_t bytes)
 {
-	size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
-	void *memory = aligned_alloc(align, (bytes + align - 1) / align * align);
+	void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
 
 	ENSURE(memory != NULL);
-	if (align == HUGE_PAGE)
-		madvise(memory, bytes, MADV_HUGEPAGE);
 	memset(memory, 0, bytes);
 	return memory;
 }
