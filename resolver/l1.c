@@ -292,6 +292,28 @@ small_room(struct l1 *c, size_t n, int *again)
 	}
 }
 
+void
+l1_prefetch(const struct l1 *c, const struct key *k, bool index)
+{
+	uint64_t hash = key_hash(k, c->seed);
+	const struct bucket *b = &c->buckets[reduce(hash, c->n_buckets)];
+	const uint8_t *record;
+
+	if (index) {
+		__builtin_prefetch(b);
+		return;
+	}
+	for (int i = 0; i < SLOTS; i++) {
+		if (b->slot[i] >> 32 != tag_of(hash))
+			continue;
+		/* A header, offsets and a message: what a usual answer takes. */
+		record = (const uint8_t *)record_of(c, b->slot[i]);
+		__builtin_prefetch(record);
+		__builtin_prefetch(record + 64);
+		__builtin_prefetch(record + 128);
+	}
+}
+
 const struct entry *
 l1_find(struct l1 *c, const struct key *k)
 {

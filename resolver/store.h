@@ -29,6 +29,9 @@ struct l1 *l1_new(size_t bytes, size_t entries);
 void l1_free(struct l1 *c); /* NULL is fine */
 /* Borrowed until the next l1_ call that changes it; NULL: a miss. */
 const struct entry *l1_find(struct l1 *c, const struct key *k);
+/* For a batch: has the CPU fetch what l1_find() will look at, first the index (of all keys), then,
+ * with `index` false, the entry itself. */
+void l1_prefetch(const struct l1 *c, const struct key *k, bool index);
 /* `e` is copied, and does not lie in this cache. One of more than a twentieth of the cache is not
  * kept. */
 void l1_put(struct l1 *c, const struct entry *e);

@@ -262,10 +262,9 @@ answer(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 }
 
 size_t
-worker_query(struct worker *w, struct asker *from, const uint8_t *wire, size_t length, uint8_t *out)
+worker_query(struct worker *w, struct asker *from, enum query_verdict verdict, const struct key *k,
+    const uint8_t *wire, uint8_t *out)
 {
-	struct key key;
-	enum query_verdict verdict = query_parse(wire, length, &from->query, &key);
 	int rcode = verdict_rcode(verdict);
 	size_t room = worker_limit(w, from);
 
@@ -280,5 +279,5 @@ worker_query(struct worker *w, struct asker *from, const uint8_t *wire, size_t l
 		account(w, from, (unsigned)rcode & 0xf, LAYER_LOCAL);
 		return plain(w, from, wire, (unsigned)rcode, from->query.ede, NULL, out, room);
 	}
-	return answer(w, verdict, from, &key, wire, out, room);
+	return answer(w, verdict, from, k, wire, out, room);
 }

@@ -143,10 +143,13 @@ conn_query(struct conn *c, const uint8_t *wire, size_t length)
 	    .client = c->client,
 	    .since = w->now,
 	};
+	enum query_verdict verdict;
+	struct key key;
 	size_t n;
 
 	c->waiting++;
-	n = worker_query(w, &from, wire, length, w->answer);
+	verdict = query_parse(wire, length, &from.query, &key);
+	n = worker_query(w, &from, verdict, &key, wire, w->answer);
 	if (from.waits)
 		return;
 	c->waiting--;

@@ -154,10 +154,11 @@ bool tcp_is_quiet(const struct worker *w);
 int tcp_keepalive(const struct worker *w);
 void tcp_free(struct worker *w);
 
-/* worker_answer.c: the one way. `out` has room for worker_limit(); 0: nothing to send now, and
- * `from->waits` says whether something will come. */
-size_t worker_query(struct worker *w, struct asker *from, const uint8_t *wire, size_t length,
-    uint8_t *out);
+/* worker_answer.c: the one way. from->query, `verdict` and `k` are query_parse()'s of `wire`. `out`
+ * has room for worker_limit(); 0: nothing to send now, and `from->waits` says whether something will
+ * come. */
+size_t worker_query(struct worker *w, struct asker *from, enum query_verdict verdict,
+    const struct key *k, const uint8_t *wire, uint8_t *out);
 /* How long an answer to that client may be. */
 size_t worker_limit(const struct worker *w, const struct asker *a);
 /* The entry that answers a key, if it is there, whatever its age; borrowed until the next call.

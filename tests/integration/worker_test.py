@@ -975,6 +975,30 @@ def what_lay_too_long_is_dropped(start):
     expect(w.score()['drop'][0], 3, 'counted as old')
 
 
+def cpu_ticks(pid):
+    with open(f'/proc/{pid}/stat', encoding='ascii') as f:
+        fields = f.read().rpartition(')')[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def a_long_queue_is_read_to_its_end_and_then_it_sleeps(start):
+    w = start(old=60000)
+    s, t = w.udp(), w.tcp()
+    w.process.send_signal(signal.SIGSTOP)
+    for i in range(200):  # enough for it to stay with the socket for turns
+        s.send(dns.query('id.server', dns.TXT, dns.CH, qid=i))
+    t.sendall(frame(dns.query('id.server', dns.TXT, dns.CH, qid=7)))
+    w.process.send_signal(signal.SIGCONT)
+    expect([dns.Answer(s.recv(4096)).id for _ in range(200)], list(range(200)), 'all, in order')
+    expect(unframe(t).id, 7, 'by TCP, meanwhile')
+    expect(sum(w.score()['drop']), 0, 'dropped')
+    before = cpu_ticks(w.process.pid)
+    time.sleep(1)  # what it does when nobody asks is what is tested
+    if cpu_ticks(w.process.pid) - before > os.sysconf('SC_CLK_TCK') // 2:
+        raise Failed('it is busy though nobody asks')
+    expect(w.get('id.server', dns.TXT, dns.CH).rcode, 0, 'it still answers')
+
+
 def sockets_may_be_handed_in(start):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u, socket.socket() as t:
         u.bind((SERVICE, 0))

@@ -100,6 +100,27 @@ a_flood_does_not_evict_what_is_asked(void **state)
 }
 
 static void
+what_is_fetched_ahead_is_not_thereby_asked(void **state)
+{
+	struct l1 *c = l1_new(L1_BYTES_MIN, 0);
+
+	(void)state;
+	l1_put(c, made(0, 0, 0));
+	l1_put(c, made(1, 0, 0));
+	for (int i = 0; i < 5; i++)
+		for (unsigned k = 1; k < 3; k++) { /* the second is not there */
+			l1_prefetch(c, &keys[k], true);
+			l1_prefetch(c, &keys[k], false);
+		}
+	assert_non_null(l1_find(c, &keys[0]));
+	for (unsigned i = 10; i < 500; i++)
+		l1_put(c, made(i, 0, 0));
+	assert_non_null(l1_find(c, &keys[0]));
+	assert_null(l1_find(c, &keys[1]));
+	l1_free(c);
+}
+
+static void
 what_was_evicted_and_comes_back_enters_the_main_ring(void **state)
 {
 	/* So many ghosts that they hardly ever meet: where they stand is of a random seed. */
@@ -217,6 +238,7 @@ main(void)
 	    cmocka_unit_test(what_is_put_is_found_until_dropped),
 	    cmocka_unit_test(the_latest_version_is_found),
 	    cmocka_unit_test(a_flood_does_not_evict_what_is_asked),
+	    cmocka_unit_test(what_is_fetched_ahead_is_not_thereby_asked),
 	    cmocka_unit_test(what_was_evicted_and_comes_back_enters_the_main_ring),
 	    cmocka_unit_test(what_is_not_to_be_kept_is_not),
 	    cmocka_unit_test(it_agrees_with_a_model),
