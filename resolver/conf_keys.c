@@ -133,7 +133,7 @@ static const struct conf_key redis_keys[] = {
 	.help = "file whose first line authenticates answers; \"\": whoever writes is believed"},
     {.name = "trust_ad", .type = CONF_BOOL, .offset = IN(redis, trust_ad),
 	.help = "without a secret: believe also that an answer was validated"},
-    {.name = "race_ms", .type = CONF_INT, .offset = IN(redis, race_ms), .max = 50, .number = 3,
+    {.name = "race_ms", .type = CONF_INT, .offset = IN(redis, race_ms), .max = 1000, .number = 3,
 	.help = "recursion waits so long at most for the answer of Redis; 0: not at all"},
     {.name = "connect_ms", .type = CONF_INT, .offset = IN(redis, connect_ms), .min = 10,
 	.max = 10000, .number = 500, .help = "a server that is not ready after so long is left"},

@@ -59,6 +59,11 @@ resolver_conf_check_redis(const struct resolver_conf *c, struct err *err)
 		return SAY(c, "database", -1, err,
 		    "%lld is of no Cluster, which has only 0; take it out, or write cluster = false",
 		    (long long)c->redis.database);
+	if (c->redis.race_ms >= c->engine.deadline_ms)
+		return SAY(c, "race_ms", -1, err,
+		    "%lld is not under engine.deadline_ms = %lld; a question would end before its "
+		    "recursion begins",
+		    (long long)c->redis.race_ms, (long long)c->engine.deadline_ms);
 	if (c->redis.user[0] != '\0' && c->redis.password_file[0] == '\0')
 		return SAY(c, "user", -1, err,
 		    "\"%s\" has no password; name its file in password_file", c->redis.user);

@@ -34,6 +34,8 @@ ring_size(const struct l3_node *n)
 static void
 timer_set(struct l3_node *n, int64_t ms)
 {
+	/* The loop's time may be of before a long callback, and the deadline then over already. */
+	ev_now_update(n->l3->loop);
 	n->timer.repeat = (double)ms / 1e3;
 	ev_timer_again(n->l3->loop, &n->timer);
 }
