@@ -12,10 +12,10 @@
 #include "lib/ensure.h"
 #include "lib/event.h"
 #include "resolver/l3_impl.h"
+#include "resolver/l3_reply.h"
 
 #define REMAP_S 1.0	/* how often a map that lacks something is asked for at most */
 #define HOPS_MAX 2	/* redirections of one question */
-#define ELEMENTS_MAX L3_SLOTS
 #define SECRET_LEAST 16
 
 static void
@@ -284,28 +284,6 @@ on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
 	}
 }
 
-/* hiredis takes room for as many elements as an array announces. */
-static void *
-array_create(const redisReadTask *task, int elements)
-{
-	redisReply *r = NULL;
-
-	if (elements < 0 || elements > ELEMENTS_MAX)
-		return NULL;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
-		return NULL;
-	r->type = REDIS_REPLY_ARRAY;
-	r->elements = (size_t)elements;
-	if (elements > 0 && (r->element = calloc(r->elements, sizeof(*r->element))) == NULL) {
-		free(r);
-		return NULL;
-	}
-	if (task->parent != NULL)
-		((redisReply *)task->parent->obj)->element[task->idx] = r;
-	return r;
-}
-
 /* The first line of a file that nobody else shall know. "" without a path. */
 static int
 line_read(const char *path, char *out, size_t room, struct err *err)
@@ -372,16 +350,13 @@ struct l3 *
 l3_new(const struct resolver_conf *conf, struct ev_loop *loop, struct scoreboard *score,
     bool purged, struct err *err)
 {
-	redisReader *reader = redisReaderCreate();
 	struct l3 *l = calloc(1, sizeof(*l));
 
-	ENSURE(l != NULL && reader != NULL);
+	ENSURE(l != NULL);
 	l->conf = conf;
 	l->loop = loop;
 	l->score = score;
-	l->replies = *reader->fn;
-	l->replies.createArray = array_create;
-	redisReaderFree(reader);
+	l3_reply_init(&l->replies);
 	l->rules = (struct l3_rules){.view = conf->redis.view,
 	    .validates = conf->engine.trust_anchor[0] != '\0',
 	    .not_before_s = purged ? wall_s() : 0,
