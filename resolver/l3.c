@@ -253,7 +253,8 @@ l3_replied(struct l3_node *n, const struct l3_command *c, const redisReply *repl
 {
 	int64_t spent_us = mono_diff_us(mono_now(), c->sent);
 
-	if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+	/* A server that takes everything and gives nothing is of no use. */
+	if (reply != NULL && reply->type != REDIS_REPLY_ERROR && c->kind != L3_SET)
 		l3_pace_answer(&n->pace, spent_us <= n->l3->conf->redis.race_ms * 1000);
 	if (reply == NULL) {
 		if (c->kind == L3_GET)
@@ -359,7 +360,7 @@ l3_new(const struct resolver_conf *conf, struct ev_loop *loop, struct scoreboard
 	l3_reply_init(&l->replies);
 	l->rules = (struct l3_rules){.view = conf->redis.view,
 	    .validates = conf->engine.trust_anchor[0] != '\0',
-	    .not_before_s = purged ? wall_s() : 0,
+	    .stale_by_s = purged ? wall_s() : 0,
 	    .policy = &conf->ttl};
 	if (secrets_read(l, err) < 0) {
 		free(l);

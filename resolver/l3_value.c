@@ -174,7 +174,7 @@ l3_value_decode(const uint8_t *in, size_t length, const struct key *k, const str
 	if (wall_s < 0 || stored_s > (uint64_t)wall_s + AHEAD_S)
 		return L3_WRONG;
 	age_s = stored_s < (uint64_t)wall_s ? (uint64_t)wall_s - stored_s : 0;
-	if (age_s >= ttl_s || (int64_t)stored_s < r->not_before_s)
+	if (age_s >= ttl_s || (int64_t)stored_s <= r->stale_by_s)
 		return L3_STALE;
 	if ((in[5] & ENTRY_SECURE) && !r->secure)
 		return L3_UNTRUSTED;

@@ -29,7 +29,7 @@ struct l3_rules {
 	const struct hmac_sha256_ctx *mac; /* keyed with the secret; NULL: there is none */
 	bool validates; /* this node does; it shares answers only with others that do */
 	bool secure;	/* ENTRY_SECURE is believed; else such a value is not used */
-	int64_t not_before_s; /* wall-clock; what was stored earlier is not used */
+	int64_t stale_by_s; /* wall-clock; what was stored then or earlier is not used */
 	const struct ttl_policy *policy;
 };
 

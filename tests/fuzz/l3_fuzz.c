@@ -59,7 +59,7 @@ decode(const uint8_t *data, size_t size, uint8_t how)
 	const struct l3_rules r = {.view = how & 4 ? "v" : "default",
 	    .validates = how & 8,
 	    .secure = how & 16,
-	    .not_before_s = how & 32 ? WALL - 100 : 0,
+	    .stale_by_s = how & 32 ? WALL - 100 : 0,
 	    .policy = &policy};
 	size_t length = size + (how & 2 ? 8 : 0);
 	uint8_t *copy = malloc(length > 0 ? length : 1);

@@ -193,9 +193,9 @@ what_is_of_before_a_flush_is_stale(void **state)
 	(void)state;
 	make(0);
 	length = encode(&plain);
-	r.not_before_s = WALL + 1;
+	r.stale_by_s = WALL;
 	assert_int_equal(decode(length, &r, WALL + 2), L3_STALE);
-	r.not_before_s = WALL;
+	r.stale_by_s = WALL - 1;
 	assert_int_equal(decode(length, &r, WALL + 2), L3_TAKEN);
 }
 
