@@ -147,11 +147,11 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	entry->origin = ORIGIN(ORIGIN_RECURSION, q->context);
 	if (q->refresh) {
 		question_tell(q, refresh_settle(e, &q->key, entry));
-		return;
+	} else {
+		if (entry->ttl_s > 0)
+			l2_put(e->shard, entry);
+		question_tell(q, entry);
 	}
-	if (entry->ttl_s > 0)
-		l2_put(e->shard, entry);
-	question_tell(q, entry);
 	if (e->l3 != NULL && !e->purged)
 		l3_put(e->l3, entry);
 }
@@ -243,8 +243,8 @@ question_race(struct question *q)
 	struct engine *e = q->engine;
 
 	/* What is to be renewed is most likely there as it stands here. */
-	if (e->l3 != NULL && !q->refresh &&
-	    l3_get(e->l3, &q->l3, &q->key, on_l3) && l3_waits(&q->l3)) {
+	if (e->l3 != NULL && !q->refresh && l3_get(e->l3, &q->l3, &q->key, on_l3) &&
+	    l3_waits(&q->l3)) {
 		ev_timer_set(&q->race, (double)e->conf->redis.race_ms / 1e3, 0);
 		ev_timer_start(e->loop, &q->race);
 	} else {
