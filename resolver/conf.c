@@ -10,6 +10,9 @@
 #include "lib/ensure.h"
 #include "resolver/conf_keys.h"
 
+#define DNS_PORT 53
+#define REDIS_PORT 6379
+
 static void
 derive_allow(struct resolver_conf *c, struct arena *arena)
 {
@@ -73,12 +76,11 @@ resolver_conf_reference(FILE *to)
 	conf_reference(to, resolver_conf_keys);
 }
 
-bool
-resolver_conf_server(const char *text, struct addr *addr, uint16_t *port)
+static bool
+server_parse(const char *text, unsigned long number, struct addr *addr, uint16_t *port)
 {
 	size_t n = strcspn(text, "@");
 	char host[ADDR_TEXT], *end;
-	unsigned long number = 53;
 
 	if (n >= sizeof(host))
 		return false;
@@ -93,4 +95,16 @@ resolver_conf_server(const char *text, struct addr *addr, uint16_t *port)
 	}
 	*port = (uint16_t)number;
 	return addr_parse(host, addr);
+}
+
+bool
+resolver_conf_server(const char *text, struct addr *addr, uint16_t *port)
+{
+	return server_parse(text, DNS_PORT, addr, port);
+}
+
+bool
+resolver_conf_redis_server(const char *text, struct addr *addr, uint16_t *port)
+{
+	return server_parse(text, REDIS_PORT, addr, port);
 }

@@ -55,6 +55,17 @@ struct resolver_conf {
 	struct {
 		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;
 	} ttls;
+	struct {
+		const char **servers; /* "address" or "address@port"; none: no regional cache */
+		int n_servers;
+		bool cluster;
+		const char *user, *password_file; /* "" = none */
+		int64_t database;
+		const char *view; /* nodes of another one do not share with us */
+		const char *secret_file; /* "" = values are not authenticated */
+		bool trust_ad;
+		int64_t race_ms, connect_ms, command_ms, in_flight, min_ttl_s;
+	} redis;
 	int log_level; /* enum event_level */
 	const struct conf_places *places;
 };
@@ -71,5 +82,7 @@ void resolver_conf_render(FILE *to, const struct resolver_conf *c);
 void resolver_conf_reference(FILE *to);
 /* Splits "address" or "address@port" (port 53 by default). False when it is neither. */
 bool resolver_conf_server(const char *text, struct addr *addr, uint16_t *port);
+/* As resolver_conf_server(), of Redis (port 6379 by default). */
+bool resolver_conf_redis_server(const char *text, struct addr *addr, uint16_t *port);
 
 #endif

@@ -238,7 +238,7 @@ resolver_conf_check(const struct resolver_conf *c, struct err *err)
 {
 	if (check_identity(c, err) < 0 || check_listen(c, err) < 0 || check_health(c, err) < 0 ||
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
-	    check_special(c, err) < 0)
+	    check_special(c, err) < 0 || resolver_conf_check_redis(c, err) < 0)
 		return -1;
 	if (c->engine.mode == ENGINE_ROOT &&
 	    check_file(c, "root_hints", c->engine.root_hints, err) < 0)

@@ -115,6 +115,37 @@ static const struct conf_key refresh_keys[] = {
     {.name = NULL},
 };
 
+static const struct conf_key redis_keys[] = {
+    {.name = "servers", .type = CONF_STRS, .offset = IN(redis, servers),
+	.count_offset = IN(redis, n_servers), .max = 16,
+	.help = "\"address\" or \"address@port\", all that may be asked; none: no regional cache"},
+    {.name = "cluster", .type = CONF_BOOL, .offset = IN(redis, cluster),
+	.help = "they are a Redis Cluster; else keys are spread over them evenly"},
+    {.name = "user", .type = CONF_STR, .offset = IN(redis, user), .text = "",
+	.help = "of Redis's access control list; \"\": its default user"},
+    {.name = "password_file", .type = CONF_STR, .offset = IN(redis, password_file), .text = "",
+	.help = "file whose first line is the password; \"\": none is asked for"},
+    {.name = "database", .type = CONF_INT, .offset = IN(redis, database), .max = 1023,
+	.help = "number that is selected; a Cluster has only 0"},
+    {.name = "view", .type = CONF_STR, .offset = IN(redis, view), .text = "default",
+	.help = "only nodes of the same view share answers"},
+    {.name = "secret_file", .type = CONF_STR, .offset = IN(redis, secret_file), .text = "",
+	.help = "file whose first line authenticates answers; \"\": whoever writes is believed"},
+    {.name = "trust_ad", .type = CONF_BOOL, .offset = IN(redis, trust_ad),
+	.help = "without a secret: believe also that an answer was validated"},
+    {.name = "race_ms", .type = CONF_INT, .offset = IN(redis, race_ms), .max = 1000, .number = 3,
+	.help = "recursion waits so long at most for the answer of Redis; 0: not at all"},
+    {.name = "connect_ms", .type = CONF_INT, .offset = IN(redis, connect_ms), .min = 10,
+	.max = 10000, .number = 500, .help = "a server that is not ready after so long is left"},
+    {.name = "command_ms", .type = CONF_INT, .offset = IN(redis, command_ms), .min = 5,
+	.max = 5000, .number = 100, .help = "a server that is silent for so long is left"},
+    {.name = "in_flight", .type = CONF_INT, .offset = IN(redis, in_flight), .min = 1,
+	.max = 4096, .number = 256, .help = "commands that each server has not answered yet"},
+    {.name = "min_ttl_s", .type = CONF_INT, .offset = IN(redis, min_ttl_s), .min = 1,
+	.max = 3600, .number = 10, .help = "answers that live shorter are not shared"},
+    {.name = NULL},
+};
+
 #define GROUP(key, at, table, text) \
 	{.name = key, .type = CONF_GROUP, .offset = at, .line_offset = CONF_NO_LINE, .sub = table, \
 	    .help = text}
@@ -149,6 +180,7 @@ const struct conf_key resolver_conf_keys[] = {
     GROUP("refresh", TOP(refresh), refresh_keys, "popular answers are renewed before they end"),
     {.name = "rotate", .type = CONF_BOOL, .offset = TOP(rotate), .number = 1,
 	.help = "several addresses of an answer begin with another one each time"},
+    GROUP("redis", TOP(redis), redis_keys, "a cache that a region's nodes share"),
     {.name = "log_level", .type = CONF_ENUM, .offset = TOP(log_level), .names = level_words,
 	.min = EVENT_ALARM, .number = EVENT_INFO, .help = "events above it are not written"},
     {.name = NULL},

@@ -10,5 +10,7 @@ extern const struct conf_key resolver_conf_keys[];
 
 /* Combinations that a table cannot check. */
 int resolver_conf_check(const struct resolver_conf *c, struct err *err);
+/* Those of the group redis; part of the above. */
+int resolver_conf_check_redis(const struct resolver_conf *c, struct err *err);
 
 #endif

@@ -141,6 +141,18 @@ enter_cage(struct engine *e, struct err *err)
 	return e->conf->engine.seccomp ? cage_close(err) : 0;
 }
 
+/* An answer of before a purge must not come back by way of Redis, and the purge may have been of
+ * any name: one that this shard has seen ends all trust in what is older than this engine. */
+static int
+open_l3(struct engine *e, struct err *err)
+{
+	struct l2_stats stats;
+
+	l2_stats(e->shard, &stats);
+	e->l3 = l3_new(e->conf, e->loop, e->score, stats.purges > 0, err);
+	return e->l3 != NULL ? 0 : err_wrap(err, "redis");
+}
+
 static int
 engine_start(struct engine *e, struct held *given, struct err *err)
 {
@@ -156,6 +168,8 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 		if (e->ctx[i] == NULL)
 			return -1;
 	}
+	if (e->conf->redis.n_servers > 0 && open_l3(e, err) < 0)
+		return -1;
 	questions_init(e);
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
@@ -165,6 +179,8 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	    e->conf->engine.trust_anchor[0] != '\0' ? "" : ", without validation");
 	if (enter_cage(e, err) < 0)
 		return -1;
+	if (e->l3 != NULL)
+		l3_start(e->l3);
 	peers_init(e, listener);
 	return 0;
 }
@@ -177,6 +193,7 @@ engine_free(struct engine *e)
 		if (e->ctx[i] != NULL)
 			ub_ctx_delete(e->ctx[i]);
 	questions_fini(e);
+	l3_free(e->l3);
 	bridge_free(e->base);
 	if (e->shard != NULL)
 		l2_close(e->shard);

@@ -2,7 +2,7 @@
  * The cage: what is left to code that reads the hostile Internet. Sockets to servers, the
  * connections of workers, memory, time and chance; no files, no programs, no other processes. The
  * list is of calls that libunbound, libev, libnettle and the C library's memory and standard I/O
- * make once everything is open.
+ * make once everything is open; connections to Redis (l3_node.c) need none beside these.
  */
 #include "resolver/engine_cage.h"
 

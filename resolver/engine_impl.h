@@ -5,6 +5,9 @@
  * A question begins when a peer asks and ends when libunbound calls back: only then is its slot
  * free, since libunbound cannot be made to forget it. Who asked is answered at the question's
  * deadline at the latest; an answer that comes later still goes into the shard.
+ *
+ * The regional cache is asked first. Recursion begins when it has nothing, or when redis.race_ms
+ * are over; from then on the first good answer is told. One that comes before ends the question.
  */
 #ifndef RESOLVER_ENGINE_IMPL_H
 #define RESOLVER_ENGINE_IMPL_H
@@ -18,6 +21,8 @@
 #include "resolver/ask.h"
 #include "resolver/conf.h"
 #include "resolver/engine_context.h"
+#include "resolver/engine_verdict.h"
+#include "resolver/l3.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
@@ -42,6 +47,11 @@ struct question {
 	bool waiting; /* in the list by deadline: not told yet */
 	bool refresh; /* nobody waits: it is to renew what stands in the shard */
 	uint8_t context; /* whom it was asked of */
+	bool recursing; /* libunbound works on it */
+	bool failed;	/* it did, in vain, and the regional cache has not spoken yet */
+	struct verdict failure; /* then */
+	struct l3_get l3;
+	struct ev_timer race; /* at whose end recursion begins */
 	struct key key;
 	struct mono asked;
 	struct question *next, *previous; /* by deadline, or next free */
@@ -55,6 +65,7 @@ struct engine {
 	struct ub_ctx *ctx[CONTEXTS_MAX]; /* the second is NULL without refresh */
 	struct l2 *shard;
 	int shard_reader; /* descriptor that is handed to peers */
+	struct l3 *l3; /* NULL: none is configured */
 	struct scoreboard *score;
 	struct standing standing;
 	struct ev_io listener;

@@ -14,7 +14,6 @@
 #include "lib/event.h"
 #include "resolver/engine_impl.h"
 #include "resolver/engine_plain.h"
-#include "resolver/engine_verdict.h"
 
 static int64_t
 now_s(void)
@@ -68,6 +67,8 @@ question_free(struct question *q)
 {
 	struct engine *e = q->engine;
 
+	l3_forget(&q->l3);
+	ev_timer_stop(e->loop, &q->race);
 	q->peer = NULL;
 	q->next = e->free_questions;
 	e->free_questions = q;
@@ -94,6 +95,9 @@ count_outcome(struct engine *e, const struct entry *entry)
 	score_add(&e->score->rcode[entry->rcode % SCORE_RCODES], 1);
 	if (!good)
 		score_add(&e->score->cause[entry->cause % N_CAUSES], 1);
+	/* What others found says nothing about our own way out. */
+	if (ORIGIN_WHO(entry->origin) == ORIGIN_L3)
+		return;
 	standing_note(&e->standing, good, mono_now());
 	engine_state(e);
 }
@@ -143,11 +147,13 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	entry->origin = ORIGIN(ORIGIN_RECURSION, q->context);
 	if (q->refresh) {
 		question_tell(q, refresh_settle(e, &q->key, entry));
-		return;
+	} else {
+		if (entry->ttl_s > 0)
+			l2_put(e->shard, entry);
+		question_tell(q, entry);
 	}
-	if (entry->ttl_s > 0)
-		l2_put(e->shard, entry);
-	question_tell(q, entry);
+	if (e->l3 != NULL && !e->purged)
+		l3_put(e->l3, entry);
 }
 
 static void
@@ -165,15 +171,85 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	(void)ratelimited;
 	if (e->over) /* the context goes, and fails what it still worked on */
 		return;
+	q->recursing = false;
 	if (v.cause == CAUSE_BOGUS && !v.good)
 		event_say(
 		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
+	if (!v.good && q->waiting && q->l3.command != NULL) {
+		q->failed = true;
+		q->failure = v;
+		return;
+	}
 	if (v.good)
 		question_answer(q, &o, &v);
 	else
 		question_fail(q, v.cause, v.ede);
 	question_free(q);
 	engine_settled(e);
+}
+
+/* A cached answer calls back within this call, and `q` is gone then. */
+static void
+question_recurse(struct question *q)
+{
+	char text[DNS_NAME_TEXT];
+	struct dns_name name = {.length = q->key.name_length};
+
+	memcpy(name.wire, q->key.name, q->key.name_length);
+	q->recursing = true;
+	if (ub_resolve_event(q->engine->ctx[q->context], dns_name_render(&name, text), q->key.type,
+		q->key.class, q, on_outcome, NULL) == 0)
+		return;
+	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
+	question_free(q);
+}
+
+static void
+on_race(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	question_recurse(w->data);
+}
+
+/* The regional cache has spoken. Recursion that began goes on by itself; its answer will be newer.
+ */
+static void
+on_l3(struct l3_get *g, const struct entry *entry)
+{
+	struct question *q = (struct question *)(void *)((char *)g - offsetof(struct question, l3));
+	struct engine *e = q->engine;
+
+	ev_timer_stop(e->loop, &q->race);
+	if (entry != NULL) {
+		l2_put(e->shard, entry);
+		question_tell(q, entry);
+	}
+	if (q->recursing)
+		return;
+	if (entry == NULL && !q->failed) {
+		question_recurse(q);
+		return;
+	}
+	if (entry == NULL)
+		question_fail(q, q->failure.cause, q->failure.ede);
+	question_free(q);
+	engine_settled(e);
+}
+
+static void
+question_race(struct question *q)
+{
+	struct engine *e = q->engine;
+
+	/* What is to be renewed is most likely there as it stands here. */
+	if (e->l3 != NULL && !q->refresh && l3_get(e->l3, &q->l3, &q->key, on_l3) &&
+	    l3_waits(&q->l3)) {
+		ev_timer_set(&q->race, (double)e->conf->redis.race_ms / 1e3, 0);
+		ev_timer_start(e->loop, &q->race);
+	} else {
+		question_recurse(q);
+	}
 }
 
 /* Transactions and made-up types are not resolved; workers do not ask for them. */
@@ -195,8 +271,6 @@ void
 question_start(struct peer *p, const struct ask *a)
 {
 	struct engine *e = p->engine;
-	char text[DNS_NAME_TEXT];
-	struct dns_name name;
 	bool sound, refresh = (a->flags & ASK_REFRESH) != 0;
 	struct question *q = NULL;
 	uint8_t context = 0;
@@ -219,13 +293,12 @@ question_start(struct peer *p, const struct ask *a)
 	q->refresh = refresh;
 	q->context = context;
 	e->refreshes += refresh;
-	name.length = a->name_length;
-	memcpy(name.wire, a->name, a->name_length);
+	q->recursing = q->failed = false;
 	wait_on(q);
-	/* A cached answer calls back within this call, and `q` is gone then. */
-	if (resolvable(a) && ub_resolve_event(e->ctx[context], dns_name_render(&name, text),
-				 a->type, a->class, q, on_outcome, NULL) == 0)
+	if (resolvable(a)) {
+		question_race(q);
 		return;
+	}
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_free(q);
 }
@@ -268,6 +341,8 @@ questions_init(struct engine *e)
 	ENSURE(e->pool != NULL);
 	for (i = e->conf->engine.in_flight - 1; i >= 0; i--) {
 		e->pool[i].engine = e;
+		ev_init(&e->pool[i].race, on_race);
+		e->pool[i].race.data = &e->pool[i];
 		e->pool[i].next = e->free_questions;
 		e->free_questions = &e->pool[i];
 	}

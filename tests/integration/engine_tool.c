@@ -71,10 +71,8 @@ static void
 print_entry(const struct entry *e)
 {
 	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u origin=%d",
-	    e->rcode,
-	    (e->flags & ENTRY_SECURE) != 0, (e->flags & ENTRY_NEGATIVE) != 0,
-	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s,
-	    e->origin);
+	    e->rcode, (e->flags & ENTRY_SECURE) != 0, (e->flags & ENTRY_NEGATIVE) != 0,
+	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s, e->origin);
 	print_answers(e);
 	printf("\n");
 }
@@ -264,10 +262,13 @@ print_score(const struct scoreboard *s)
 {
 	printf("score state=%lu generation=%lu pid=%lu heartbeat=%lu good=%lu servfail=%lu "
 	       "upstream=%lu "
-	       "bogus=%lu internal=%lu full=%lu malformed=%lu in_flight=%lu\n",
+	       "bogus=%lu internal=%lu full=%lu malformed=%lu in_flight=%lu",
 	    s->state, s->generation, s->pid, s->heartbeat_us, s->rcode[DNS_NOERROR],
 	    s->rcode[DNS_SERVFAIL], s->cause[CAUSE_UPSTREAM], s->cause[CAUSE_BOGUS],
 	    s->cause[CAUSE_INTERNAL], s->drop[DROP_FULL], s->drop[DROP_MALFORMED], s->in_flight);
+	printf(" hit=%lu miss=%lu late=%lu bad=%lu failed=%lu write=%lu\n", s->event[SCORED_L3_HIT],
+	    s->event[SCORED_L3_MISS], s->event[SCORED_L3_LATE], s->event[SCORED_L3_BAD],
+	    s->event[SCORED_L3_FAILED], s->event[SCORED_L3_WRITE]);
 }
 
 static int

@@ -194,6 +194,43 @@ mistakes_of_engines_are_told(void **state)
 		expect(&rows[i]);
 }
 
+#define REDIS(text) "pop = \"ams\"; redis = { " text " };"
+
+static void
+mistakes_of_the_regional_cache_are_told(void **state)
+{
+	static const struct row rows[] = {
+	    {"pop = \"ams\";", REDIS("servers = [ ^\"redis.example\" ];"), "redis.servers[0]",
+		"neither an address nor"},
+	    {"pop = \"ams\";", REDIS("servers = [ \"192.0.2.1\", ^\"192.0.2.1@6379\" ];"),
+		"redis.servers[1]", "there twice"},
+	    {"pop = \"ams\";", REDIS("cluster = true; ^database = 1;"), "redis.database",
+		"cluster = false"},
+	    {"pop = \"ams\";", REDIS("^user = \"anypop\";"), "redis.user", "password_file"},
+	    {"pop = \"ams\";", REDIS("^password_file = \"redis\";"), "redis.password_file",
+		"start it with a /"},
+	    {"pop = \"ams\";", REDIS("^secret_file = \"./redis\";"), "redis.secret_file",
+		"start it with a /"},
+	    {"pop = \"ams\";", REDIS("^view = \"a b\";"), "redis.view", "a-z, 0-9 and _"},
+	    {"pop = \"ams\";", REDIS("^view = \"\";"), "redis.view", "1 to 32"},
+	    {"pop = \"ams\";", REDIS("^race_ms = 1001;"), "redis.race_ms", "write 0 to 1000"},
+	    {"engine = { mode", "redis = { ^race_ms = 600; }; engine = { deadline_ms = 500; mode",
+		"redis.race_ms", "not under engine.deadline_ms = 500"},
+	};
+	struct resolver_conf *c = read_well(
+	    replaced(base, "pop = \"ams\";", REDIS("servers = [ \"192.0.2.1\", \"192.0.2.1@7\" ];")));
+	struct addr addr;
+	uint16_t port;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+	assert_int_equal(c->redis.n_servers, 2);
+	assert_false(c->redis.trust_ad);
+	assert_true(resolver_conf_redis_server(c->redis.servers[0], &addr, &port) && port == 6379);
+	assert_true(resolver_conf_redis_server(c->redis.servers[1], &addr, &port) && port == 7);
+}
+
 static void
 defaults_are_there(void **state)
 {
@@ -306,6 +343,7 @@ main(void)
 	    cmocka_unit_test(mistakes_in_tables_are_told),
 	    cmocka_unit_test(mistakes_of_workers_are_told),
 	    cmocka_unit_test(mistakes_of_engines_are_told),
+	    cmocka_unit_test(mistakes_of_the_regional_cache_are_told),
 	    cmocka_unit_test(defaults_are_there),
 	    cmocka_unit_test(values_arrive),
 	    cmocka_unit_test(what_is_printed_reads_to_the_same),
