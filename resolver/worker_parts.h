@@ -155,8 +155,8 @@ int tcp_keepalive(const struct worker *w);
 void tcp_free(struct worker *w);
 
 /* worker_answer.c: the one way. from->query, `verdict` and `k` are query_parse()'s of `wire`. `out`
- * has room for worker_limit(); 0: nothing to send now, and `from->waits` says whether something will
- * come. */
+ * has room for worker_limit(); 0: nothing to send now, and `from->waits` says whether something
+ * will come. */
 size_t worker_query(struct worker *w, struct asker *from, enum query_verdict verdict,
     const struct key *k, const uint8_t *wire, uint8_t *out);
 /* How long an answer to that client may be. */

@@ -19,8 +19,8 @@
 #include "resolver/arrival.h"
 #include "resolver/worker_parts.h"
 
-/* Rooms are odd numbers of cache lines: with powers of two, the first lines of all of a batch, which
- * are the only ones that are touched, would share a few sets of the CPU's cache. */
+/* Rooms are odd numbers of cache lines: with powers of two, the first lines of all of a batch,
+ * which are the only ones that are touched, would share a few sets of the CPU's cache. */
 enum { BATCH = 32, QUERY_ROOM = 2048 + 64, ANSWER_ROOM = 4096 + 64 };
 /* Batches read in one go: of a busy socket, and of one that is left for good. */
 enum { TURN_BATCHES = 4, DRAIN_BATCHES = 64 };
