@@ -533,7 +533,7 @@ set_round(int n, unsigned type)
 	addresses(round, 0);
 	assert_int_equal(round[0], 'a');
 	assert_int_equal(strlen(round), n);
-	memcpy(round + n, round, (size_t)n + 1);
+	addresses(round + n, 0);
 	for (uint32_t i = 0; i < 260; i++) {
 		addresses(text, UINT32_MAX / 260 * i);
 		assert_int_equal(strlen(text), n);
