@@ -38,7 +38,7 @@ def a_record(owner=b'\0', rtype=dns.A, data=b'\1\2\3\4'):
 # RFC 6891, 8906: EDNS
 
 def unknown_options_are_ignored(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for what, options in (
             ('one of none', b''), ('empty', dns.option(65001)), ('full', dns.option(65001, b'x' * 900)),
             ('many', b''.join(dns.option(60000 + i, b'y' * (i % 5)) for i in range(150))),
@@ -51,14 +51,14 @@ def unknown_options_are_ignored(start):
 
 
 def broken_options_are_formerr(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for what, options in (('a code alone', b'\0\3'), ('no length', b'\0\3\0'), ('too long', b'\0\3\0\5abcd'),
                           ('behind a sound one', dns.option(65001, b'abc') + b'\xff')):
         expect(ask(s, dns.query(NAME, edns=dns.opt(options=options), **LOCAL)).rcode, dns.FORMERR, what)
 
 
 def edns_versions_get_badvers_of_version_0(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for version in (1, 2, 100, 255):
         for options in (b'', dns.option(65001, b'x'), b'\xff'):  # another version's need not look like ours
             wire = dns.query(NAME, edns=dns.opt(version=version, options=options, do=True), **LOCAL)
@@ -70,7 +70,7 @@ def edns_versions_get_badvers_of_version_0(start):
 
 
 def edns_flags_are_ignored_and_not_echoed(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for flags in (0x8000, 0x4000, 0x0001, 0x7fff, 0xffff):
         opt = b'\0' + struct.pack('!HHBBHH', dns.OPT, 1232, 0, 0, flags, 0)
         s.send(dns.query(NAME, edns=opt, **LOCAL))
@@ -79,7 +79,7 @@ def edns_flags_are_ignored_and_not_echoed(start):
 
 
 def an_opt_belongs_once_into_additional(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     opt = dns.opt()
     for what, wire in (
             ('answer', header(0x100, an=1) + TAIL + opt), ('authority', header(0x100, ns=1) + TAIL + opt),
@@ -96,7 +96,7 @@ def an_opt_belongs_once_into_additional(start):
 
 
 def who_speaks_no_edns_hears_none(start):
-    w = start()
+    w = start(old=60000)
     s = w.udp()
     for wire in (dns.query(NAME, **LOCAL), dns.query('www.test', rd=False), dns.query('www.test', 250),
                  header(0x100, qd=0), header(0x2900) + TAIL, dns.query('x.test', dns.ANY)):
@@ -106,7 +106,7 @@ def who_speaks_no_edns_hears_none(start):
 # RFC 1035, 8906, 9619: the message
 
 def opcodes_are_not_implemented(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for opcode in range(1, 16):
         for more in (TAIL, TAIL[:-2], b'', b'\xc0\x0c' * 50):
             a = ask(s, header(opcode << 11 | 0x100) + more)
@@ -115,7 +115,7 @@ def opcodes_are_not_implemented(start):
 
 
 def bits_that_mean_nothing_in_a_query_are_ignored(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for what, bits in (('AA', 0x400), ('TC', 0x200), ('RA', 0x80), ('Z', 0x40), ('RCODE', 0xf)):
         a = ask(s, header(0x100 | bits) + TAIL)
         flags = struct.unpack_from('!H', a.wire, 2)[0]
@@ -123,7 +123,7 @@ def bits_that_mean_nothing_in_a_query_are_ignored(start):
 
 
 def there_is_one_question(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for what, wire in (
             ('none', header(0x100, qd=0)), ('none, but octets', header(0x100, qd=0) + TAIL),
             ('two', header(0x100, qd=2) + TAIL * 2), ('two counted', header(0x100, qd=2) + TAIL),
@@ -133,7 +133,7 @@ def there_is_one_question(start):
 
 
 def names_are_names(start):
-    w = start()
+    w = start(old=60000)
     s = w.udp()
     end = struct.pack('!HH', dns.A, dns.IN)
     longest = (b'\x3f' + b'a' * 63) * 3 + b'\x3d' + b'b' * 61 + b'\0'
@@ -160,7 +160,7 @@ def names_are_names(start):
 
 
 def classes_and_types_of_questions_only(start):
-    s = start().udp()
+    s = start(old=60000).udp()
     for what, qtype, qclass, rcode in (
             ('class ANY', dns.A, 255, dns.NOTIMP), ('class NONE', dns.A, 254, dns.NOTIMP), ('class 0', dns.A, 0, dns.NOTIMP),
             ('class HS', dns.A, 4, dns.REFUSED), ('class 2', dns.A, 2, dns.REFUSED), ('IXFR', 251, 1, dns.REFUSED),
@@ -172,7 +172,7 @@ def classes_and_types_of_questions_only(start):
 
 
 def every_beginning_of_a_query_is_survived(start):
-    w = start()
+    w = start(old=60000)
     s = w.udp()
     whole = dns.query(NAME, edns=dns.opt(options=dns.option(dns.NSID) + dns.option(65001, b'abc')), **LOCAL)
     for n in range(len(whole)):
@@ -186,7 +186,7 @@ def every_beginning_of_a_query_is_survived(start):
 
 def damaged_queries_get_sound_answers(start):
     """From a seed: whatever comes back is a message to the id that was sent, and the worker lives."""
-    w = start(deadline=200)
+    w = start(old=60000, deadline=200)
     r = random.Random(1)
     s = w.udp()
     s.settimeout(0.02)
@@ -214,7 +214,7 @@ def damaged_queries_get_sound_answers(start):
 # Sizes
 
 def what_fits_exactly_is_whole(start):
-    w = start()
+    w = start(old=60000)
     s = w.udp()
     texts = [dns.record(dns.TXT, 60, b'\xc8' + bytes([i]) * 200) for i in range(5)]
     s.send(dns.query('size.test', dns.TXT, edns=dns.opt(payload=4096)))
@@ -231,7 +231,7 @@ def what_fits_exactly_is_whole(start):
 
 def many_large_answers_pass_to_who_reads_slowly(start):
     """A reader of 4 KB now and then is slow, not gone."""
-    w = start(idle=2000)
+    w = start(old=60000, idle=2000)
     t = socket.socket()
     w.sockets.append(t)
     t.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -254,7 +254,7 @@ def many_large_answers_pass_to_who_reads_slowly(start):
 # RFC 7766, 7828: TCP
 
 def all_that_was_asked_before_the_end_is_answered(start):
-    w = start()
+    w = start(old=60000)
     t = w.tcp()
     t.sendall(b''.join(frame(dns.query(f'n{i}.test', qid=i)) for i in range(20)) + frame(dns.query(NAME, qid=20, **LOCAL)) +
               frame(dns.query('x.test'))[:9])
@@ -267,7 +267,7 @@ def all_that_was_asked_before_the_end_is_answered(start):
 
 
 def a_question_is_the_same_by_tcp(start):
-    w = start()
+    w = start(old=60000)
     s, t = w.udp(), w.tcp()
     for wire in (dns.query(NAME, edns=dns.opt(options=dns.option(dns.NSID)), **LOCAL), header(0x100, qd=0),
                  header(0x2100) + TAIL, dns.query('www.test', 252, edns=dns.opt()), dns.query('www.test', rd=False),
@@ -278,7 +278,7 @@ def a_question_is_the_same_by_tcp(start):
 
 
 def lengths_may_be_split_from_messages(start):
-    w = start()
+    w = start(old=60000)
     t = w.tcp()
     t.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     messages = [frame(dns.query(NAME, qid=i, **LOCAL)) for i in range(4)]
@@ -291,21 +291,21 @@ def lengths_may_be_split_from_messages(start):
 
 
 def formerr_does_not_end_a_connection(start):
-    w = start()
+    w = start(old=60000)
     t = w.tcp()
     t.sendall(frame(header(0x100, qd=2, qid=1) + TAIL) + frame(b'\0\2\1\0' + b'\0' * 8) + frame(dns.query(NAME, qid=3, **LOCAL)))
     expect([(a.id, a.rcode) for a in (unframe(t), unframe(t), unframe(t))], [(1, 1), (2, 1), (3, 0)], 'answers')
 
 
 def what_was_answered_before_garbage_is_told(start):
-    w = start()
+    w = start(old=60000)
     t = w.tcp()
     t.sendall(frame(dns.query(NAME, qid=1, **LOCAL)) + frame(dns.query(NAME, qid=2, **LOCAL)) + b'\0\0')
     expect((unframe(t).id, unframe(t).id, is_closed(t)), (1, 2, True), 'two answers and the end')
 
 
 def keepalive_is_told_with_errors_too(start):
-    w = start(idle=3000)
+    w = start(old=60000, idle=3000)
     t = w.tcp()
     alive = dns.opt(options=dns.option(dns.KEEPALIVE))
     for wire, rcode in ((dns.query('www.test', 252, edns=alive), dns.REFUSED), (dns.query(NAME, edns=alive, **LOCAL), 0)):
@@ -315,7 +315,7 @@ def keepalive_is_told_with_errors_too(start):
 
 
 def a_busy_connection_stays_open(start):
-    w = start(idle=300)
+    w = start(old=60000, idle=300)
     t = w.tcp()
     end = time.monotonic() + 1.5
     n = 0
