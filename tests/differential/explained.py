@@ -31,27 +31,25 @@ def ttls(s):
     return [t for k, t in (*s.answer.items(), *s.negative.items()) if k[1] not in judge.DNSSEC]
 
 
+def above_all(seen, section):
+    """TTLs of ours that are above what every peer has of the same record."""
+    found = []
+    for k, t in getattr(seen[peers.OURS], section).items():
+        theirs = [x for x in (getattr(seen[n], section).get(k) for n in ORDER[1:]) if x is not None]
+        if theirs and t > max(theirs) + judge.APART_S:
+            found.append(t)
+    return found
+
+
 def negative_floor(facet, q, words, seen):
-    """All that ours keeps longer is an authority section of at most the floor."""
-    ours = seen[peers.OURS]
-    others = [seen[n] for n in ORDER[1:]]
-    answers_alike = all(abs(t - o.answer.get(k, t)) <= judge.APART_S for k, t in ours.answer.items()
-                        if k[1] not in judge.DNSSEC for o in others) or \
-        all(judge.ttl_word(ours.answer, o.answer) != 'shorter' for o in others)
-    return facet == 'TTL' and answers_alike and ours.negative and \
-        all(t <= NEG_FLOOR_S for k, t in ours.negative.items() if k[1] not in judge.DNSSEC)
+    """All that ours keeps longer is an authority section, and that for the floor at most."""
+    return facet == 'TTL' and not above_all(seen, 'answer') and max(above_all(seen, 'negative'), default=0) <= NEG_FLOOR_S \
+        and any(t <= NEG_FLOOR_S for k, t in seen[peers.OURS].negative.items() if k[1] not in judge.DNSSEC)
 
 
 def has_aged(facet, q, words, seen):
     """Ours is nowhere above what some peer has of the same record."""
-    ours = seen[peers.OURS]
-    for section in ('answer', 'negative'):
-        for k, t in getattr(ours, section).items():
-            theirs = [getattr(seen[n], section).get(k) for n in ORDER[1:]]
-            theirs = [x for x in theirs if x is not None]
-            if theirs and t > max(theirs) + judge.APART_S:
-                return False
-    return facet == 'TTL'
+    return facet == 'TTL' and not above_all(seen, 'answer') and not above_all(seen, 'negative')
 
 
 def chain_depth(facet, q, words, seen):
@@ -100,6 +98,8 @@ ROWS = (
      'TTLs run down from when a record was fetched, and by what else was asked that was not at the same time everywhere; '
      'ours is not above every peer\'s. TTLs over a day are lowered to one (ttl.max_s); Knot Resolver\'s bound is 6 days, '
      'BIND\'s 7.'),
+    (lambda f, q, w, s: f == 'EDE' and w[0] in ('3', '19'),
+     'What is past its time is told, and marked, where nothing better comes (RFC 8767); peers fail.'),
     (lambda f, q, w, s: f == 'EDE' and w[0] in BOGUS and rcodes(s)[:2] == ['SERVFAIL', 'SERVFAIL'],
      'Why it is bogus: ours reads libunbound\'s sentence, which names the signature or the key; Unbound\'s own code is often '
      '9 or 6 for the same; BIND 9.18 has none.'),

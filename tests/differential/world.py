@@ -1,7 +1,8 @@
 """A private signed Internet with everything that resolvers are apt to disagree about.
 
 Four levels of servers (root, TLDs, leaf zones, what lies below them), each of its own addresses, so
-that referrals are real ones. Made anew for each run: some signatures must have ended an hour ago.
+that referrals are real ones. Made anew for each run: some signatures must have ended lately, but longer ago than
+the tenth of their time that Unbound forgives.
 Every zone with a full set of content holds the same names, whatever signs it; see `content()`.
 """
 import os
@@ -244,7 +245,7 @@ class Maker:
         if not z.how:
             write(f'{self.zones}/{z.name}zone', read(f'{self.work}/{plain}'))
             return
-        begin, end = {'expired': (-240 * HOUR, -HOUR), 'future': (240 * HOUR, 480 * HOUR)}.get(
+        begin, end = {'expired': (-480 * HOUR, -48 * HOUR), 'future': (240 * HOUR, 480 * HOUR)}.get(
             z.flaw, (-240 * HOUR, 240 * HOUR))
         how = {'nsec': (), 'nsec3': ('-n',), 'optout': ('-n', '-p')}[z.how]
         if 'iterations' in z.flaw:
