@@ -165,6 +165,20 @@ fuzz-all: $(FUZZ)
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(A_TEST)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_TEST)
 
+# Tests that others wrote, or that others are: as root. docs/differential.md and docs/deckard.md are
+# what they last found; DECKARD is a checkout of CZ.NIC's harness, which stays outside of this tree.
+DIFFERENTIAL ?= --count 30000 --seed 1
+differential:
+	lab/setup build test
+	$(MAKE) all
+	tests/differential/run $(DIFFERENTIAL) --page docs/differential.md
+
+deckard:
+	@[ -n "$(DECKARD)" ] || { echo "deckard: which? make deckard DECKARD=path" >&2; exit 2; }
+	lab/setup build deckard
+	$(MAKE) all
+	tests/deckard/run $(DECKARD)
+
 # clang-tidy over the rooms, or over TIDY="file.c ...".
 TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)
 tidy:
@@ -190,4 +204,4 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo bench decide-bench hits-tools
+.PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools

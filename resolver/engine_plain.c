@@ -173,18 +173,20 @@ put_record(struct writer *w, const uint8_t *message, size_t length, const struct
 	return true;
 }
 
+/* Proofs that nobody asked for are left out; a type that was asked for is an answer, and no proof
+ * in the authority section (RFC 4035, 3.2.1). */
 static bool
-asked_for(const struct key *k, uint16_t type)
+asked_for(const struct key *k, uint16_t type, bool is_answer)
 {
 	if (type != TYPE_RRSIG && type != TYPE_NSEC && type != TYPE_NSEC3)
 		return true;
-	return k->type == type || k->type == DNS_TYPE_ANY;
+	return is_answer && (k->type == type || k->type == DNS_TYPE_ANY);
 }
 
 /* The records of one section; how many stay, or -1. `*end` is set at an OPT. */
 static int
 put_section(struct writer *w, const struct key *k, const uint8_t *message, size_t length,
-    size_t *at, unsigned count, bool *end)
+    size_t *at, unsigned count, bool is_answer, bool *end)
 {
 	struct dns_record r;
 	int kept = 0;
@@ -194,7 +196,7 @@ put_section(struct writer *w, const struct key *k, const uint8_t *message, size_
 			return -1;
 		if (r.type == DNS_TYPE_OPT) {
 			*end = true;
-		} else if (asked_for(k, r.type)) {
+		} else if (asked_for(k, r.type, is_answer)) {
 			if (!put_record(w, message, length, &r))
 				return -1;
 			kept++;
@@ -210,8 +212,9 @@ is_plain(const struct key *k, const uint8_t *message, size_t length, const struc
 	size_t at = m->answers;
 	struct dns_record r;
 
-	for (; count > 0; count--) {
-		if (!dns_record_read(message, length, &at, &r) || !asked_for(k, r.type))
+	for (unsigned i = 0; i < count; i++) {
+		if (!dns_record_read(message, length, &at, &r) ||
+		    !asked_for(k, r.type, i < m->ancount))
 			return false;
 	}
 	return true;
@@ -246,7 +249,7 @@ plain_render(const struct key *k, const uint8_t *message, size_t length, uint8_t
 	put(&w, message + at, 4);
 	at = m.answers;
 	for (i = 0; i < 3 && !w.full; i++) {
-		kept = put_section(&w, k, message, length, &at, counts[i], &end);
+		kept = put_section(&w, k, message, length, &at, counts[i], i == 0, &end);
 		if (kept < 0)
 			return 0;
 		out[6 + 2 * i] = (uint8_t)(kept >> 8);

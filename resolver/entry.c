@@ -13,6 +13,7 @@ _Static_assert(sizeof(struct entry) == 32, "an entry's header is a layout that p
 #define RECORD_TTL 5	/* a record's TTL stands at least so far behind its start */
 #define AHEAD_S 60	/* clocks read at two moments; more than this is damage */
 
+enum { AT_ANCOUNT = 6, AT_ARCOUNT = 10 };
 enum {
 	FLAG_QR = 0x80, /* third octet of a message */
 	FLAG_TC = 0x02,
@@ -154,16 +155,16 @@ ttl_put(uint8_t *p, uint32_t ttl)
 	p[3] = (uint8_t)ttl;
 }
 
-/* All TTLs less `age`; to 0, not below. */
+/* All TTLs of the first `n` records less `age`; to 0, not below. */
 static void
-ttls_age(const struct entry *e, uint8_t *message, uint32_t age)
+ttls_age(const struct entry *e, unsigned n, uint8_t *message, uint32_t age)
 {
 	const uint8_t *at = offsets_of(e);
 	uint32_t ttl;
 	uint16_t offset;
 	uint8_t *p;
 
-	for (unsigned i = 0; i < e->n_ttls; i++, at += 2) {
+	for (unsigned i = 0; i < n; i++, at += 2) {
 		memcpy(&offset, at, 2);
 		p = message + offset;
 		ttl = (uint32_t)get16(p) << 16 | get16(p + 2);
@@ -172,39 +173,70 @@ ttls_age(const struct entry *e, uint8_t *message, uint32_t age)
 }
 
 static void
-ttls_fix(const struct entry *e, uint8_t *message, uint32_t ttl)
+ttls_fix(const struct entry *e, unsigned n, uint8_t *message, uint32_t ttl)
 {
 	const uint8_t *at = offsets_of(e);
 	uint16_t offset;
 
-	for (unsigned i = 0; i < e->n_ttls; i++, at += 2) {
+	for (unsigned i = 0; i < n; i++, at += 2) {
 		memcpy(&offset, at, 2);
 		ttl_put(message + offset, ttl);
 	}
+}
+
+/* What of a message goes out: all of it, all but the additional section, or the question alone. */
+struct extent {
+	size_t length;
+	unsigned records;
+	bool whole, cut;
+};
+
+/* That additional records do not fit is no reason for TC (RFC 2181, 9): they are left out. They
+ * begin where the record before them ends, whose TTL's place is known. */
+static struct extent
+extent_within(const struct entry *e, size_t max)
+{
+	const uint8_t *m = entry_message(e);
+	unsigned n = e->n_ttls - get16(m + AT_ARCOUNT);
+	size_t length = question_end(e);
+	uint16_t offset;
+
+	if (e->message_length <= max)
+		return (struct extent){e->message_length, e->n_ttls, true, false};
+	if (n == e->n_ttls)
+		return (struct extent){length, 0, false, true};
+	if (n > 0) {
+		memcpy(&offset, offsets_of(e) + 2 * (size_t)(n - 1), 2);
+		length = (size_t)offset + 6 + get16(m + offset + 4);
+	}
+	if (length <= max && length <= e->message_length)
+		return (struct extent){length, n, false, false};
+	return (struct extent){question_end(e), 0, false, true};
 }
 
 size_t
 entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
     const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max)
 {
-	bool stale = stale_ttl_s > 0 && !entry_fresh(e, now_s), cut = e->message_length > max;
-	size_t length = cut ? question_end(e) : e->message_length;
+	bool stale = stale_ttl_s > 0 && !entry_fresh(e, now_s);
+	struct extent part = extent_within(e, max);
+	bool cut = part.cut;
 	bool ad = (e->flags & ENTRY_SECURE) && (ad_wanted || (e->key_flags & KEY_DO));
 
-	if (length > max)
+	if (part.length > max)
 		return 0;
-	memcpy(out, entry_message(e), length);
+	memcpy(out, entry_message(e), part.length);
 	out[0] = (uint8_t)(id >> 8);
 	out[1] = (uint8_t)id;
 	out[2] = FLAG_QR | (cut ? FLAG_TC : 0) | (rd ? FLAG_RD : 0);
 	out[3] = (uint8_t)(FLAG_RA | (ad && !stale && !cut ? FLAG_AD : 0) |
 			   (e->key_flags & KEY_CD ? FLAG_CD : 0) | e->rcode);
 	memcpy(out + DNS_HEADER, qname_as_asked, e->name_length);
-	if (cut)
-		memset(out + 6, 0, 6);
-	else if (stale)
-		ttls_fix(e, out, stale_ttl_s);
+	if (!part.whole)
+		memset(out + (cut ? AT_ANCOUNT : AT_ARCOUNT), 0, cut ? 6 : 2);
+	if (stale)
+		ttls_fix(e, part.records, out, stale_ttl_s);
 	else
-		ttls_age(e, out, age_s(e, now_s));
-	return length;
+		ttls_age(e, part.records, out, age_s(e, now_s));
+	return part.length;
 }

@@ -113,7 +113,8 @@ bool entry_fresh(const struct entry *e, int64_t now_s);
  * client asked (`ad_wanted`, or DO in the key); CD is the key's.
  * `stale_ttl_s` above 0 permits staleness: an entry that is not fresh has this for every TTL, and
  * no AD, since its signatures may have ended. With 0 (just told) TTLs only age. Over `max` octets
- * it is TC and the question alone. The length; 0 when not even that fits. */
+ * the additional section is left out; what is too long even so is TC and the question alone. The
+ * length; 0 when not even that fits. */
 size_t entry_serve(const struct entry *e, uint16_t id, bool rd, bool ad_wanted,
     const uint8_t *qname_as_asked, int64_t now_s, uint32_t stale_ttl_s, uint8_t *out, size_t max);
 

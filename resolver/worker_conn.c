@@ -5,7 +5,7 @@
  * It is bounded in everything: the length of a query, the queries it may have waiting, the octets
  * of answers it leaves unread (past a mark nothing more is read from it), and time: to send a query
  * it has begun, to take an answer, to be silent. It is freed by conn_settle(), never while it is
- * being read.
+ * being read. What was asked before something that is no query is answered all the same.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ unread(const struct conn *c)
 static bool
 may_ask(const struct conn *c)
 {
-	return c->waiting < QUERIES_WAITING && unread(c) < UNREAD_MARK;
+	return !c->deaf && c->waiting < QUERIES_WAITING && unread(c) < UNREAD_MARK;
 }
 
 static void
@@ -156,7 +156,7 @@ conn_query(struct conn *c, const uint8_t *wire, size_t length)
 	if (n > 0)
 		conn_put(c, w->answer, n);
 	else
-		c->broken = true; /* no query, so no client of ours */
+		c->deaf = true; /* no query, so no client of ours */
 }
 
 /* Whole queries out of what has come, as long as more may wait. */
@@ -169,7 +169,7 @@ conn_parse(struct conn *c)
 		length = (size_t)c->in[at] << 8 | c->in[at + 1];
 		if (length > CONN_QUERY_ROOM - 2) {
 			score_add(&c->worker->score->drop[DROP_MALFORMED], 1);
-			c->broken = true;
+			c->deaf = true;
 			break;
 		}
 		if (c->n_in - at - 2 < length)
@@ -217,7 +217,8 @@ conn_settle(struct conn *c)
 		conn_write(c);
 	} while (c->n_in < before && !c->broken);
 	c->reading = false;
-	if (c->broken || ((c->ended || t->stopping) && c->waiting == 0 && unread(c) == 0)) {
+	if (c->broken || ((c->ended || c->deaf || t->stopping) && c->waiting == 0 &&
+			     unread(c) == 0)) {
 		conn_free(c);
 		return;
 	}

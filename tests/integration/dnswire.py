@@ -23,7 +23,8 @@ def opt(payload=1232, do=False, options=b'', version=0):
 
 def query(name, qtype=A, qclass=IN, qid=0x1234, rd=True, cd=False, ad=False, edns=None):
     flags = (0x0100 if rd else 0) | (0x10 if cd else 0) | (0x20 if ad else 0)
-    return struct.pack('!HHHHHH', qid, flags, 1, 0, 0, 1 if edns else 0) + name_wire(name) + \
+    wire = name if isinstance(name, bytes) else name_wire(name)
+    return struct.pack('!HHHHHH', qid, flags, 1, 0, 0, 1 if edns else 0) + wire + \
         struct.pack('!HH', qtype, qclass) + (edns or b'')
 
 
@@ -42,6 +43,24 @@ def _name(wire, at):
         labels.append(wire[at + 1:at + 1 + wire[at]].decode('latin-1'))
         at += 1 + wire[at]
     return '.'.join(labels) + '.', end or at + 1
+
+
+def _name_octets(wire, at):
+    """The same as octets in wire form."""
+    out, end = b'', None
+    while wire[at]:
+        if wire[at] >= 0xc0:
+            end = end or at + 2
+            at = struct.unpack_from('!H', wire, at)[0] & 0x3fff
+            continue
+        out += wire[at:at + 1 + wire[at]]
+        at += 1 + wire[at]
+    return out + b'\0', end or at + 1
+
+
+# Where names stand in data that may be compressed, or that peers write in lower case: (octets before,
+# names).
+NAMES_IN = {NS: (0, 1), CNAME: (0, 1), SOA: (0, 2), 12: (0, 1), 15: (2, 1), 17: (0, 2), 33: (6, 1), 39: (0, 1)}
 
 
 class Answer:
@@ -90,13 +109,14 @@ class Answer:
 
     def canonical(self, rtype, data, at):
         """Data of a record at `at`, its names whole and in lower case."""
-        if rtype in (NS, CNAME):
-            return name_wire(_name(self.wire, at)[0].lower())
-        if rtype == SOA:
-            first, end = _name(self.wire, at)
-            second, end = _name(self.wire, end)
-            return name_wire(first.lower()) + name_wire(second.lower()) + self.wire[end:end + 20]
-        return data
+        before, names = NAMES_IN.get(rtype, (0, 0))
+        if not names:
+            return data
+        out, end = self.wire[at:at + before], at + before
+        for _ in range(names):
+            name, end = _name_octets(self.wire, end)
+            out += name.lower()
+        return out + self.wire[end:at + len(data)]
 
     @property
     def answers(self):

@@ -376,6 +376,48 @@ question_is_told_in_the_case_it_was_asked(void **state)
 	assert_int_equal(out[2], 0x80);
 }
 
+/* RFC 2181, 9: TC tells of what is needed and missing. */
+static void
+additional_records_are_left_out_before_anything_is_truncated(void **state)
+{
+	static const uint8_t mx[] = {0, 10, 1, 'm', 0xc0, 12}, soa[22] = {0};
+	const struct {
+		const char *what;
+		int answers, authority, additional;
+	} rows[] = {{"behind answers", 2, 0, 3}, {"behind authority", 1, 1, 3},
+	    {"behind neither", 0, 0, 3}};
+	struct key k = wire_key("example.", 15, false, false);
+	size_t whole, least;
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		wire_begin(&made, 0x0080, "example.", 15);
+		for (int n = 0; n < rows[i].answers; n++)
+			wire_record(&made, 0, NULL, 15, 300 + n, mx, sizeof(mx));
+		for (int n = 0; n < rows[i].authority; n++)
+			wire_record(&made, 1, NULL, 6, 300, soa, sizeof(soa));
+		least = made.length;
+		for (int n = 0; n < rows[i].additional; n++)
+			wire_record(&made, 2, "m.example.", 1, 300, "abcd", 4);
+		assert_true(build(&k, &policy, ENTRY_SECURE) > 0);
+		whole = made.length;
+		assert_int_equal(serve(NOW + 10, true, 0, whole), whole);
+		assert_int_equal(told.arcount, rows[i].additional);
+		assert_int_equal(serve(NOW + 10, true, 0, whole - 1), least);
+		assert_false(told.tc);
+		assert_true(told.ad);
+		assert_int_equal(told.ancount, rows[i].answers);
+		assert_int_equal(told.nscount, rows[i].authority);
+		assert_int_equal(told.arcount, 0);
+		if (rows[i].answers > 0)
+			assert_int_equal(ttl_of_record(0), 290);
+		if (rows[i].answers > 0) {
+			serve(NOW + 10, true, 0, least - 1);
+			assert_true(told.tc && told.ancount == 0 && told.arcount == 0);
+		}
+	}
+}
+
 static void
 what_does_not_fit_is_truncated_to_its_question(void **state)
 {
@@ -694,6 +736,7 @@ main(void)
 	    cmocka_unit_test(ttls_age_and_never_underflow),
 	    cmocka_unit_test(ad_needs_a_secure_answer_and_an_asker),
 	    cmocka_unit_test(question_is_told_in_the_case_it_was_asked),
+	    cmocka_unit_test(additional_records_are_left_out_before_anything_is_truncated),
 	    cmocka_unit_test(what_does_not_fit_is_truncated_to_its_question),
 	    cmocka_unit_test(opt_and_what_follows_it_are_left_out),
 	    cmocka_unit_test(messages_not_for_this_question_or_malformed_are_refused),
