@@ -403,7 +403,7 @@ fill(struct l2 *w)
 				l2_put(w, pool[i]);
 	for (unsigned n = KEYS - STEADY; n < KEYS; n++)
 		l2_put(w, made(n, n));
-	while (w->own[w->current].used + 600 < w->shape.segment_bytes)
+	while (w->own[w->open[L2_MAIN]].used + 600 < w->shape.segment_bytes)
 		l2_put(w, pool[0]);
 }
 
@@ -673,7 +673,7 @@ a_purge_takes_all_of_a_damaged_segment(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 100; i++)
 		l2_put(w, made(i, 1));
-	((struct l2_record *)(w->memory + w->shape.log_at))->entry.size = 9;
+	((struct packed *)(w->memory + w->shape.log_at))->n_ttls = 9;
 	assert_true(l2_purge(w, ends_with, &none) > 0);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(look(r, i), 0);
