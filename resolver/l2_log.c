@@ -19,7 +19,7 @@
 #include "resolver/l2_shard.h"
 
 #define SMALL_SHARE 10 /* the small log has one part of so many */
-#define FREE_FROM 32   /* shards with so many segments keep two free ones, else one */
+#define FREE_LEAST 2   /* segments, so that either log finds one to open */
 #define KEPT_OF(n) ((n) / 4 * 3)
 
 uint64_t
@@ -316,12 +316,12 @@ record_settle(struct l2 *s, const struct entry *e, uint64_t place)
 void
 l2_log_clean(struct l2 *s, uint64_t octets)
 {
-	uint64_t done = 0, place, least = s->shape.n_segments < FREE_FROM ? 1 : 2;
+	uint64_t done = 0, place;
 	const struct entry *e;
 
 	while (done < octets) {
 		if (s->clean.segment == L2_NONE) {
-			if (s->n_free >= least)
+			if (s->n_free >= FREE_LEAST)
 				return;
 			s->clean.segment = segment_choose(s);
 			s->clean.at = s->clean.kept = 0;

@@ -95,7 +95,7 @@ popularity_shift(uint32_t *by_rank, uint32_t n, uint64_t *state)
 	}
 }
 
-/* Bursts: in every second tenth of a thousandth, half of the queries are of random subdomains. */
+/* Bursts: in every second two-hundredth of the trace, half of the queries are of random subdomains. */
 static bool
 is_scan(const struct trace *t, uint32_t i, uint64_t *state)
 {
@@ -164,6 +164,12 @@ answer_of(const struct trace *t, uint32_t object)
 	if (object >= t->n_names || share >= 90)
 		return NO_NAME;
 	return share < 55 ? ONE_A : share < 70 ? TWO_A : share < 80 ? FOUR_A : CNAME_A;
+}
+
+bool
+object_is_typical(const struct trace *t, uint32_t object)
+{
+	return answer_of(t, object) == ONE_A;
 }
 
 uint32_t

@@ -30,6 +30,8 @@ trace_second(const struct trace *t, uint32_t request)
 
 /* Octets in a shard's log, with what one takes of the index. */
 uint32_t object_bytes(const struct trace *t, uint32_t object);
+/* Of one A record. */
+bool object_is_typical(const struct trace *t, uint32_t object);
 uint32_t object_ttl(const struct trace *t, uint32_t object);
 struct key object_key(const struct trace *t, uint32_t object);
 /* A sound entry, in ENTRY_ROOM octets. */
