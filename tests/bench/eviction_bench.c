@@ -12,7 +12,7 @@
 
 static const struct policy *const policies[] = {&fifo_segments, &lru, &clock_, &sieve,
     &ttl_segments, &s3fifo, &real_l1, &real_l2_blind, &real_l2, &real_both_blind, &real_both};
-static const unsigned percents[] = {2, 5, 10, 25};
+static const unsigned percents[] = {1, 5, 10, 25};
 #define N_POLICIES (sizeof(policies) / sizeof(policies[0]))
 #define N_PERCENTS (sizeof(percents) / sizeof(percents[0]))
 
