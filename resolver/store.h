@@ -1,6 +1,8 @@
 /*
  * store: the two cache layers a worker reads.
  *
+ * Both keep what is asked rather than what is new (S3-FIFO; decision 0020).
+ *
  * L1: in the worker's own memory. L2: one shard per engine in a sealed memfd; the engine is its
  * only writer, workers map it read-only and read by seqlock (copy, recheck, validate the copy); an
  * odd sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps
