@@ -24,7 +24,7 @@
 
 #define KEYS 6000
 #define LARGE 200 /* records more, of one entry in 32: some 20 KiB */
-#define KILLS 2000
+#define KILLS 1000
 #define STEADY 100
 #define STEPPED 16
 #define POOL 4096 /* entries made beforehand, so that a writer does nothing but write */
