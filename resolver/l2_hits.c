@@ -51,8 +51,8 @@ l2_hits_use(struct l2 *s, int fd, struct err *err)
 		return -1;
 	if (bytes != hits_bytes(&s->shape)) {
 		munmap(memory, bytes);
-		return err_set(err, "descriptor %d has %zu bytes, not what the shard's hits take",
-		    fd, bytes);
+		return err_set(
+		    err, "descriptor %d has %zu bytes, not what the shard's hits take", fd, bytes);
 	}
 	if (s->hits != NULL)
 		munmap((void *)s->hits, s->hits_bytes);

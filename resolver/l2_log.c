@@ -221,8 +221,7 @@ log_take(struct l2 *s, enum l2_log log, unsigned hits)
 	uint64_t i = s->open[log], place = l2_segment_place(s, i) + s->own[i].used;
 
 	if (s->hits != NULL)
-		atomic_store_explicit(
-		    l2_hits_of(s, place), (uint8_t)hits, memory_order_relaxed);
+		atomic_store_explicit(l2_hits_of(s, place), (uint8_t)hits, memory_order_relaxed);
 	return place;
 }
 
@@ -275,9 +274,8 @@ record_copy(struct l2 *s, uint64_t from, uint64_t size, unsigned hits)
 static unsigned
 hits_at(const struct l2 *s, uint64_t place)
 {
-	unsigned n = s->hits == NULL
-			 ? 0
-			 : atomic_load_explicit(l2_hits_of(s, place), memory_order_relaxed);
+	unsigned n =
+	    s->hits == NULL ? 0 : atomic_load_explicit(l2_hits_of(s, place), memory_order_relaxed);
 
 	return n < L2_HITS_MAX ? n : L2_HITS_MAX;
 }
@@ -334,8 +332,8 @@ l2_log_clean(struct l2 *s, uint64_t octets)
 		place = l2_segment_place(s, s->clean.segment) + s->clean.at;
 		e = l2_record_open(s, place);
 		if (e == NULL) {
-			l2_count(&s->header->evictions,
-			    (int64_t)segment_forget(s, s->clean.segment));
+			l2_count(
+			    &s->header->evictions, (int64_t)segment_forget(s, s->clean.segment));
 			s->clean.at = s->own[s->clean.segment].used;
 			return;
 		}
@@ -352,8 +350,7 @@ l2_log_room(struct l2 *s, enum l2_log log, uint64_t size)
 
 	while (!log_fits(s, log, size)) {
 		segment = s->clean.segment == L2_NONE ? segment_choose(s) : s->clean.segment;
-		l2_count(&s->header->evictions,
-		    (int64_t)l2_segment_purge(s, segment, NULL, NULL));
+		l2_count(&s->header->evictions, (int64_t)l2_segment_purge(s, segment, NULL, NULL));
 		segment_free(s, segment);
 		s->clean.segment = L2_NONE;
 	}

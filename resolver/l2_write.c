@@ -84,8 +84,8 @@ l2_put(struct l2 *s, const struct entry *e)
 	/* What was there may have gone to make room. */
 	if (slot < 0 || l2_place_of(b, slot) != was) {
 		slot = l2_slot_room(s, b);
-		l2_count(l2_place_of(b, slot) == 0 ? &s->header->entries : &s->header->evictions,
-		    1);
+		l2_count(
+		    l2_place_of(b, slot) == 0 ? &s->header->entries : &s->header->evictions, 1);
 	}
 	l2_slot_set(b, slot, place, hash);
 	l2_count(&s->header->puts, 1);

@@ -26,8 +26,8 @@ packed_size(const struct packed *p)
 static uint32_t
 check_of(const struct packed *p, const void *body, uint64_t seed)
 {
-	uint64_t head = XXH3_64bits_withSeed((const uint8_t *)p + sizeof(p->check),
-	    sizeof(*p) - sizeof(p->check), seed);
+	uint64_t head = XXH3_64bits_withSeed(
+	    (const uint8_t *)p + sizeof(p->check), sizeof(*p) - sizeof(p->check), seed);
 
 	return (uint32_t)XXH3_64bits_withSeed(body, packed_size(p) - sizeof(*p), head);
 }

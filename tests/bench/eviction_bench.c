@@ -21,7 +21,7 @@ static double ratios[N_POLICIES][N_PERCENTS][SEEDS_MAX];
 static double
 run(const struct policy *p, const struct trace *t, uint64_t bytes)
 {
-	void *cache = p->new(bytes, t);
+	void *cache = p->new (bytes, t);
 	uint32_t hits = 0;
 
 	for (uint32_t i = 0; i < t->n_requests; i++)
@@ -60,8 +60,8 @@ print_ratios(size_t p, int seeds)
 		double *r = ratios[p][i];
 
 		qsort(r, (size_t)seeds, sizeof(*r), compare);
-		printf(", \"%u\": [%.2f, %.2f, %.2f]", percents[i], r[seeds / 2], r[0],
-		    r[seeds - 1]);
+		printf(
+		    ", \"%u\": [%.2f, %.2f, %.2f]", percents[i], r[seeds / 2], r[0], r[seeds - 1]);
 	}
 	printf("}");
 }

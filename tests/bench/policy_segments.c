@@ -17,7 +17,7 @@
 #define FREQUENT 127
 
 struct segment {
-	uint32_t *objects; /* owned */
+	uint32_t *objects;			 /* owned */
 	uint32_t n, room, class, begun_s, newer; /* newer: of its class */
 	uint64_t used;
 	bool open; /* in use */
@@ -233,8 +233,8 @@ merge(struct log *l, uint32_t class, uint32_t now_s)
 		l->newest[class] = from[0];
 	l->oldest[class] = from[0];
 	for (uint32_t i = 0; i < n; i++) {
-		if (l->hits[kept[i]] < least || l->segments[from[0]].used +
-						object_bytes(l->trace, kept[i]) > l->segment_bytes)
+		if (l->hits[kept[i]] < least ||
+		    l->segments[from[0]].used + object_bytes(l->trace, kept[i]) > l->segment_bytes)
 			continue;
 		append(l, from[0], kept[i]);
 		l->hits[kept[i]] /= 2;

@@ -95,7 +95,8 @@ popularity_shift(uint32_t *by_rank, uint32_t n, uint64_t *state)
 	}
 }
 
-/* Bursts: in every second two-hundredth of the trace, half of the queries are of random subdomains. */
+/* Bursts: in every second two-hundredth of the trace, half of the queries are of random subdomains.
+ */
 static bool
 is_scan(const struct trace *t, uint32_t i, uint64_t *state)
 {
@@ -116,8 +117,8 @@ requests_make(struct trace *t, uint64_t seed)
 	for (uint32_t i = 0; i < t->n_requests; i++) {
 		if (t->kind == TRACE_SHIFTS && i % (t->n_requests / SHIFTS) == 0)
 			popularity_shift(by_rank, t->n_names, &other);
-		t->asked[i] = is_scan(t, i, &other) ? t->n_objects++
-						    : by_rank[zipf_draw(&z, &state)];
+		t->asked[i] =
+		    is_scan(t, i, &other) ? t->n_objects++ : by_rank[zipf_draw(&z, &state)];
 	}
 	free(by_rank);
 }
@@ -129,8 +130,11 @@ trace_new(enum trace_kind kind, uint32_t n_names, uint32_t n_requests, uint64_t 
 	uint8_t *seen = calloc(n_names, 1);
 
 	ENSURE(t != NULL && seen != NULL && n_requests >= 200);
-	*t = (struct trace){.kind = kind, .n_requests = n_requests, .n_names = n_names,
-	    .n_objects = n_names, .rate = RATE};
+	*t = (struct trace){.kind = kind,
+	    .n_requests = n_requests,
+	    .n_names = n_names,
+	    .n_objects = n_names,
+	    .rate = RATE};
 	t->asked = malloc(n_requests * sizeof(*t->asked));
 	ENSURE(t->asked != NULL);
 	requests_make(t, seed);
@@ -231,7 +235,8 @@ record_put(uint8_t *p, unsigned type, uint32_t ttl, unsigned length)
 static int
 records_of(enum answer a, unsigned type[4], unsigned length[4])
 {
-	static const int n[] = {[ONE_A] = 1, [TWO_A] = 2, [FOUR_A] = 4, [CNAME_A] = 2, [NO_NAME] = 1};
+	static const int n[] = {
+	    [ONE_A] = 1, [TWO_A] = 2, [FOUR_A] = 4, [CNAME_A] = 2, [NO_NAME] = 1};
 
 	for (int i = 0; i < n[a]; i++) {
 		type[i] = DNS_TYPE_A;
@@ -254,9 +259,13 @@ object_entry(const struct trace *t, uint32_t object, int64_t now_s, void *out)
 	uint8_t *message = (uint8_t *)(e + 1) + 2 * n, *p = message + DNS_HEADER;
 	uint16_t *offsets = (uint16_t *)(e + 1);
 
-	*e = (struct entry){.ttl_s = object_ttl(t, object), .stored_s = now_s,
-	    .n_ttls = (uint16_t)n, .type = DNS_TYPE_A, .class = DNS_CLASS_IN,
-	    .rcode = a == NO_NAME ? DNS_NXDOMAIN : 0, .flags = a == NO_NAME ? ENTRY_NEGATIVE : 0};
+	*e = (struct entry){.ttl_s = object_ttl(t, object),
+	    .stored_s = now_s,
+	    .n_ttls = (uint16_t)n,
+	    .type = DNS_TYPE_A,
+	    .class = DNS_CLASS_IN,
+	    .rcode = a == NO_NAME ? DNS_NXDOMAIN : 0,
+	    .flags = a == NO_NAME ? ENTRY_NEGATIVE : 0};
 	memset(message, 0, DNS_HEADER);
 	put16(message + 2, 0x8080);
 	message[5] = 1;

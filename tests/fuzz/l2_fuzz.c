@@ -1,7 +1,7 @@
 /*
  * l2_fuzz: a shard under a program of puts, drops, purges, finds, takeovers, false hits and damage
- * at chosen places. Whatever is found is an entry that was made for that key; without damage, it is the last
- * one put.
+ * at chosen places. Whatever is found is an entry that was made for that key; without damage, it is
+ * the last one put.
  *
  * Four octets an instruction: what, key, and a number.
  */

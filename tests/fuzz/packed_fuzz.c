@@ -26,8 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (length > PACKED_ROOM)
 		return 0;
 	memset(memory, 0, sizeof(memory));
-	memcpy(e + 1, data + sizeof(p),
-	    (size < length ? size : length) - sizeof(p));
+	memcpy(e + 1, data + sizeof(p), (size < length ? size : length) - sizeof(p));
 	packed_whole(&p, e + 1, 1);
 	if (!packed_open(&p, e) || !entry_valid(e, e->size, NULL))
 		return 0;

@@ -34,7 +34,7 @@ static const struct entry *const found = (const struct entry *)got;
 static struct key keys[KEYS];
 static struct err err;
 
-static bool telling; /* readers tell their hits */
+static bool telling;	 /* readers tell their hits */
 static int hits_fd = -1; /* of the shard made last; owned */
 
 static struct entry *pool[POOL]; /* owned */
@@ -528,7 +528,8 @@ a_writer_may_die_at_any_instruction(void **state)
 	}
 	assert_int_equal(WEXITSTATUS(status), 0);
 	settled = stats_of(r).evictions + stats_of(r).kept - settled;
-	print_message("%lu steps, %lu within a change, %lu evicted or kept\n", steps, within, settled);
+	print_message(
+	    "%lu steps, %lu within a change, %lu evicted or kept\n", steps, within, settled);
 	/* Each change takes an instruction at least; and a segment was emptied on the way. */
 	assert_true(within > STEPPED);
 	assert_true(settled > 2 && (!telling || stats_of(r).kept > 2));
@@ -943,8 +944,7 @@ hits_of_another_size_or_read_only_are_refused(void **state)
 	l2_put(w, made(1, 1));
 	assert_int_equal(look(r, 1) + look(w, 1), 2);
 	/* Only the reader's look counts. */
-	assert_int_equal(
-	    *l2_hits_of(r, l2_segment_place(w, segment_of_key(w, 1))), 1);
+	assert_int_equal(*l2_hits_of(r, l2_segment_place(w, segment_of_key(w, 1))), 1);
 	close(fd);
 	close(other);
 	close(reader);
