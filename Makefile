@@ -112,7 +112,7 @@ check: all $(UNIT) $(MODEL)
 bench:
 	lab/setup build test bench
 	$(MAKE) all
-	@status=0; for bench in failover restart outage hits; do \
+	@status=0; for bench in eviction density failover restart outage hits; do \
 		tests/bench/$$bench $(BENCH) || status=1; done; exit $$status
 
 decide-bench: $(B)/tests/bench/decide_bench
@@ -122,6 +122,21 @@ decide-bench: $(B)/tests/bench/decide_bench
 $(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
+# What a cache keeps by which policy, and what an entry costs in a shard: see tests/bench/eviction and
+# tests/bench/density, which run these.
+eviction-bench: $(B)/tests/bench/eviction_bench
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/eviction_bench
+density-bench: $(B)/tests/bench/density_bench
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/density_bench
+
+$(B)/tests/bench/eviction_bench $(B)/tests/bench/density_bench: $(B)/tests/bench/%: \
+		$(B)/tests/bench/%.o $(call objs,$(wildcard tests/bench/policy_*.c) \
+		tests/bench/trace.c) $(A_RESOLVER) $(A_LIB)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_RESOLVER) -lm
 
 # Where things go. An /etc/anypop/healthd.conf that is there is never overwritten.
 SBIN    := $(DESTDIR)$(PREFIX)/sbin
@@ -204,4 +219,5 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools
+.PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools eviction-bench \
+	density-bench

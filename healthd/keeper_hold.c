@@ -333,6 +333,7 @@ static bool
 is_for_worker(const char *name, int number)
 {
 	return strncmp(name, "udp.", 4) == 0 || strncmp(name, "tcp.", 4) == 0 ||
+	       strncmp(name, "hits.", 5) == 0 ||
 	       is_own_name(name, "score.w", number);
 }
 
@@ -340,7 +341,7 @@ static bool
 is_for_engine(const char *name, int number)
 {
 	return is_own_name(name, "listen.", number) || is_own_name(name, "shard.", number) ||
-	       is_own_name(name, "score.e", number);
+	       is_own_name(name, "hits.", number) || is_own_name(name, "score.e", number);
 }
 
 /* Without these it would make its own, which nobody would know of. */

@@ -16,6 +16,7 @@ static const struct column {
     {"entries", offsetof(struct l2_stats, entries), "entries"},
     {"puts", offsetof(struct l2_stats, puts), "puts"},
     {"evictions", offsetof(struct l2_stats, evictions), "evicted"},
+    {"kept", offsetof(struct l2_stats, kept), "kept"},
     {"torn", offsetof(struct l2_stats, torn), "torn"},
     {"sweeps", offsetof(struct l2_stats, sweeps), "sweeps"},
     {"remade", offsetof(struct l2_stats, remade), "remade"},

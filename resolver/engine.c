@@ -42,6 +42,22 @@ open_listener(const struct engine *e, struct held *given, struct err *err)
 	return fd;
 }
 
+/* Without it, or with one that is none, the shard forgets the oldest instead of the unasked. */
+static void
+open_hits(struct engine *e, struct held *given)
+{
+	char name[HELD_NAME];
+	int fd = given_take(given, given_name(name, "hits.", e->number));
+	struct err err;
+
+	if (fd == -1)
+		return;
+	if (l2_hits_use(e->shard, fd, &err) < 0)
+		event_say(EVENT_WARN, "hits_unusable",
+		    "%s: %s; the cache forgets the oldest first", name, err.text);
+	close(fd);
+}
+
 /* Peers get a descriptor that can only read: it is made while we still may. */
 static int
 open_shard(struct engine *e, struct held *given, struct err *err)
@@ -163,6 +179,7 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	e->score = given_score(given, 'e', e->number, err);
 	if (e->score == NULL || open_shard(e, given, err) < 0)
 		return -1;
+	open_hits(e, given);
 	for (int i = 0; i < context_count(e->conf); i++) {
 		e->ctx[i] = context_new(e->conf, i, e->base, err);
 		if (e->ctx[i] == NULL)

@@ -38,6 +38,8 @@ item_make(const struct plan *p, const struct item *i, struct err *err)
 		return score_make(i->score_kind, err);
 	case ITEM_SHARD:
 		return l2_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
+	case ITEM_HITS:
+		return l2_hits_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
 	case ITEM_LISTENER:
 		return ask_listen(c->run_dir, i->number, c->worker.user, err);
 	}
@@ -55,6 +57,7 @@ item_failed(const struct plan *p, const struct item *i, struct err *err)
 	case ITEM_SOCKET:
 		return conf_wrong(c->places, c, "listen", -1, err, "%s", why.text);
 	case ITEM_SHARD:
+	case ITEM_HITS:
 		return conf_wrong(c->places, &c->worker, "l2_mib", -1, err, "%s", why.text);
 	case ITEM_LISTENER:
 		return conf_wrong(c->places, c, "run_dir", -1, err, "%s", why.text);
@@ -114,6 +117,9 @@ item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 		break;
 	case ITEM_SHARD:
 		snprintf(text, size, "%zu MiB of cache", plan_shard_bytes(p) >> 20);
+		break;
+	case ITEM_HITS:
+		snprintf(text, size, "what is asked of that cache");
 		break;
 	case ITEM_LISTENER:
 		snprintf(text, size, "%s/engine-%d.sock", p->conf->run_dir, i->number);

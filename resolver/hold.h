@@ -6,6 +6,7 @@
  *     tcp.L      listening TCP socket of listen address L, shared by all workers
  *     listen.E   listening socket of engine E, at run_dir/engine-E.sock
  *     shard.E    engine E's shard of the cache (l2_make())
+ *     hits.E     what workers tell engine E of hits in its shard (l2_hits_make()); both write it
  *     score.wW   worker W's scoreboard; score.eE: engine E's
  *     board      who reads whose sockets (lib/board.h), the holder's own
  *     reply      where `hold` sends what it made, a SEQPACKET socket

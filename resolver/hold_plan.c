@@ -161,6 +161,18 @@ plan_shard(struct plan *p, int number, const struct held *old)
 	put(p, &item);
 }
 
+static void
+plan_hits(struct plan *p, int number, const struct held *old)
+{
+	struct item item = {.kind = ITEM_HITS, .number = number};
+
+	snprintf(item.name, sizeof(item.name), "hits.%d", number);
+	item.fd = held_find(old, item.name);
+	if (item.fd != -1 && !l2_hits_fit(item.fd, plan_shard_bytes(p)))
+		item.fd = -1;
+	put(p, &item);
+}
+
 static int
 plan_listener(struct plan *p, int number, const struct held *old, struct err *err)
 {
@@ -210,6 +222,7 @@ plan_make(struct plan *p, const struct held *old, struct err *err)
 	for (int i = 0; i < c->engines; i++) {
 		plan_score(p, 'e', i, old);
 		plan_shard(p, i, old);
+		plan_hits(p, i, old);
 	}
 	for (int i = 0; i < c->engines; i++)
 		if (plan_listener(p, i, old, err) == -1)

@@ -11,7 +11,7 @@
 #include "resolver/conf.h"
 #include "resolver/socket.h"
 
-enum item_kind { ITEM_SOCKET, ITEM_SCORE, ITEM_SHARD, ITEM_LISTENER };
+enum item_kind { ITEM_SOCKET, ITEM_SCORE, ITEM_SHARD, ITEM_HITS, ITEM_LISTENER };
 struct item {
 	char name[HELD_NAME];
 	enum item_kind kind;
@@ -19,7 +19,7 @@ struct item {
 	bool first;	     /* ITEM_SOCKET: of its place, so nobody else may be there */
 	struct place place;  /* ITEM_SOCKET */
 	uint32_t score_kind; /* ITEM_SCORE */
-	int number;	     /* of the engine: ITEM_SHARD, ITEM_LISTENER */
+	int number;	     /* of the engine: ITEM_SHARD, ITEM_HITS, ITEM_LISTENER */
 };
 /* Owns `items`. */
 struct plan {

@@ -17,15 +17,16 @@
 #include "lib/sealed.h"
 #include "resolver/l2_shard.h"
 
-#define BYTES_A_BUCKET 512 /* of the shard: 7 slots for 448 octets of log, at most */
-#define SEGMENT_SMALL (128 << 10)
-#define SEGMENT_LARGE (1 << 20)
-#define LARGE_FROM (128 << 20) /* shards with so many bytes have large segments */
+#define BYTES_A_BUCKET 640 /* of the shard: 10 slots for 576 octets of log, at most */
+#define SEGMENT_LEAST (80 << 10)
+#define SEGMENT_MOST (1 << 20)
+#define SEGMENTS 256 /* about so many, where one is neither least nor most */
+#define PAGE 4096
 
-_Static_assert(sizeof(struct l2_bucket) == 64 && sizeof(struct l2_segment) == 16 &&
-		   sizeof(struct l2_record) == 40,
+_Static_assert(sizeof(struct l2_bucket) == 64 && sizeof(struct l2_segment) == 16,
     "a layout that processes share");
-_Static_assert(SEGMENT_SMALL >= ENTRY_ROOM + 8, "any entry fits in a segment");
+_Static_assert(SEGMENT_LEAST >= PACKED_ROOM, "any entry fits in a segment");
+_Static_assert((L2_BYTES_MAX - 8) / 8 <= UINT32_MAX, "a place fits in a slot");
 
 static uint64_t
 round_up(uint64_t n, uint64_t unit)
@@ -36,8 +37,12 @@ round_up(uint64_t n, uint64_t unit)
 bool
 l2_shape_of(size_t bytes, struct l2_shape *out)
 {
-	uint64_t segment = bytes >= LARGE_FROM ? SEGMENT_LARGE : SEGMENT_SMALL;
+	uint64_t segment = round_up(bytes / SEGMENTS, PAGE);
 
+	if (segment < SEGMENT_LEAST)
+		segment = SEGMENT_LEAST;
+	if (segment > SEGMENT_MOST)
+		segment = SEGMENT_MOST;
 	if (bytes < L2_BYTES_MIN || bytes > L2_BYTES_MAX)
 		return false;
 	*out = (struct l2_shape){
@@ -47,8 +52,8 @@ l2_shape_of(size_t bytes, struct l2_shape *out)
 	    .segments_at = round_up(sizeof(struct l2_header), 64),
 	};
 	out->buckets_at =
-	    round_up(out->segments_at + bytes / segment * sizeof(struct l2_segment), 4096);
-	out->log_at = round_up(out->buckets_at + out->n_buckets * sizeof(struct l2_bucket), 4096);
+	    round_up(out->segments_at + bytes / segment * sizeof(struct l2_segment), PAGE);
+	out->log_at = round_up(out->buckets_at + out->n_buckets * sizeof(struct l2_bucket), PAGE);
 	out->n_segments = (bytes - out->log_at) / segment;
 	return true;
 }
@@ -59,10 +64,14 @@ l2_header_check(const struct l2_shape *shape, uint64_t seed)
 	return XXH3_64bits_withSeed(shape, sizeof(*shape), seed ^ L2_MAGIC);
 }
 
-uint64_t
-l2_record_check(const struct entry *e, uint64_t seed)
+static void
+writer_init(struct l2 *s)
 {
-	return XXH3_64bits_withSeed(e, e->size, seed ^ L2_MAGIC);
+	s->own = calloc(s->shape.n_segments, sizeof(*s->own));
+	s->n_ghosts = s->shape.n_buckets * L2_SLOTS;
+	s->ghosts = calloc(s->n_ghosts, sizeof(*s->ghosts));
+	s->opened = aligned_alloc(64, round_up(ENTRY_ROOM, 64));
+	ENSURE(s->own != NULL && s->ghosts != NULL && s->opened != NULL);
 }
 
 static struct l2 *
@@ -88,10 +97,8 @@ shard_map(int fd, bool writable, struct err *err)
 	s->segments = (struct l2_segment *)(s->memory + shape.segments_at);
 	s->buckets = (struct l2_bucket *)(s->memory + shape.buckets_at);
 	s->fd = -1;
-	if (!writable)
-		return s;
-	s->own = calloc(s->shape.n_segments, sizeof(*s->own));
-	ENSURE(s->own != NULL);
+	if (writable)
+		writer_init(s);
 	return s;
 }
 
@@ -160,9 +167,13 @@ l2_close(struct l2 *s)
 	if (s == NULL)
 		return;
 	munmap(s->memory, s->shape.bytes);
+	if (s->hits != NULL)
+		munmap((void *)s->hits, s->hits_bytes);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->own);
+	free(s->ghosts);
+	free(s->opened);
 	free(s);
 }
 
@@ -172,7 +183,7 @@ l2_make(size_t bytes, int *fd, struct err *err)
 	struct l2 *s;
 	int status;
 
-	bytes = bytes / 4096 * 4096;
+	bytes = bytes / PAGE * PAGE;
 	*fd = -1;
 	if (bytes < L2_BYTES_MIN || bytes > L2_BYTES_MAX)
 		return err_set(err, "a cache shard has 1 MiB to 32 GiB, not %zu bytes", bytes);
@@ -196,7 +207,7 @@ l2_fits(int fd, size_t bytes)
 {
 	struct err ignored;
 	struct l2 *s = l2_open_reader(fd, &ignored);
-	bool fits = s != NULL && s->shape.bytes == bytes / 4096 * 4096 &&
+	bool fits = s != NULL && s->shape.bytes == bytes / PAGE * PAGE &&
 		    atomic_load(&s->header->magic) == L2_MAGIC;
 
 	l2_close(s);
@@ -217,6 +228,7 @@ l2_stats(const struct l2 *s, struct l2_stats *out)
 	    .torn = atomic_load_explicit(&h->torn, memory_order_relaxed),
 	    .sweeps = atomic_load_explicit(&h->sweeps, memory_order_relaxed),
 	    .remade = atomic_load_explicit(&h->remade, memory_order_relaxed),
+	    .kept = atomic_load_explicit(&h->kept, memory_order_relaxed),
 	    .purges = atomic_load_explicit(&h->purges, memory_order_relaxed),
 	    .writer = atomic_load_explicit(&h->writer, memory_order_relaxed),
 	    .since_us = atomic_load_explicit(&h->since_us, memory_order_relaxed),

@@ -1,36 +1,60 @@
 /*
  * l2_read: a reader's one look at a shard that somebody else writes, or wrote until killed.
  */
+#include <string.h>
+
 #include "resolver/l2_shard.h"
 
-/* Copies the record at a place into `out`, with its checksum beside; its entry's size, 0 when that
- * can't be. Word by word: the writer may be at the same words, so what comes out may be torn. */
-static size_t
-record_copy(const struct l2 *s, uint64_t place, uint64_t *out, uint64_t *check)
+/* Copies the record at a place: its header into `head`, its body to where `out`, an entry of
+ * ENTRY_ROOM octets, has its own. False when that can't be. Word by word: the writer may be at the
+ * same words, so what comes out may be torn. */
+static bool
+record_copy(const struct l2 *s, uint64_t place, struct packed *head, struct entry *out)
 {
 	const _Atomic uint64_t *from;
+	uint64_t *to = (uint64_t *)(out + 1), words[L2_HEAD_WORDS];
 	size_t size;
 
-	if (place < s->shape.log_at || place > s->shape.bytes - sizeof(struct l2_record))
-		return 0;
+	if (place < s->shape.log_at || place > s->shape.bytes - sizeof(*head))
+		return false;
 	from = (const _Atomic uint64_t *)(s->memory + place);
-	*check = atomic_load_explicit(from++, memory_order_relaxed);
-	out[0] = atomic_load_explicit(from, memory_order_relaxed);
-	size = ((const struct entry *)out)->size;
-	if (size < sizeof(struct entry) || size > ENTRY_ROOM || size % 8 != 0 ||
-	    size > s->shape.bytes - place - sizeof(*check))
-		return 0;
-	for (size_t i = 1; i < size / 8; i++)
-		out[i] = atomic_load_explicit(from + i, memory_order_relaxed);
-	return size;
+	for (size_t i = 0; i < L2_HEAD_WORDS; i++)
+		words[i] = atomic_load_explicit(from + i, memory_order_relaxed);
+	memcpy(head, words, sizeof(*head));
+	size = packed_size(head);
+	if (size > PACKED_ROOM || size > s->shape.bytes - place)
+		return false;
+	for (size_t i = L2_HEAD_WORDS; i < size / 8; i++)
+		*to++ = atomic_load_explicit(from + i, memory_order_relaxed);
+	return true;
+}
+
+/* Tells the writer, of whose memory this is none: what is lost between two that do so is a count of
+ * at most L2_HITS_MAX. Written only while it changes something, so that what is asked all the time
+ * moves no cache line. */
+static void
+hit_tell(const struct l2 *s, uint64_t place)
+{
+	_Atomic uint8_t *hits;
+	uint8_t n;
+
+	if (s->hits == NULL || s->own != NULL)
+		return;
+	hits = l2_hits_of(s, place);
+	n = atomic_load_explicit(hits, memory_order_relaxed);
+	if (n < L2_HITS_MAX)
+		atomic_store_explicit(hits, (uint8_t)(n + 1), memory_order_relaxed);
 }
 
 size_t
 l2_find(const struct l2 *s, const struct key *k, void *out)
 {
-	uint64_t seed, hash, sequence, slot, check;
+	uint64_t seed, hash, place;
 	struct l2_bucket *b;
-	size_t size;
+	struct packed head;
+	struct entry *e = out;
+	uint32_t sequence;
+	bool copied;
 
 	if (atomic_load_explicit(&s->header->magic, memory_order_acquire) != L2_MAGIC)
 		return 0;
@@ -41,15 +65,20 @@ l2_find(const struct l2 *s, const struct key *k, void *out)
 	if (sequence % 2 != 0)
 		return 0;
 	for (int i = 0; i < L2_SLOTS; i++) {
-		slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-		if (slot == 0 || slot >> 32 != hash >> 32)
+		if (atomic_load_explicit(&b->tag[i], memory_order_relaxed) != l2_tag_of(hash))
 			continue;
-		size = record_copy(s, (slot & UINT32_MAX) * 8, out, &check);
+		place = 8 * (uint64_t)atomic_load_explicit(&b->place[i], memory_order_relaxed);
+		if (place == 0)
+			continue;
+		copied = record_copy(s, place, &head, e);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&b->sequence, memory_order_relaxed) != sequence)
 			return 0;
-		if (size != 0 && check == l2_record_check(out, seed) && entry_valid(out, size, k))
-			return size;
+		if (!copied || !packed_whole(&head, e + 1, seed) || !packed_open(&head, e) ||
+		    !entry_valid(e, e->size, k))
+			continue;
+		hit_tell(s, place);
+		return e->size;
 	}
 	return 0;
 }

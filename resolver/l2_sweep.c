@@ -3,39 +3,54 @@
  */
 #include "resolver/l2_shard.h"
 
+/* The newest of each log is open; also where it was not, it has what room it has. */
 static bool
 segments_take(struct l2 *s)
 {
-	uint64_t age, used;
+	struct l2_own *own;
+	uint64_t open;
 
 	for (uint64_t i = 0; i < s->shape.n_segments; i++) {
-		age = atomic_load(&s->segments[i].age);
-		used = atomic_load(&s->segments[i].used);
-		if (used > s->shape.segment_bytes || used % 8 != 0 || age > UINT64_MAX / 2 ||
-		    (age == 0 && used != 0))
+		own = &s->own[i];
+		*own = (struct l2_own){.age = atomic_load(&s->segments[i].age),
+		    .used = atomic_load(&s->segments[i].used),
+		    .log = atomic_load(&s->segments[i].log)};
+		if (own->used > s->shape.segment_bytes || own->used % 8 != 0 ||
+		    own->age > UINT64_MAX / 4 || own->log >= L2_LOGS ||
+		    (own->age == 0 && own->used != 0))
 			return false;
-		s->own[i] = (struct l2_used){.age = age, .used = used};
-		if (age > s->age) {
-			s->age = age;
-			s->current = i;
+		if (own->age == 0) {
+			s->n_free++;
+			continue;
 		}
+		s->n_of[own->log]++;
+		open = s->open[own->log];
+		if (open == L2_NONE || own->age > s->own[open].age)
+			s->open[own->log] = i;
+		if (own->age > s->age)
+			s->age = own->age;
 	}
 	return s->age > 0;
 }
 
-/* Does this slot lead to a whole record of its bucket and hash? */
+/* Does this slot lead to a whole record of its bucket and tag? */
 static bool
-slot_sound(const struct l2 *s, const struct l2_bucket *b, uint64_t slot, uint64_t seed)
+slot_sound(const struct l2 *s, const struct l2_bucket *b, int slot, uint64_t seed)
 {
-	const struct l2_record *r = l2_record_at(s, (slot & UINT32_MAX) * 8);
-	uint64_t hash;
+	uint64_t place = l2_place_of(b, slot), hash;
+	const struct entry *e = l2_record_open(s, place);
+	struct packed head;
 	struct key k;
 
-	if (r == NULL || r->check != l2_record_check(&r->entry, seed))
+	if (e == NULL)
 		return false;
-	entry_key(&r->entry, &k);
+	head = *(const struct packed *)(s->memory + place);
+	if (!packed_whole(&head, e + 1, seed))
+		return false;
+	entry_key(e, &k);
 	hash = key_hash(&k, seed);
-	return hash >> 32 == slot >> 32 && l2_bucket_of(s, hash) == b;
+	return l2_bucket_of(s, hash) == b &&
+	       l2_tag_of(hash) == atomic_load_explicit(&b->tag[slot], memory_order_relaxed);
 }
 
 /* Its entries. */
@@ -43,17 +58,16 @@ static uint64_t
 bucket_sweep(struct l2 *s, struct l2_bucket *b, uint64_t seed)
 {
 	bool torn = atomic_load_explicit(&b->sequence, memory_order_relaxed) % 2 != 0;
-	uint64_t slot, n = 0;
+	uint64_t n = 0;
 
 	for (int i = 0; i < L2_SLOTS; i++) {
-		slot = atomic_load_explicit(&b->slot[i], memory_order_relaxed);
-		if (slot == 0)
+		if (l2_place_of(b, i) == 0)
 			continue;
-		if (!torn || slot_sound(s, b, slot, seed)) {
+		if (!torn || slot_sound(s, b, i, seed)) {
 			n++;
 			continue;
 		}
-		atomic_store_explicit(&b->slot[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&b->place[i], 0, memory_order_relaxed);
 	}
 	if (torn) {
 		l2_bucket_end(b);
@@ -65,8 +79,9 @@ bucket_sweep(struct l2 *s, struct l2_bucket *b, uint64_t seed)
 bool
 l2_sweep(struct l2 *s)
 {
-	uint64_t seed = atomic_load(&s->header->seed), entries = 0, used = 0;
+	uint64_t seed = l2_seed_of(s), entries = 0, used = 0;
 
+	s->open[L2_SMALL] = s->open[L2_MAIN] = s->clean.segment = L2_NONE;
 	if (!segments_take(s))
 		return false;
 	for (uint64_t i = 0; i < s->shape.n_buckets; i++)

@@ -1,6 +1,8 @@
 /*
  * store: the two cache layers a worker reads.
  *
+ * Both keep what is asked rather than what is new (S3-FIFO; decision 0020).
+ *
  * L1: in the worker's own memory. L2: one shard per engine in a sealed memfd; the engine is its
  * only writer, workers map it read-only and read by seqlock (copy, recheck, validate the copy); an
  * odd sequence (a writer killed in the middle) is a miss, never a wait, and the next engine sweeps
@@ -58,6 +60,16 @@ struct l2 *l2_open_writer(int fd, struct err *err);
  * it, all is a miss. */
 struct l2 *l2_open_reader(int fd, struct err *err);
 void l2_close(struct l2 *s); /* NULL is fine */
+/*
+ * What readers tell the writer of hits: a sealed memfd for a shard of so many bytes, a 64th of it,
+ * that both may write. Whatever stands in it decides how long entries stay, and nothing else: it
+ * may be of another writer's time, of nobody's, or hostile. Without it a shard forgets the oldest.
+ */
+int l2_hits_make(size_t shard_bytes, int *fd, struct err *err);
+bool l2_hits_fit(int fd, size_t shard_bytes);
+/* From now on a reader tells its hits there, a writer heeds them. `fd` may be closed after. 0 or
+ * -1: it is none for this shard, and all is as before. */
+int l2_hits_use(struct l2 *s, int fd, struct err *err);
 void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
 /* All entries gone, for readers at once. 0 or -1. */
@@ -73,6 +85,7 @@ uint64_t l2_purges(const struct l2 *s);
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
 struct l2_stats {
 	uint64_t entries, bytes_used, bytes, puts, evictions;
+	uint64_t kept;	 /* times an entry was asked, and so stayed when its turn to go came */
 	uint64_t torn;	 /* buckets that a writer was killed in, found by the next */
 	uint64_t sweeps; /* writers that took it over */
 	uint64_t remade; /* times it was damaged */

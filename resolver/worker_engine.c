@@ -229,6 +229,21 @@ shard_take(struct engine_link *l, int fd)
 	l->shard_ino = st.st_ino;
 }
 
+/* Where its engine is told what was asked of the shard that was handed in with it. Without it hits
+ * are hits all the same, and the engine knows less of what to keep. */
+static void
+hits_take(struct engine_link *l, int fd)
+{
+	struct err err;
+
+	if (fd < 0)
+		return;
+	if (l->shard != NULL && l2_hits_use(l->shard, fd, &err) < 0)
+		event_say(EVENT_WARN, "hits_unusable",
+		    "engine %d: %s; it is not told what is asked", l->number, err.text);
+	close(fd);
+}
+
 /* Over its cap or about to end: another one may do it. */
 static void
 question_declined(struct worker *w, struct engine_link *by, uint32_t question)
@@ -374,6 +389,7 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 		l->retry.repeat = RETRY_MS / 1e3;
 		/* So what is cached is a hit from the first query on, with engines or without. */
 		shard_take(l, given_take(given, given_name(name, "shard.", i)));
+		hits_take(l, given_take(given, given_name(name, "hits.", i)));
 		ev_timer_again(w->loop, &l->retry);
 	}
 	for (int i = 0; i < w->conf->engines; i++)

@@ -1,7 +1,7 @@
 /*
- * l2_fuzz: a shard under a program of puts, drops, purges, finds, takeovers and damage at chosen
- * places. Whatever is found is an entry that was made for that key; without damage, it is the last
- * one put.
+ * l2_fuzz: a shard under a program of puts, drops, purges, finds, takeovers, false hits and damage
+ * at chosen places. Whatever is found is an entry that was made for that key; without damage, it is
+ * the last one put.
  *
  * Four octets an instruction: what, key, and a number.
  */
@@ -22,7 +22,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
-	int fd;
+	int fd, hits;
 	struct l2 *writer, *reader;
 	int last[KEYS]; /* version, -1: none */
 	bool damaged;
@@ -73,6 +73,7 @@ take_over(struct world *w)
 	w->writer = l2_open_writer(w->fd, &err);
 	ENSURE(w->writer != NULL);
 	w->octets = w->writer->memory;
+	ENSURE(l2_hits_use(w->writer, w->hits, &err) == 0);
 }
 
 static void
@@ -154,6 +155,8 @@ instruct(struct world *w, const uint8_t *p)
 		    w->writer, key_hash(&keys[n], atomic_load(&w->writer->header->seed))));
 		break;
 	default:
+		if (p[0] / 8 % 2 == 1) /* anybody may write there: no damage */
+			memset((void *)w->writer->hits, (int)number, w->writer->hits_bytes);
 		find(w, w->writer, n);
 	}
 	find(w, w->reader, n);
@@ -168,8 +171,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int n = 0; n < KEYS; n++)
 		w.last[n] = -1;
 	ENSURE(l2_make(L2_BYTES_MIN, &w.fd, &err) == 0);
+	ENSURE(l2_hits_make(L2_BYTES_MIN, &w.hits, &err) == 0);
 	w.reader = l2_open_reader(w.fd, &err);
-	ENSURE(w.reader != NULL);
+	ENSURE(w.reader != NULL && l2_hits_use(w.reader, w.hits, &err) == 0);
 	take_over(&w);
 	for (size_t at = 0; at + 4 <= size; at += 4)
 		instruct(&w, data + at);
@@ -177,6 +181,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		find(&w, w.reader, n);
 	l2_close(w.reader);
 	l2_close(w.writer);
+	close(w.hits);
 	close(w.fd);
 	return 0;
 }

@@ -656,8 +656,10 @@ class Rest:
         w = self.worker(12)
         expect(w.get('www.example.test'), rcode=0)
         e.stop(signal.SIGKILL)
+        e.held['hits.12'] = heldwire.memory(b'', 4096)  # of no shard's size: it goes on without
         e.start()
         w = self.worker(12)
+        assert 'event=hits_unusable' in e.logged(), e.logged()
         expect(w.find('www.example.test'), rcode=0, secure=1)
         w.close()
         assert e.stop() == 0

@@ -223,7 +223,7 @@ def order(k, n):
 def named(slots, addresses=2, engines=1, sockets=None):
     names = {f'udp.{w}.{a}' for w in range(sockets or slots) for a in range(addresses)}
     names |= {f'tcp.{a}' for a in range(addresses)} | {f'score.w{w}' for w in range(slots)}
-    return names | {f'{what}{e}' for what in ('listen.', 'shard.', 'score.e') for e in range(engines)}
+    return names | {f'{what}{e}' for what in ('listen.', 'shard.', 'hits.', 'score.e') for e in range(engines)}
 
 
 # What hold makes and keeps
@@ -324,7 +324,7 @@ def shards_and_engines_change(k):
     k.hold(2)
     after = inodes(k.held)
     changed = {n for n in before if after[n] != before[n]}
-    expect(changed, {'shard.0', 'shard.1'}, 'what another size makes anew')
+    expect(changed, {'shard.0', 'shard.1', 'hits.0', 'hits.1'}, 'what another size makes anew')
     expect(os.fstat(k.held['shard.0']).st_size, 3 << 20, 'its size')
     os.pwrite(k.held['shard.0'], b'\xff' * 8, 0)
     k.hold(2)
@@ -427,7 +427,8 @@ def what_does_not_fit_is_made_anew(k):
         for name, fd in (('udp.0.1', unbound.fileno()), ('udp.1.1', os.memfd_create('x')),
                          ('tcp.1', deaf.fileno()), ('score.w0', k.held['score.e0']),
                          ('score.w1', unbound.fileno()), ('score.e0', heldwire.memory(b'x', 704)),
-                         ('shard.0', heldwire.memory(b'', 4096)), ('listen.0', unbound.fileno())):
+                         ('shard.0', heldwire.memory(b'', 4096)),
+                         ('hits.0', heldwire.memory(b'', 8192)), ('listen.0', unbound.fileno())):
             os.dup2(fd, k.held[name], inheritable=False)
         given = {**k.held, 'bond': k.held['tcp.0'], 'udp.x.0': k.held['udp.0.0'],
                  'udp.63.63': k.held['score.w0'], 'shard.': k.held['shard.0'], 'board': k.board.fd}

@@ -363,9 +363,10 @@ def what_is_held_outlives_every_process(r):
     held, board = hold(), heldwire.Board(1)
     try:
         def start_all():
-            for role, number, names in (('engine', 0, ('listen.0', 'shard.0', 'score.e0')),
-                                        ('engine', 1, ('listen.1', 'shard.1', 'score.e1')),
-                                        ('worker', 0, ('udp.0.0', 'udp.0.1', 'tcp.0', 'tcp.1', 'score.w0'))):
+            for role, number, names in (('engine', 0, ('listen.0', 'shard.0', 'hits.0', 'score.e0')),
+                                        ('engine', 1, ('listen.1', 'shard.1', 'hits.1', 'score.e1')),
+                                        ('worker', 0, ('udp.0.0', 'udp.0.1', 'tcp.0', 'tcp.1', 'score.w0',
+                                                       'shard.0', 'shard.1', 'hits.0', 'hits.1'))):
                 given = {n: held[n] for n in names}
                 if role == 'worker':
                     given['board'] = board.fd
@@ -395,6 +396,8 @@ def what_is_held_outlives_every_process(r):
             compare(r.client, name, qtype, True)
         after = counted(held['score.w0'])
         expect(after[2] - before[2], 100, 'answers out of the shards')
+        told = [sum(os.pread(held[f'hits.{e}'], 1 << 20, 0)) for e in (0, 1)]
+        expect(min(told) > 10 and sum(told) >= 100, True, f'hits that the engines are told of: {told}')
         expect(struct.unpack_from('=Q', os.pread(held['score.w0'], 4096, 0), 72)[0], 2, 'its generation')
         for p in (r.worker, *r.engines):
             expect(stop(p, signal.SIGTERM), 0, 'exit status')
