@@ -12,8 +12,10 @@
 #include "lib/dns.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
+#include "resolver/engine_bridge.h"
 #include "resolver/engine_impl.h"
 #include "resolver/engine_plain.h"
+#include "resolver/engine_probation.h"
 #include "resolver/engine_verdict.h"
 
 static int64_t
@@ -68,6 +70,8 @@ question_free(struct question *q)
 {
 	struct engine *e = q->engine;
 
+	if (e->quarantine != NULL && !e->over)
+		probation_passed(e);
 	q->peer = NULL;
 	q->next = e->free_questions;
 	e->free_questions = q;
@@ -116,9 +120,16 @@ question_fail(struct question *q, enum score_cause cause, uint16_t ede)
 	struct engine *e = q->engine;
 	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
 
+	/* Where nothing at all has answered lately, it is not this zone's servers that are away. */
+	if (ede == EDE_NO_REACHABLE_AUTHORITY &&
+	    standing_state(&e->standing, true, false, true) == SCORE_FAILING)
+		ede = EDE_NETWORK_ERROR;
 	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
-	if (!q->refresh && (l2_find(e->shard, &q->key, e->kept) == 0 ||
-			       (kept->flags & ENTRY_FAILURE) != 0))
+	if (e->why != NULL)
+		entry_explain(e->entry, e->why);
+	e->why = NULL;
+	if (e->shard != NULL && !q->refresh &&
+	    (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0))
 		l2_put(e->shard, failure);
 	question_tell(q, failure);
 }
@@ -145,7 +156,7 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 		question_tell(q, refresh_settle(e, &q->key, entry));
 		return;
 	}
-	if (entry->ttl_s > 0)
+	if (entry->ttl_s > 0 && e->shard != NULL)
 		l2_put(e->shard, entry);
 	question_tell(q, entry);
 }
@@ -161,6 +172,7 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	    .sec = sec,
 	    .why = why};
 	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
+	char text[ENTRY_TEXT + 1];
 
 	(void)ratelimited;
 	if (e->over) /* the context goes, and fails what it still worked on */
@@ -168,6 +180,8 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	if (v.cause == CAUSE_BOGUS && !v.good)
 		event_say(
 		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
+	if (!v.good && v.cause == CAUSE_BOGUS)
+		e->why = verdict_why(why, text);
 	if (v.good)
 		question_answer(q, &o, &v);
 	else
@@ -197,10 +211,11 @@ question_start(struct peer *p, const struct ask *a)
 	struct engine *e = p->engine;
 	char text[DNS_NAME_TEXT];
 	struct dns_name name;
-	bool sound, refresh = (a->flags & ASK_REFRESH) != 0;
+	bool sound, refresh = (a->flags & ASK_REFRESH) != 0 && e->shard != NULL;
 	struct question *q = NULL;
 	uint8_t context = 0;
 	struct key key;
+	int status;
 
 	sound = !e->stopping && key_of(a, &key);
 	if (sound && refresh && !refresh_begin(p, a, &key, &context))
@@ -222,9 +237,15 @@ question_start(struct peer *p, const struct ask *a)
 	name.length = a->name_length;
 	memcpy(name.wire, a->name, a->name_length);
 	wait_on(q);
+	if (e->quarantine != NULL)
+		probation_begun(e, &key);
 	/* A cached answer calls back within this call, and `q` is gone then. */
-	if (resolvable(a) && ub_resolve_event(e->ctx[context], dns_name_render(&name, text),
-				 a->type, a->class, q, on_outcome, NULL) == 0)
+	bridge_own(q);
+	status = resolvable(a) ? ub_resolve_event(e->ctx[context], dns_name_render(&name, text),
+				     a->type, a->class, q, on_outcome, NULL)
+			       : -1;
+	bridge_own(NULL);
+	if (status == 0)
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_free(q);
@@ -264,9 +285,9 @@ questions_init(struct engine *e)
 {
 	int64_t i;
 
-	e->pool = calloc((size_t)e->conf->engine.in_flight, sizeof(*e->pool));
+	e->pool = calloc((size_t)e->capacity, sizeof(*e->pool));
 	ENSURE(e->pool != NULL);
-	for (i = e->conf->engine.in_flight - 1; i >= 0; i--) {
+	for (i = e->capacity - 1; i >= 0; i--) {
 		e->pool[i].engine = e;
 		e->pool[i].next = e->free_questions;
 		e->free_questions = &e->pool[i];

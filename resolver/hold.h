@@ -7,6 +7,8 @@
  *     listen.E   listening socket of engine E, at run_dir/engine-E.sock
  *     shard.E    engine E's shard of the cache (l2_make())
  *     score.wW   worker W's scoreboard; score.eE: engine E's
+ *     listen.probation, score.probation   the probation engine's, if there is to be one
+ *     quarantine  its memory of what ended it (quarantine.h)
  *     board      who reads whose sockets (lib/board.h), the holder's own
  *     reply      where `hold` sends what it made, a SEQPACKET socket
  *
@@ -24,6 +26,7 @@
 #define HOLD_SLOTS_MAX 64 /* as many as a board has bits */
 #define HOLD_BOARD "board"
 #define HOLD_REPLY "reply"
+#define HOLD_QUARANTINE "quarantine"
 
 /* Is it such a name? `*slot` receives W, under HOLD_SLOTS_MAX. */
 bool hold_is_udp(const char *name, unsigned *slot);
