@@ -135,4 +135,9 @@ render_workers(FILE *to, const json_t *workers)
 	fputc('\n', to);
 	print_slots(to, "ENGINE", engines);
 	print_scores(to, "ENGINE", engines);
+	if (json_array_size(pick_part(workers, "probation")) == 0)
+		return;
+	fputs("\nThe probation engine, which is asked what another one may have ended of:\n", to);
+	print_slots(to, "ENGINE", pick_part(workers, "probation"));
+	print_scores(to, "ENGINE", pick_part(workers, "probation"));
 }

@@ -12,7 +12,7 @@
 #include "healthd/supervise.h"
 #include "lib/mono.h"
 
-#define BOND_VERSION 2
+#define BOND_VERSION 3
 #define BOND_FD 3 /* the brain finds its end here */
 
 enum bond_type {
@@ -27,7 +27,8 @@ enum bond_type {
 	/* keeper to brain */
 	BOND_ROSTER,	/* one per slot that runs: slot, pid, at_us = started at; ready != 0: it was
 			   ready by the last brain's word. Ends with slot -1, and status = how
-			   many engines to keep running, in the slots from ENGINE_SLOT on */
+			   many engines to keep running, in the slots from ENGINE_SLOT on;
+			   ready != 0: and one in PROBATION_SLOT */
 	BOND_STARTED,	/* slot, pid, at_us */
 	BOND_FAILED,	/* slot, status = errno: could not start; EEXIST: pid runs there */
 	BOND_EXITED,	/* slot, pid, status */

@@ -145,7 +145,8 @@ struct brain {
 	struct roster roster;
 	int roster_instance; /* -1: no `workers` check */
 	struct rolling rolling;
-	struct slot engines[MAX_ENGINES];
+	struct slot engines[MAX_SLOTS - ENGINE_SLOT]; /* the last one is the probation engine's */
+	bool probation; /* there is to be one */
 	int n_engines; /* 0 until the keeper has said how many */
 	struct renew renew;
 	struct rolling rotation; /* of the engines */
@@ -257,8 +258,9 @@ void say_rolling(const struct rolling *r, const char *what);
 /* brain_engines.c: the engines of our own resolver, supervised like workers. */
 void engines_init(struct brain *b);
 void engines_fini(struct brain *b);
-/* The keeper's roster is told: `n` engines are to run, some may. */
-void engines_begin(struct brain *b, int n);
+/* The keeper's roster is told: `n` engines are to run, some may; and with `probation` one more. */
+void engines_begin(struct brain *b, int n, bool probation);
+struct slot *engines_probation(struct brain *b); /* its slot, whether it is to run or not */
 void engine_event(struct brain *b, struct slot *s, const struct worker_event *ev);
 bool engine_well(const struct slot *s, int32_t pid); /* `pid` is there and works, at this moment */
 int engines_upgrade(struct brain *b, struct err *err); /* begins: one after the other */

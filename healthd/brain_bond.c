@@ -106,7 +106,7 @@ on_roster(struct brain *b, const struct bond_message *m)
 		slot_adopt(s, m);
 	if (m->slot >= 0)
 		return;
-	engines_begin(b, m->status);
+	engines_begin(b, m->status, m->ready != 0);
 	workers_start(b);
 }
 

@@ -76,7 +76,7 @@ digest(const struct brain *b)
 			h = mix_window(h, &i->window_conf, &i->targets[t].window);
 	}
 	h = mix_slots(h, b->slots, b->n_slots);
-	h = mix_slots(h, b->engines, MAX_ENGINES);
+	h = mix_slots(h, b->engines, MAX_SLOTS - ENGINE_SLOT);
 	h = mix(mix(h, (int64_t)b->counters.worker_exits), (int64_t)b->counters.worker_hangs);
 	return mix(mix(h, (int64_t)b->counters.hooks), (int64_t)b->counters.hooks_failed);
 }

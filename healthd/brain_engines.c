@@ -4,6 +4,9 @@
  * since nobody asks them but workers; they are in no roster and never vital, since workers answer
  * from cache without them; and an upgrade replaces them in their place, one after the other, while
  * workers wait for the next one.
+ *
+ * The probation engine is one of them in all of this, and counts for nothing: it dies of what it is
+ * asked, and that is what it is for.
  */
 #include "healthd/brain.h"
 
@@ -13,11 +16,31 @@
 
 #define START_LOOK_MS 20 /* one that starts or ends is looked at so often */
 
+struct slot *
+engines_probation(struct brain *b)
+{
+	return &b->engines[PROBATION_SLOT - ENGINE_SLOT];
+}
+
+/* Of those that are supervised, the one of that number; behind the engines is the probation one. */
+static struct slot *
+supervised(struct brain *b, int number)
+{
+	return number < b->n_engines ? &b->engines[number] : engines_probation(b);
+}
+
+static int
+n_supervised(const struct brain *b)
+{
+	return b->n_engines + (b->probation ? 1 : 0);
+}
+
+/* The probation engine is replaced as well, the last of all: those that serve don't wait for it. */
 static struct rolling_conf
 rotation_conf_of(const struct brain *b)
 {
 	return (struct rolling_conf){
-	    .count = b->n_engines,
+	    .count = n_supervised(b),
 	    .noun = "engine",
 	    .start_timeout_ms = b->settings.workers.start_timeout_ms,
 	    .stop_timeout_ms = b->settings.workers.stop_timeout_ms,
@@ -30,8 +53,8 @@ engines_pace(struct brain *b)
 {
 	double ms = (double)b->settings.workers.probe_interval_ms;
 
-	for (int e = 0; e < b->n_engines; e++) {
-		enum worker_state s = b->engines[e].worker.state;
+	for (int e = 0; e < n_supervised(b); e++) {
+		enum worker_state s = supervised(b, e)->worker.state;
 
 		if (ms > START_LOOK_MS &&
 		    (s == WORKER_STARTING || s == WORKER_WAITING || s == WORKER_STOPPING))
@@ -55,7 +78,7 @@ rotation_apply(struct brain *b, struct rolling_out out)
 		return;
 	if (out.action == ROLLING_DO_UNWANT)
 		ev.type = WORKER_EV_UNWANT;
-	engine_event(b, &b->engines[out.slot], &ev);
+	engine_event(b, supervised(b, out.slot), &ev);
 }
 
 /* Each action changes a slot and so comes here again by engine_event(); bounded by stages. */
@@ -63,12 +86,12 @@ static void
 rotation_follow(struct brain *b)
 {
 	struct rolling_conf conf = rotation_conf_of(b);
-	struct worker all[MAX_ENGINES];
+	struct worker all[MAX_ENGINES + 1];
 
 	if (!rolling_active(&b->rotation))
 		return;
-	for (int e = 0; e < b->n_engines; e++)
-		all[e] = b->engines[e].worker;
+	for (int e = 0; e < n_supervised(b); e++)
+		all[e] = supervised(b, e)->worker;
 	rotation_apply(b, rolling_step(&conf, b->rotation, all, mono_now()));
 }
 
@@ -166,8 +189,8 @@ on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	for (int e = 0; e < b->n_engines; e++) {
-		struct slot *s = &b->engines[e];
+	for (int e = 0; e < n_supervised(b); e++) {
+		struct slot *s = supervised(b, e);
 		struct worker_event tick = {.type = WORKER_EV_TICK};
 		struct worker_event look = {.type = WORKER_EV_PROBE, .sent = now};
 
@@ -185,17 +208,20 @@ on_engines_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 }
 
 void
-engines_begin(struct brain *b, int n)
+engines_begin(struct brain *b, int n, bool probation)
 {
 	struct worker_event want = {.type = WORKER_EV_WANT};
 
 	b->n_engines = n < 0 ? 0 : n > MAX_ENGINES ? MAX_ENGINES : n;
+	b->probation = probation && b->n_engines > 0;
 	/* Those beyond belong to nobody but the keeper, which stops them. */
 	for (int e = b->n_engines; e < MAX_ENGINES; e++)
 		b->engines[e].worker = worker_init(mono_now());
-	for (int e = 0; e < b->n_engines; e++)
-		if (b->engines[e].worker.pid == 0)
-			engine_event(b, &b->engines[e], &want);
+	if (!b->probation)
+		engines_probation(b)->worker = worker_init(mono_now());
+	for (int e = 0; e < n_supervised(b); e++)
+		if (supervised(b, e)->worker.pid == 0)
+			engine_event(b, supervised(b, e), &want);
 	if (b->n_engines > 0)
 		engines_pace(b);
 }
@@ -204,15 +230,15 @@ int
 engines_upgrade(struct brain *b, struct err *err)
 {
 	struct rolling_conf conf = rotation_conf_of(b);
-	struct worker all[MAX_ENGINES];
+	struct worker all[MAX_ENGINES + 1];
 	struct rolling_out out;
 
 	if (b->n_engines == 0)
 		return err_set(err, "no engines are supervised here (workers.resolver is not set)");
 	if (rolling_active(&b->rolling) || rolling_active(&b->rotation))
 		return upgrade_refuse(b, err);
-	for (int e = 0; e < b->n_engines; e++)
-		all[e] = b->engines[e].worker;
+	for (int e = 0; e < n_supervised(b); e++)
+		all[e] = supervised(b, e)->worker;
 	out = rolling_begin(&conf, all, mono_now());
 	if (!rolling_active(&out.state))
 		return err_set(err, "%s", out.state.why);
@@ -224,7 +250,7 @@ engines_upgrade(struct brain *b, struct err *err)
 void
 engines_init(struct brain *b)
 {
-	for (int e = 0; e < MAX_ENGINES; e++)
+	for (int e = 0; e < MAX_SLOTS - ENGINE_SLOT; e++)
 		b->engines[e] = (struct slot){
 		    .brain = b, .index = ENGINE_SLOT + e, .worker = worker_init(b->started)};
 	b->renew = (struct renew){.failing_since = MONO_NEVER, .last = MONO_NEVER};

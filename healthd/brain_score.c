@@ -22,6 +22,8 @@ slot_named(struct brain *b, const char *name)
 	char kind, rest;
 	unsigned n;
 
+	if (strcmp(name, "score.probation") == 0)
+		return engines_probation(b);
 	if (sscanf(name, "score.%c%3u%c", &kind, &n, &rest) != 2)
 		return NULL;
 	if (kind == 'w' && n < (unsigned)b->n_slots)
@@ -82,7 +84,7 @@ scores_fini(struct brain *b)
 {
 	for (int s = 0; s < b->n_slots; s++)
 		score_drop(&b->slots[s]);
-	for (int e = 0; e < MAX_ENGINES; e++)
+	for (int e = 0; e < MAX_SLOTS - ENGINE_SLOT; e++)
 		score_drop(&b->engines[e]);
 }
 
@@ -196,7 +198,7 @@ scores_second(struct brain *b)
 
 	for (int s = 0; s < b->n_slots; s++)
 		slot_reading(&b->slots[s], now);
-	for (int e = 0; e < MAX_ENGINES; e++)
+	for (int e = 0; e < MAX_SLOTS - ENGINE_SLOT; e++)
 		slot_reading(&b->engines[e], now);
 	for (int n = 0; n < b->n_instances; n++) {
 		struct instance *i = &b->instances[n];

@@ -239,7 +239,7 @@ state_save(struct brain *b)
 	all = json_pack("{sisssIsososososo}", "version", STATE_VERSION, "boot_id", b->boot_id,
 	    "saved_us", (json_int_t)mono_now().us, "lanes", lanes, "windows", windows_save(b),
 	    "slots", slots_save(b->slots, b->n_slots), "engines",
-	    slots_save(b->engines, MAX_ENGINES), "counters",
+	    slots_save(b->engines, MAX_SLOTS - ENGINE_SLOT), "counters",
 	    fields_save(COUNTER_FIELDS, &b->counters));
 	b->state_due = false;
 	b->saved.at = mono_now();
@@ -483,7 +483,7 @@ state_load(struct brain *b)
 	if (b->lease_fresh) {
 		windows_load(b, json_object_get(all, "windows"));
 		slots_load(b, b->slots, b->n_slots, json_object_get(all, "slots"));
-		slots_load(b, b->engines, MAX_ENGINES, json_object_get(all, "engines"));
+		slots_load(b, b->engines, MAX_SLOTS - ENGINE_SLOT, json_object_get(all, "engines"));
 	}
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct lane *lane = &b->lanes[l];

@@ -174,7 +174,10 @@ say_worker(const struct slot *s, enum worker_state from)
 	    : bad			   ? EVENT_WARN
 					   : EVENT_NOTICE,
 	    s->index < ENGINE_SLOT ? "worker" : "engine");
-	event_int(&e, "slot", s->index % ENGINE_SLOT);
+	if (s->index == PROBATION_SLOT)
+		event_str(&e, "slot", "probation");
+	else
+		event_int(&e, "slot", s->index % ENGINE_SLOT);
 	event_str(&e, "from", worker_state_name(from));
 	event_str(&e, "to", worker_state_name(w->state));
 	if (w->pid != 0)

@@ -246,6 +246,8 @@ score_slot(const char *name)
 	int number, end = 0;
 	char kind;
 
+	if (strcmp(name, "score.probation") == 0)
+		return PROBATION_SLOT;
 	if (sscanf(name, "score.%c%d%n", &kind, &number, &end) != 2 || name[end] != '\0' ||
 	    number < 0)
 		return -1;
@@ -254,11 +256,12 @@ score_slot(const char *name)
 	return kind == 'e' && number < MAX_ENGINES ? ENGINE_SLOT + number : -1;
 }
 
-/* What all workers read: the board, and every shard of the cache. */
+/* What all workers read: the board, every shard of the cache, and what is in quarantine. */
 static bool
 is_shared(const char *name)
 {
-	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0;
+	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0 ||
+	       strcmp(name, "quarantine") == 0;
 }
 
 static int
@@ -340,6 +343,9 @@ is_for_worker(const char *name, int number)
 static bool
 is_for_engine(const char *name, int number)
 {
+	if (number == PROBATION_SLOT - ENGINE_SLOT)
+		return strcmp(name, "listen.probation") == 0 ||
+		       strcmp(name, "score.probation") == 0 || strcmp(name, "quarantine") == 0;
 	return is_own_name(name, "listen.", number) || is_own_name(name, "shard.", number) ||
 	       is_own_name(name, "hits.", number) || is_own_name(name, "score.e", number);
 }
@@ -352,6 +358,8 @@ is_whole(const struct keeper *k, int slot)
 
 	if (k->scores[slot] == NULL || held_find(&k->readers, BOARD) == -1)
 		return false;
+	if (slot == PROBATION_SLOT)
+		return held_find(&k->held, "quarantine") != -1;
 	if (slot >= ENGINE_SLOT) {
 		snprintf(name, sizeof(name), "shard.%d", slot - ENGINE_SLOT);
 		return held_find(&k->held, name) != -1;

@@ -37,6 +37,8 @@ slot_find(const struct keeper *k, pid_t pid)
 bool
 slot_exists(const struct keeper *k, int slot)
 {
+	if (slot == PROBATION_SLOT)
+		return held_find(&k->held, "listen.probation") != -1;
 	return slot < ENGINE_SLOT ? slot >= 0 && slot < k->n_slots
 				  : slot - ENGINE_SLOT < k->n_engines;
 }
@@ -127,14 +129,14 @@ spawn_own(struct keeper *k, int slot)
 {
 	bool engine = slot >= ENGINE_SLOT;
 	const char *argv[] = {k->resolver_exe, "-c", k->settings.workers.resolver,
-	    engine ? "engine" : "worker", "%i"};
+	    engine ? "engine" : "worker", slot == PROBATION_SLOT ? "probation" : "%i"};
 	const struct identity stay = {0};
 	struct spawn s = {
 		.argv = argv,
 		.n_argv = 5,
 		.index = engine ? slot - ENGINE_SLOT : slot,
 		.identity = &stay,
-		.oom_score_adj = engine ? 800 : 0,
+		.oom_score_adj = slot == PROBATION_SLOT ? 900 : engine ? 800 : 0,
 	};
 	struct held_one *share = hold_share(k, slot, &s.n_held);
 	int why;
@@ -257,7 +259,10 @@ slots_send_roster(struct keeper *k)
 		brain_send(k, &m);
 	}
 	brain_send(k,
-	    &(struct bond_message){.type = BOND_ROSTER, .slot = -1, .status = k->n_engines});
+	    &(struct bond_message){.type = BOND_ROSTER,
+		.slot = -1,
+		.status = k->n_engines,
+		.ready = slot_exists(k, PROBATION_SLOT)});
 }
 
 /* After a reload: workers beyond the configured number belong to nobody but us. */

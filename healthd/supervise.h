@@ -14,7 +14,9 @@
 /* Behind the workers' slots are those of our own resolver's engines. */
 #define ENGINE_SLOT MAX_WORKERS
 #define MAX_ENGINES 8
-#define MAX_SLOTS (MAX_WORKERS + MAX_ENGINES)
+/* Behind those is the probation engine's: supervised like them, and counted nowhere. */
+#define PROBATION_SLOT (ENGINE_SLOT + MAX_ENGINES)
+#define MAX_SLOTS (PROBATION_SLOT + 1)
 
 struct supervise_conf {
 	int64_t hang_probes; /* silent so often in a row, without a sign of life: hung */

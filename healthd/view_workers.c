@@ -153,15 +153,19 @@ json_t *
 view_workers(const struct brain *b)
 {
 	struct mono now = mono_now();
-	json_t *all = json_array(), *engines = json_array(), *o;
+	json_t *all = json_array(), *engines = json_array(), *probation = json_array(), *o;
 
 	for (int s = 0; s < b->n_slots; s++)
 		json_array_append_new(all, view_worker(b, &b->slots[s], now));
 	for (int e = 0; e < b->n_engines; e++)
 		json_array_append_new(engines, view_slot(&b->engines[e], now));
-	o = json_pack("{sisisisisoso}", "wanted", (int)b->settings.workers.count, "ready",
+	if (b->probation)
+		json_array_append_new(
+		    probation, view_slot(&b->engines[PROBATION_SLOT - ENGINE_SLOT], now));
+	o = json_pack("{sisisisisososo}", "wanted", (int)b->settings.workers.count, "ready",
 	    workers_ready(b), "min_ready", (int)b->settings.workers.min_ready, "spare",
-	    (int)b->settings.workers.spare, "workers", all, "engines", engines);
+	    (int)b->settings.workers.spare, "workers", all, "engines", engines,
+	    "probation", probation);
 	json_object_set_new(o, "none_ready_s", view_since(b->roster.none_since, now));
 	json_object_set_new(o, "failed_starts", json_integer(b->roster.failed_starts));
 	json_object_set_new(o, "rolling", view_rolling(b, now));

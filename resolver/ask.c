@@ -198,3 +198,49 @@ purged_decode(const void *in, size_t length, struct purged *p)
 	return p->version == PURGE_VERSION && p->id != TOLD_HELLO &&
 	       p->verdict < N_PURGE_VERDICTS && (p->gone == 0 || p->verdict == PURGE_DONE);
 }
+
+static bool
+last_sound(const struct last_words *l)
+{
+	const struct key *k = &l->key;
+
+	if (l->version != LAST_VERSION || l->signal < 1 || l->signal > 64)
+		return false;
+	if (k->name_length == 0)
+		return k->type == 0 && k->class == 0 && k->flags == 0;
+	return (k->flags & ~(KEY_DO | KEY_CD)) == 0 && name_sound(k->name, k->name_length);
+}
+
+size_t
+last_encode(const struct last_words *l, void *out, size_t room)
+{
+	uint8_t *to = out;
+
+	if (!last_sound(l) || room < (size_t)LAST_HEAD + l->key.name_length)
+		return 0;
+	put32(to, l->version);
+	put32(to + 4, l->signal);
+	put16(to + 8, l->key.type);
+	put16(to + 10, l->key.class);
+	to[12] = l->key.flags;
+	to[13] = l->key.name_length;
+	put16(to + 14, 0);
+	memcpy(to + LAST_HEAD, l->key.name, l->key.name_length);
+	return (size_t)LAST_HEAD + l->key.name_length;
+}
+
+bool
+last_decode(const void *in, size_t length, struct last_words *l)
+{
+	const uint8_t *from = in;
+
+	if (length < LAST_HEAD || length != (size_t)LAST_HEAD + from[13] || get16(from + 14) != 0)
+		return false;
+	*l = (struct last_words){.version = get32(from), .signal = get32(from + 4)};
+	l->key.type = get16(from + 8);
+	l->key.class = get16(from + 10);
+	l->key.flags = from[12];
+	l->key.name_length = from[13];
+	memcpy(l->key.name, from + LAST_HEAD, l->key.name_length);
+	return last_sound(l);
+}

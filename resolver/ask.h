@@ -9,6 +9,9 @@
  * An operator's tool connects as a worker does, and may send a purge: the engine takes no new
  * questions, lets what it works on end, drops these names from its shard, tells how many entries
  * went, and ends; its successor knows nothing of them. Only from root or the engine's own user.
+ *
+ * An engine that ends by a fault of its own (not by another's hand) may say one thing more to all
+ * its peers: its last words, which signal it was and the question that it was at.
  */
 #ifndef RESOLVER_ASK_H
 #define RESOLVER_ASK_H
@@ -27,6 +30,9 @@
 #define PURGE_HEAD 12 /* of a purge: version, id, flags, name_length, zeros; then the name */
 #define PURGE_MAX (PURGE_HEAD + ENTRY_NAME_MAX)
 #define PURGED_SIZE 16 /* its answer: version, id, verdict, gone */
+#define LAST_VERSION 0x6c770001u /* of last words, in the place of a told's */
+#define LAST_HEAD 16 /* version, signal, type, class, flags, name_length, zeros; then the name */
+#define LAST_MAX (LAST_HEAD + ENTRY_NAME_MAX)
 
 struct ask {
 	uint32_t version;
@@ -59,6 +65,11 @@ struct purged {
 	uint32_t verdict; /* enum purge_verdict */
 	uint32_t gone;	  /* entries dropped */
 };
+struct last_words {
+	uint32_t version;
+	uint32_t signal; /* 1 to 64 */
+	struct key key;	 /* of the question in hand; name_length 0, and all zero: of none */
+};
 enum purge_verdict {
 	PURGE_DONE,    /* and the engine ends */
 	PURGE_REFUSED, /* not from this user */
@@ -83,5 +94,9 @@ void purged_encode(const struct purged *p, uint8_t out[static PURGED_SIZE]);
 bool purge_is(const void *in, size_t length);
 bool purge_decode(const void *in, size_t length, struct purge *p);
 bool purged_decode(const void *in, size_t length, struct purged *p);
+
+/* As ask_encode() and ask_decode(); may be called in a signal handler. */
+size_t last_encode(const struct last_words *l, void *out, size_t room);
+bool last_decode(const void *in, size_t length, struct last_words *l);
 
 #endif

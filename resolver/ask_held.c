@@ -101,7 +101,7 @@ ask_held(int fd, const char *run_dir, int number, const char *user, struct err *
 	struct stat st;
 	uint32_t file;
 
-	snprintf(path, sizeof(path), "%s/engine-%d.sock", run_dir, number);
+	ask_path(path, sizeof(path), run_dir, number);
 	if (!listens_as_ours(fd) || stat(path, &st) == -1 || !S_ISSOCK(st.st_mode))
 		return 0;
 	/* Where the kernel does not say, it is taken for ours: a new one would cut running engines

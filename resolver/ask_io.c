@@ -16,21 +16,33 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "resolver/given.h"
 
 #define BACKLOG 64
 #define SEND_BUFFER (1 << 20) /* the kernel gives what net.core.wmem_max lets it */
 #define MAX_PASSED 4	      /* descriptors of one message that can be taken in, to be closed */
 
+size_t
+ask_path(char *path, size_t size, const char *run_dir, int number)
+{
+	char name[HELD_NAME];
+	int n = snprintf(
+	    path, size, "%s/engine-%s.sock", run_dir, given_engine(name, "", number));
+
+	return n < 0 ? size : (size_t)n;
+}
+
 static int
 address(struct sockaddr_un *to, const char *run_dir, int number, const char *end, struct err *err)
 {
-	int n;
+	size_t n;
 
 	memset(to, 0, sizeof(*to));
 	to->sun_family = AF_UNIX;
-	n = snprintf(
-	    to->sun_path, sizeof(to->sun_path), "%s/engine-%d.sock%s", run_dir, number, end);
-	if (n < 0 || (size_t)n >= sizeof(to->sun_path))
+	n = ask_path(to->sun_path, sizeof(to->sun_path), run_dir, number);
+	if (n + strlen(end) < sizeof(to->sun_path))
+		memcpy(to->sun_path + n, end, strlen(end));
+	else
 		return err_set(err, "%s is too long for a socket's path; shorten run_dir", run_dir);
 	return 0;
 }

@@ -4,11 +4,14 @@
 #ifndef RESOLVER_ASK_IO_H
 #define RESOLVER_ASK_IO_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/err.h"
 
+/* Where engine `number` listens; the length as snprintf()'s. */
+size_t ask_path(char *path, size_t size, const char *run_dir, int number);
 /* A non-blocking listener at run_dir/engine-N.sock for `user` alone ("" = whoever we are): a dead
  * predecessor's socket is replaced at once. -1 with the mend. */
 int ask_listen(const char *run_dir, int number, const char *user, struct err *err);

@@ -14,6 +14,7 @@
 
 #include "lib/text.h"
 #include "resolver/ask_io.h"
+#include "resolver/given.h"
 
 #define RETRY_MS 20
 
@@ -110,7 +111,7 @@ visit_receive(int socket, void *in, size_t room, int *descriptor, struct mono by
 
 /* 1: said and taken in, 0: the engine ended before, or a new one is not there yet. */
 static int
-hello(struct visit *v, struct mono by, struct err *err)
+hello(struct visit *v, int number, struct mono by, struct err *err)
 {
 	_Alignas(8) uint8_t in[TOLD_HEAD];
 	const struct entry *none;
@@ -126,9 +127,12 @@ hello(struct visit *v, struct mono by, struct err *err)
 		return err_set(err, "what listens there does not speak as an engine of this "
 				    "version; replace it by one that does");
 	}
-	v->shard = l2_open_reader(fd, err);
+	if (number == ENGINE_PROBATION)
+		v->quarantine = quarantine_open(fd, false, err);
+	else
+		v->shard = l2_open_reader(fd, err);
 	close(fd);
-	return v->shard != NULL ? 1 : -1;
+	return v->shard != NULL || v->quarantine != NULL ? 1 : -1;
 }
 
 int
@@ -143,7 +147,7 @@ visit_open(const struct cachectl *c, int number, struct mono by, struct visit *v
 			poll(NULL, 0, RETRY_MS);
 		v->socket = ask_connect(c->conf->run_dir, number, err);
 		gone = v->socket < 0;
-		said = gone ? 0 : hello(v, by, err);
+		said = gone ? 0 : hello(v, number, by, err);
 		if (said > 0)
 			return 0;
 		visit_close(v);
@@ -160,6 +164,7 @@ void
 visit_close(struct visit *v)
 {
 	l2_close(v->shard);
+	quarantine_close(v->quarantine);
 	if (v->socket >= 0)
 		close(v->socket);
 	*v = (struct visit){.socket = -1};

@@ -8,12 +8,14 @@
 
 #include "lib/ensure.h"
 #include "resolver/cachectl_parts.h"
+#include "resolver/given.h"
 #include "resolver/refresh.h"
 
 #define TYPE_RRSIG 46
 #define TYPE_NSEC 47
 #define TYPE_NSEC3 50
 #define N_WAYS 4
+#define ORIGIN_TEXT 48
 
 static const char *const ways[N_WAYS] = {"without DO", "with DO", "with CD", "with DO and CD"};
 static const char *const causes[N_CAUSES] = {"upstream", "bogus", "internal"};
@@ -85,11 +87,42 @@ is_near(const struct found *f)
 	    refresh_is_near(f->c->conf->refresh.percent, f->entry, f->now_s);
 }
 
+/* Who told it. */
+static const char *
+origin_render(const struct entry *e, char out[static ORIGIN_TEXT])
+{
+	unsigned n = ORIGIN_NUMBER(e->origin);
+
+	switch (ORIGIN_WHO(e->origin)) {
+	case ORIGIN_RECURSION:
+		snprintf(out, ORIGIN_TEXT, "recursion, context %u", n);
+		break;
+	case ORIGIN_L3:
+		snprintf(out, ORIGIN_TEXT, "the regional cache");
+		break;
+	case ORIGIN_BACKUP:
+		snprintf(out, ORIGIN_TEXT, "backup resolver %u", n);
+		break;
+	default:
+		snprintf(out, ORIGIN_TEXT, "unknown (%u)", e->origin);
+		break;
+	}
+	return out;
+}
+
+static const char *
+validation_of(const struct entry *e)
+{
+	if (e->flags & ENTRY_FAILURE)
+		return e->cause == CAUSE_BOGUS ? "bogus" : "none";
+	return e->flags & ENTRY_SECURE ? "secure" : "not validated";
+}
+
 static void
 print_text(const struct found *f)
 {
 	const struct entry *e = f->entry;
-	char rcode[DNS_WORD], stored[32];
+	char rcode[DNS_WORD], stored[32], origin[ORIGIN_TEXT];
 
 	stored_at(f, stored, sizeof(stored));
 	printf("%s: %s", ways[f->way], dns_rcode_render(e->rcode, rcode));
@@ -100,22 +133,23 @@ print_text(const struct found *f)
 		    e->flags & ENTRY_SECURE ? "secure" : "not validated");
 	if (e->ede != 0)
 		printf(", EDE %u", e->ede);
+	if (entry_text(e) != NULL)
+		printf(" (%s)", entry_text(e));
 	if (entry_fresh(e, f->now_s))
 		printf("; %u s left of %u s", entry_left_s(e, f->now_s), e->ttl_s);
 	else
 		printf("; stale for %lld s, lived %u s", (long long)stale_s(f), e->ttl_s);
 	if (is_near(f))
 		printf(" (renewed when asked for)");
-	if (ORIGIN_WHO(e->origin) == ORIGIN_RECURSION && (e->flags & ENTRY_FAILURE) == 0)
-		printf("; recursion, context %d", ORIGIN_NUMBER(e->origin));
-	printf("; stored %s; %u octets in engine %d's shard\n", stored, e->size, f->engine);
+	printf("; stored %s; %u octets in engine %d's shard", stored, e->size, f->engine);
+	printf("; from %s\n", origin_render(e, origin));
 }
 
 static void
 print_json(const struct found *f)
 {
 	const struct entry *e = f->entry;
-	char rcode[DNS_WORD], stored[32];
+	char rcode[DNS_WORD], stored[32], origin[ORIGIN_TEXT];
 
 	stored_at(f, stored, sizeof(stored));
 	printf("    {\"do\": %s, \"cd\": %s, \"engine\": %d, \"rcode\": \"%s\", ",
@@ -128,6 +162,13 @@ print_json(const struct found *f)
 		printf("\"%s\", ", cause_of(e));
 	else
 		printf("null, ");
+	printf("\"validation\": \"%s\", \"origin\": \"%s\", \"why\": ", validation_of(e),
+	    origin_render(e, origin));
+	if (entry_text(e) != NULL)
+		cachectl_quote(stdout, entry_text(e));
+	else
+		printf("null");
+	printf(", \"age_s\": %lld, ", (long long)age_s(f));
 	printf("\"ede\": %u, \"ttl_s\": %u, \"left_s\": %u, \"stale_s\": %lld, ", e->ede, e->ttl_s,
 	    entry_left_s(e, f->now_s), (long long)stale_s(f));
 	printf("\"stored\": \"%s\", \"octets\": %u,\n     ", stored, e->size);
@@ -234,6 +275,42 @@ look_at(struct look *l, int way)
 		printf("]}");
 }
 
+/* What the probation engine's memory says of it: nothing, where there is no such engine, or it does
+ * not answer at once. */
+static void
+print_quarantine(const struct look *l)
+{
+	int64_t now_s = mono_now().us / 1000000;
+	enum quarantine_state state = QUARANTINE_FREE;
+	struct visit v = {.socket = -1};
+	struct sentence s;
+	struct key k;
+	struct err err;
+
+	if (l->c->conf->engine.probation &&
+	    visit_open(l->c, ENGINE_PROBATION, mono_add_ms(mono_now(), PROBATION_MS), &v, &err) == 0 &&
+	    key_make(
+		&k, l->name.wire, l->name.length, l->type, DNS_CLASS_IN, false, false))
+		state = quarantine_find(v.quarantine, &k, now_s, &s);
+	visit_close(&v);
+	if (l->c->json && state == QUARANTINE_FREE)
+		printf("  \"quarantine\": null,\n");
+	else if (l->c->json)
+		printf("  \"quarantine\": {\"state\": \"%s\", \"left_s\": %lld, \"strikes\": %u, "
+		       "\"signal\": %u},\n",
+		    state == QUARANTINE_HELD ? "held" : "parole",
+		    (long long)(state == QUARANTINE_HELD ? s.until_s - now_s : 0), s.strikes,
+		    s.signal);
+	else if (state == QUARANTINE_HELD)
+		printf("quarantine: not resolved for %lld s more: it ended the probation engine by "
+		       "signal %u, time %u\n",
+		    (long long)(s.until_s - now_s), s.signal, s.strikes);
+	else if (state == QUARANTINE_PAROLE)
+		printf("quarantine: its time is over; asked of the probation engine only (signal "
+		       "%u, time %u)\n",
+		    s.signal, s.strikes);
+}
+
 static int
 look_all(struct look *l)
 {
@@ -249,7 +326,12 @@ look_all(struct look *l)
 	for (int way = 0; way < N_WAYS; way++)
 		look_at(l, way);
 	if (l->c->json)
-		printf("],\n  \"unread\": %d\n}\n", l->n_absent);
+		printf("],\n");
+	print_quarantine(l);
+	if (l->c->json)
+		printf("  \"unread\": %d\n}\n", l->n_absent);
+	else if (l->n_found > 0)
+		printf("(each worker's own copies cannot be read from outside)\n");
 	if (l->n_found > 0)
 		return CACHE_WELL;
 	if (l->n_absent == l->n_asked)

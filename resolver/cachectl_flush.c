@@ -9,6 +9,7 @@
 
 #include "resolver/ask_io.h"
 #include "resolver/cachectl_parts.h"
+#include "resolver/given.h"
 
 #define PURGE_MS 60000	   /* what is in flight ends within a second; a large shard takes longer */
 #define SUCCESSOR_MS 15000 /* a supervisor that lets so much time pass has given up */
@@ -138,6 +139,22 @@ conclude(const struct cachectl *c, int answered, int replaced, int tried, enum o
 	return CACHE_NO;
 }
 
+/* What it found while it was asked something may be old now as well. It serves nobody, and so
+ * nobody waits for its successor, nor does it matter when there is none. */
+static void
+flush_probation(const struct cachectl *c, const struct dns_name *name)
+{
+	struct mono by = mono_add_ms(mono_now(), PROBATION_MS);
+	uint32_t gone;
+	struct visit v;
+	struct err err;
+
+	if (!c->conf->engine.probation || visit_open(c, ENGINE_PROBATION, by, &v, &err) < 0)
+		return;
+	purge_ask(c, v.socket, name, &gone, &err);
+	visit_close(&v);
+}
+
 int
 cachectl_flush(const struct cachectl *c)
 {
@@ -158,6 +175,8 @@ cachectl_flush(const struct cachectl *c)
 		replaced += outcome == NEW;
 		tell(c, i, outcome, gone, &err);
 	}
+	if (answered > 0)
+		flush_probation(c, &name);
 	if (c->json)
 		printf("\n  ],\n  \"done\": %s\n}\n", replaced == n ? "true" : "false");
 	return conclude(c, answered, replaced, i, outcome);

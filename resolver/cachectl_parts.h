@@ -11,9 +11,12 @@
 #include "resolver/ask.h"
 #include "resolver/cachectl.h"
 #include "resolver/conf.h"
+#include "resolver/quarantine_map.h"
 #include "resolver/store.h"
 
 #define HELLO_MS 2000 /* an engine that lives says hello at once; its successor soon */
+
+#define PROBATION_MS 300 /* one that is being started again says nothing for a moment */
 
 struct cachectl {
 	const struct resolver_conf *conf;
@@ -25,7 +28,8 @@ struct cachectl {
 /* An engine that said hello. */
 struct visit {
 	int socket;	  /* owned */
-	struct l2 *shard; /* owned */
+	struct l2 *shard; /* owned; NULL: of the probation engine, which has none */
+	struct quarantine *quarantine; /* owned; the probation engine's, else NULL */
 };
 
 /* Waits until the engine of that number says hello, until `by` at most. 0, or -1 with why not. */

@@ -46,6 +46,7 @@ struct resolver_conf {
 		int64_t in_flight, deadline_ms, cache_mib;
 		const char *user; /* "" = stay */
 		bool seccomp;
+		bool probation; /* there is one more, for suspects */
 	} engine;
 	struct {
 		int64_t percent, per_s;

@@ -89,6 +89,8 @@ static const struct conf_key engine_keys[] = {
 	.help = "who engines become once their files are read; \"\": as started"},
     {.name = "seccomp", .type = CONF_BOOL, .offset = IN(engine, seccomp), .number = 1,
 	.help = "a system call that resolving does not need ends the engine"},
+    {.name = "probation", .type = CONF_BOOL, .offset = IN(engine, probation), .number = 1,
+	.help = "one more engine, which asks again what another one may have died of"},
     {.name = NULL},
 };
 

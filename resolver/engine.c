@@ -19,7 +19,9 @@
 #include "resolver/engine_bridge.h"
 #include "resolver/engine_cage.h"
 #include "resolver/engine_context.h"
+#include "resolver/engine_fault.h"
 #include "resolver/engine_impl.h"
+#include "resolver/engine_probation.h"
 #include "resolver/given.h"
 
 #define HEARTBEAT_S 0.015 /* every 20 ms at least */
@@ -28,7 +30,8 @@ static int
 open_listener(const struct engine *e, struct held *given, struct err *err)
 {
 	char name[HELD_NAME];
-	int fd = given_take(given, given_name(name, "listen.", e->number)), type = 0, listening = 0;
+	int fd = given_take(given, given_engine(name, "listen.", e->number)), type = 0,
+	    listening = 0;
 	socklen_t size = sizeof(int);
 
 	if (fd == -1)
@@ -91,6 +94,7 @@ on_heartbeat(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	fault_turn();
 	atomic_store_explicit(
 	    &e->score->heartbeat_us, (uint64_t)mono_now().us, memory_order_relaxed);
 }
@@ -173,28 +177,32 @@ static int
 engine_start(struct engine *e, struct held *given, struct err *err)
 {
 	int listener = open_listener(e, given, err);
+	char name[HELD_NAME];
 
 	if (listener < 0)
 		return -1;
 	e->score = given_score(given, 'e', e->number, err);
-	if (e->score == NULL || open_shard(e, given, err) < 0)
+	if (e->score == NULL ||
+	    (e->number == ENGINE_PROBATION ? probation_open(e, given, err)
+					   : open_shard(e, given, err)) < 0)
 		return -1;
-	open_hits(e, given);
+	if (e->shard != NULL)
+		open_hits(e, given);
 	for (int i = 0; i < context_count(e->conf); i++) {
 		e->ctx[i] = context_new(e->conf, i, e->base, err);
 		if (e->ctx[i] == NULL)
 			return -1;
 	}
-	if (e->conf->redis.n_servers > 0 && open_l3(e, err) < 0)
+	if (e->conf->redis.n_servers > 0 && e->shard != NULL && open_l3(e, err) < 0)
 		return -1;
 	questions_init(e);
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
-	event_say(EVENT_NOTICE, "engine_started", "engine %d resolves with libunbound %s, %s%s",
-	    e->number, ub_version(),
+	event_say(EVENT_NOTICE, "engine_started", "engine %s resolves with libunbound %s, %s%s",
+	    given_engine(name, "", e->number), ub_version(),
 	    e->conf->engine.mode == ENGINE_ROOT ? "from the root" : "by forwarders",
 	    e->conf->engine.trust_anchor[0] != '\0' ? "" : ", without validation");
-	if (enter_cage(e, err) < 0)
+	if (fault_install(e, err) < 0 || enter_cage(e, err) < 0)
 		return -1;
 	if (e->l3 != NULL)
 		l3_start(e->l3);
@@ -217,6 +225,8 @@ engine_free(struct engine *e)
 	scoreboard_unmap(e->score);
 	if (e->shard_reader >= 0)
 		close(e->shard_reader);
+	if (e->quarantine != NULL)
+		probation_close(e);
 	free(e);
 }
 
@@ -225,13 +235,15 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 {
 	struct engine *e;
 	struct held given;
+	char name[HELD_NAME];
 	int done;
 
 	if (held_from_env(&given, err) < 0)
 		return -1;
 	e = calloc(1, sizeof(*e));
 	ENSURE(e != NULL);
-	e->conf = conf;
+	e->conf = number == ENGINE_PROBATION ? probation_conf(conf) : conf;
+	e->capacity = number == ENGINE_PROBATION ? 1 : conf->engine.in_flight;
 	e->number = number;
 	e->shard_reader = -1;
 	e->loop = ev_default_loop(EVFLAG_NOENV);
@@ -245,9 +257,10 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	}
 	ev_run(e->loop, 0);
 	e->over = true;
+	fault_over();
 	event_say(EVENT_NOTICE, "engine_stopped",
-	    "engine %d ends; libunbound still worked on %lld questions that nobody waits for",
-	    e->number, (long long)e->in_flight);
+	    "engine %s ends; libunbound still worked on %lld questions that nobody waits for",
+	    given_engine(name, "", e->number), (long long)e->in_flight);
 	if (e->purged)
 		purge_end(e);
 	peers_fini(e);

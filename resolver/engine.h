@@ -7,6 +7,9 @@
  *
  * Descriptors that outlive it may be handed in by the environment (lib/held.h), under the names of
  * hold.h: listen.E, shard.E, score.eE. What is not, it makes itself.
+ *
+ * The engine of the number ENGINE_PROBATION (given.h) is the probation engine: questions that are
+ * suspected of having ended another one are asked again of it, one at a time (quarantine.h).
  */
 #ifndef RESOLVER_ENGINE_H
 #define RESOLVER_ENGINE_H

@@ -32,7 +32,23 @@ struct event_of {
 	short bits;
 	callback *call;
 	void *arg;
+	const void *owner;
 };
+
+/* One loop in a process, and a signal handler that has nobody to ask. */
+static const void *volatile owner;
+
+void
+bridge_own(const void *whose)
+{
+	owner = whose;
+}
+
+const void *
+bridge_owner(void)
+{
+	return owner;
+}
 
 static struct event_of *
 own(struct ub_event *e)
@@ -55,7 +71,9 @@ fire(struct event_of *e, short bits)
 		stop(e);
 	else if (e->timer.repeat > 0)
 		ev_timer_again(e->loop, &e->timer);
+	owner = e->owner;
 	e->call(e->fd, bits, e->arg);
+	owner = NULL;
 }
 
 static void
@@ -86,6 +104,7 @@ start(struct event_of *e, const struct timeval *tv)
 	int events = (e->bits & UB_EV_READ ? EV_READ : 0) | (e->bits & UB_EV_WRITE ? EV_WRITE : 0);
 	double after;
 
+	e->owner = owner;
 	if (e->fd >= 0 && events != 0) {
 		ev_io_stop(e->loop, &e->io);
 		ev_io_set(&e->io, e->fd, events);

@@ -11,4 +11,13 @@
 struct ub_event_base *bridge_new(struct ev_loop *loop);
 void bridge_free(struct ub_event_base *base);
 
+/*
+ * Whose work is under way: whoever is set while libunbound is called, and, while one of its events
+ * calls back, whoever was set when that event was begun. An event that serves several is the first
+ * one's. NULL: nobody's. To be compared and looked at as memory only: it may have ended since.
+ * bridge_owner() may be called in a signal handler.
+ */
+void bridge_own(const void *owner);
+const void *bridge_owner(void);
+
 #endif

@@ -23,6 +23,7 @@
 #include "resolver/engine_context.h"
 #include "resolver/engine_verdict.h"
 #include "resolver/l3.h"
+#include "resolver/quarantine.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
@@ -63,8 +64,9 @@ struct engine {
 	struct ev_loop *loop;
 	struct ub_event_base *base;
 	struct ub_ctx *ctx[CONTEXTS_MAX]; /* the second is NULL without refresh */
-	struct l2 *shard;
-	int shard_reader; /* descriptor that is handed to peers */
+	struct l2 *shard; /* NULL: the probation engine has none */
+	struct quarantine *quarantine; /* the probation engine's; NULL: it is another one */
+	int shard_reader; /* descriptor of either that is handed to peers */
 	struct l3 *l3; /* NULL: none is configured */
 	struct scoreboard *score;
 	struct standing standing;
@@ -75,6 +77,7 @@ struct engine {
 	struct peer peers[MAX_PEERS];
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight, refreshes; /* the second is part of the first */
+	int64_t capacity;	      /* of the pool */
 	bool running, stopping;
 	bool over;   /* the loop has ended; nothing is told or kept any more */
 	bool purged; /* it stops for the next: nothing is read any more */
@@ -85,6 +88,7 @@ struct engine {
 	/* Scratch, of one callback at a time. */
 	_Alignas(8) uint8_t entry[ENTRY_ROOM], kept[ENTRY_ROOM];
 	uint8_t plain[ENTRY_MAX];
+	const char *why; /* of the failure that is being made; NULL: nothing more is known */
 };
 
 /* engine_question.c */
@@ -114,6 +118,8 @@ bool peers_idle(const struct engine *e);
 /* Nothing is read from anybody any more: what they send waits in the sockets, and is theirs to ask
  * again when those close. */
 void peers_pause(struct engine *e);
+/* They are read again. */
+void peers_resume(struct engine *e);
 
 /* engine_purge.c: begins the end. False: it is no purge. */
 bool purge_take(struct peer *p, const void *in, size_t length);

@@ -98,6 +98,13 @@ peer_tell(struct peer *p, uint32_t id, const struct entry *entry)
 		peer_close(p);
 }
 
+/* The probation engine takes no question as long as it works on one. */
+static bool
+peers_wait(const struct engine *e)
+{
+	return e->purged || (e->quarantine != NULL && e->in_flight > 0);
+}
+
 static void
 peer_write(struct peer *p)
 {
@@ -114,7 +121,7 @@ peer_write(struct peer *p)
 		free(k);
 	}
 	p->last = &p->first;
-	if (p->engine->purged)
+	if (peers_wait(p->engine))
 		ev_io_stop(p->engine->loop, &p->io);
 	else
 		peer_watch(p, EV_READ);
@@ -160,7 +167,7 @@ on_peer(struct ev_loop *loop, struct ev_io *w, int revents)
 	if ((revents & EV_READ) == 0)
 		return;
 	/* An answer may come at once, and cut the peer off or begin a backlog. */
-	for (i = 0; i < PACKETS_A_TURN && p->fd >= 0 && p->first == NULL && !p->engine->purged;
+	for (i = 0; i < PACKETS_A_TURN && p->fd >= 0 && p->first == NULL && !peers_wait(p->engine);
 	    i++) {
 		if (!peer_read_one(p))
 			return;
@@ -178,7 +185,7 @@ peer_open(struct peer *p, int fd)
 	told_encode(TOLD_HELLO, 0, hello);
 	if (ask_send(fd, hello, sizeof(hello), NULL, 0, p->engine->shard_reader) < 0)
 		peer_close(p);
-	else
+	else if (!peers_wait(p->engine))
 		peer_watch(p, EV_READ);
 }
 
@@ -241,6 +248,17 @@ peers_pause(struct engine *e)
 	for (i = 0; i < MAX_PEERS; i++) {
 		if (e->peers[i].fd >= 0 && e->peers[i].first == NULL)
 			ev_io_stop(e->loop, &e->peers[i].io);
+	}
+}
+
+void
+peers_resume(struct engine *e)
+{
+	int i;
+
+	for (i = 0; i < MAX_PEERS; i++) {
+		if (e->peers[i].fd >= 0 && e->peers[i].first == NULL)
+			peer_watch(&e->peers[i], EV_READ);
 	}
 }
 

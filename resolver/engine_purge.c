@@ -117,7 +117,7 @@ void
 purge_end(struct engine *e)
 {
 	struct looking looking = {.purge = &e->purge, .score = e->score};
-	uint64_t gone = l2_purge(e->shard, matches, &looking);
+	uint64_t gone = e->shard != NULL ? l2_purge(e->shard, matches, &looking) : 0;
 
 	tell(e->purger, e->purge.id, PURGE_DONE, gone);
 	event_say(EVENT_NOTICE, "engine_purged", "it dropped %llu of its shard's entries",

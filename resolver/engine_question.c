@@ -12,8 +12,10 @@
 #include "lib/dns.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
+#include "resolver/engine_bridge.h"
 #include "resolver/engine_impl.h"
 #include "resolver/engine_plain.h"
+#include "resolver/engine_probation.h"
 
 static int64_t
 now_s(void)
@@ -69,6 +71,8 @@ question_free(struct question *q)
 
 	l3_forget(&q->l3);
 	ev_timer_stop(e->loop, &q->race);
+	if (e->quarantine != NULL && !e->over)
+		probation_passed(e);
 	q->peer = NULL;
 	q->next = e->free_questions;
 	e->free_questions = q;
@@ -120,9 +124,16 @@ question_fail(struct question *q, enum score_cause cause, uint16_t ede)
 	struct engine *e = q->engine;
 	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
 
+	/* Where nothing at all has answered lately, it is not this zone's servers that are away. */
+	if (ede == EDE_NO_REACHABLE_AUTHORITY &&
+	    standing_state(&e->standing, true, false, true) == SCORE_FAILING)
+		ede = EDE_NETWORK_ERROR;
 	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
-	if (!q->refresh && (l2_find(e->shard, &q->key, e->kept) == 0 ||
-			       (kept->flags & ENTRY_FAILURE) != 0))
+	if (e->why != NULL)
+		entry_explain(e->entry, e->why);
+	e->why = NULL;
+	if (e->shard != NULL && !q->refresh &&
+	    (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0))
 		l2_put(e->shard, failure);
 	question_tell(q, failure);
 }
@@ -148,7 +159,7 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	if (q->refresh) {
 		question_tell(q, refresh_settle(e, &q->key, entry));
 	} else {
-		if (entry->ttl_s > 0)
+		if (entry->ttl_s > 0 && e->shard != NULL)
 			l2_put(e->shard, entry);
 		question_tell(q, entry);
 	}
@@ -167,6 +178,7 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	    .sec = sec,
 	    .why = why};
 	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
+	char text[ENTRY_TEXT + 1];
 
 	(void)ratelimited;
 	if (e->over) /* the context goes, and fails what it still worked on */
@@ -180,6 +192,8 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 		q->failure = v;
 		return;
 	}
+	if (!v.good && v.cause == CAUSE_BOGUS)
+		e->why = verdict_why(why, text);
 	if (v.good)
 		question_answer(q, &o, &v);
 	else
@@ -194,11 +208,15 @@ question_recurse(struct question *q)
 {
 	char text[DNS_NAME_TEXT];
 	struct dns_name name = {.length = q->key.name_length};
+	int status;
 
 	memcpy(name.wire, q->key.name, q->key.name_length);
 	q->recursing = true;
-	if (ub_resolve_event(q->engine->ctx[q->context], dns_name_render(&name, text), q->key.type,
-		q->key.class, q, on_outcome, NULL) == 0)
+	bridge_own(q);
+	status = ub_resolve_event(q->engine->ctx[q->context], dns_name_render(&name, text),
+	    q->key.type, q->key.class, q, on_outcome, NULL);
+	bridge_own(NULL);
+	if (status == 0)
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_free(q);
@@ -271,7 +289,7 @@ void
 question_start(struct peer *p, const struct ask *a)
 {
 	struct engine *e = p->engine;
-	bool sound, refresh = (a->flags & ASK_REFRESH) != 0;
+	bool sound, refresh = (a->flags & ASK_REFRESH) != 0 && e->shard != NULL;
 	struct question *q = NULL;
 	uint8_t context = 0;
 	struct key key;
@@ -295,6 +313,8 @@ question_start(struct peer *p, const struct ask *a)
 	e->refreshes += refresh;
 	q->recursing = q->failed = false;
 	wait_on(q);
+	if (e->quarantine != NULL)
+		probation_begun(e, &key);
 	if (resolvable(a)) {
 		question_race(q);
 		return;
@@ -337,9 +357,9 @@ questions_init(struct engine *e)
 {
 	int64_t i;
 
-	e->pool = calloc((size_t)e->conf->engine.in_flight, sizeof(*e->pool));
+	e->pool = calloc((size_t)e->capacity, sizeof(*e->pool));
 	ENSURE(e->pool != NULL);
-	for (i = e->conf->engine.in_flight - 1; i >= 0; i--) {
+	for (i = e->capacity - 1; i >= 0; i--) {
 		e->pool[i].engine = e;
 		ev_init(&e->pool[i].race, on_race);
 		e->pool[i].race.data = &e->pool[i];

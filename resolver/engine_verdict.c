@@ -67,3 +67,20 @@ verdict_ede(const char *why)
 	}
 	return EDE_BOGUS;
 }
+
+const char *
+verdict_why(const char *why, char out[static ENTRY_TEXT + 1])
+{
+	/* "validation failure <www.example. A IN>: no keys have ..." */
+	const char *rest = why != NULL ? strstr(why, ">: ") : NULL;
+	size_t n = 0;
+
+	if (why == NULL)
+		return NULL;
+	if (rest != NULL && strncmp(why, "validation failure <", 20) == 0)
+		why = rest + 3;
+	for (; n < ENTRY_TEXT && why[n] != '\0'; n++)
+		out[n] = why[n] >= ' ' && why[n] < 0x7f ? why[n] : ' ';
+	out[n] = '\0';
+	return n > 0 ? out : NULL;
+}

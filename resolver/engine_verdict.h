@@ -14,6 +14,7 @@
 #define EDE_NONE 0 /* RFC 8914's "Other", which says nothing */
 #define EDE_BOGUS 6
 #define EDE_NO_REACHABLE_AUTHORITY 22
+#define EDE_NETWORK_ERROR 23
 
 struct outcome {
 	int rcode;	       /* of the call */
@@ -35,5 +36,9 @@ struct verdict verdict_of(const struct outcome *o, bool checking_disabled);
 /* The extended error (RFC 8914) that libunbound's sentence stands for; EDE_BOGUS when it tells no
  * more. */
 uint16_t verdict_ede(const char *why);
+
+/* The same sentence, as short as it can be told to a client: what the question was is left out. At
+ * most ENTRY_TEXT octets, printable. Returns `out`; NULL when there is none. */
+const char *verdict_why(const char *why, char out[static ENTRY_TEXT + 1]);
 
 #endif

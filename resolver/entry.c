@@ -105,6 +105,55 @@ offsets_valid(const struct entry *e)
 	return true;
 }
 
+/* What lies behind the message as text, with its zero; 0: none. A failure's octets there are either
+ * that or zeros. `e->size` may be anything that fits in the memory. */
+static size_t
+text_room(const struct entry *e, size_t used)
+{
+	const char *text = (const char *)e + used;
+	size_t n = 0, most = e->size > used ? e->size - used : 0;
+
+	if ((e->flags & ENTRY_FAILURE) == 0)
+		return 0;
+	while (n < most && n <= ENTRY_TEXT && text[n] >= ' ' && text[n] < 0x7f)
+		n++;
+	/* Too long, or no zero behind it: of no size that is sound. */
+	if (n > ENTRY_TEXT || (n < most && text[n] != '\0') || (n == most && n > 0))
+		return SIZE_MAX / 2;
+	return n > 0 ? n + 1 : 0;
+}
+
+static size_t
+used_by(const struct entry *e)
+{
+	return sizeof(*e) + 2 * (size_t)e->n_ttls + e->message_length;
+}
+
+const char *
+entry_text(const struct entry *e)
+{
+	return (e->flags & ENTRY_FAILURE) != 0 && text_room(e, used_by(e)) > 0
+		   ? (const char *)e + used_by(e)
+		   : NULL;
+}
+
+size_t
+entry_explain(void *entry, const char *why)
+{
+	struct entry *e = entry;
+	size_t used = used_by(e), n = 0;
+	char *text = (char *)e + used;
+
+	while (n < ENTRY_TEXT && why[n] >= ' ' && why[n] < 0x7f)
+		n++;
+	if (n == 0)
+		return e->size;
+	memcpy(text, why, n);
+	e->size = (uint32_t)((used + n + 1 + 7) / 8 * 8);
+	memset(text + n, 0, e->size - used - n);
+	return e->size;
+}
+
 bool
 entry_valid(const void *memory, size_t room, const struct key *k)
 {
@@ -114,7 +163,7 @@ entry_valid(const void *memory, size_t room, const struct key *k)
 	if ((uintptr_t)memory % _Alignof(struct entry) != 0 || room < sizeof(*e))
 		return false;
 	used = sizeof(*e) + 2 * (size_t)e->n_ttls + e->message_length;
-	if (e->size > room || e->size != (used + 7) / 8 * 8)
+	if (e->size > room || e->size != (used + text_room(e, used) + 7) / 8 * 8)
 		return false;
 	if (e->name_length == 0 || question_end(e) > e->message_length || e->rcode > 15)
 		return false;

@@ -19,6 +19,7 @@
 #define ENTRY_MAX 65535		/* octets of a message */
 #define ENTRY_ROOM (78 * 1024)	/* octets that any entry fits in, with the offsets of 5956 TTLs */
 #define ENTRY_NAME_MAX 255
+#define ENTRY_TEXT 80 /* octets of why a failure is one */
 
 /* Without padding, and compared and hashed as octets up to the name's end. */
 struct key {
@@ -43,8 +44,8 @@ enum entry_origin { ORIGIN_RECURSION, ORIGIN_L3, ORIGIN_BACKUP, N_ORIGINS };
 #define ORIGIN_WHO(origin) ((origin) & 0x0f)
 #define ORIGIN_NUMBER(origin) ((origin) >> 4)
 
-/* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, zeros.
- */
+/* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, of a
+ * failure perhaps a text that says why (printable, ended by a zero), zeros. */
 struct entry {
 	uint32_t size;	     /* all of it, multiple of 8 */
 	uint32_t ttl_s;	     /* it lives so long; 0: for those who wait for it, not to be kept */
@@ -96,6 +97,12 @@ size_t entry_build(const struct key *k, const uint8_t *message, size_t length,
  * `cause` an enum score_cause; it lives failure_s, from 1 s to 300 s. The size. */
 size_t entry_fail(const struct key *k, uint8_t rcode, uint8_t cause, uint16_t ede,
     const struct ttl_policy *policy, int64_t now_s, void *out);
+
+/* Adds why to a failure that entry_fail() has just made: its first ENTRY_TEXT octets, as far as
+ * they are printable. The size. */
+size_t entry_explain(void *entry, const char *why);
+/* Of a sound entry: why it is a failure; NULL: it does not say. */
+const char *entry_text(const struct entry *e);
 
 /* Is this memory (at most `room` octets, hostile) a consistent entry of that key (NULL: of any)?
  * Every offset is checked, so that what passes may be served from a private copy. */

@@ -26,6 +26,15 @@ given_name(char name[static HELD_NAME], const char *word, int number)
 	return name;
 }
 
+const char *
+given_engine(char name[static HELD_NAME], const char *word, int number)
+{
+	if (number != ENGINE_PROBATION)
+		return given_name(name, word, number);
+	snprintf(name, HELD_NAME, "%sprobation", word);
+	return name;
+}
+
 /* A reader that sees our process number sees the rest, too. */
 static void
 score_begin(struct scoreboard *s)
@@ -42,7 +51,8 @@ struct scoreboard *
 given_score(struct held *h, uint32_t kind, int number, struct err *err)
 {
 	char name[HELD_NAME], word[] = {'s', 'c', 'o', 'r', 'e', '.', (char)kind, '\0'};
-	int fd = given_take(h, given_name(name, word, number));
+	int fd = given_take(h, number == ENGINE_PROBATION ? "score.probation"
+							  : given_name(name, word, number));
 	bool given = fd != -1;
 	struct scoreboard *s =
 	    given ? scoreboard_map(fd, true, err) : scoreboard_make(kind, &fd, err);

@@ -9,7 +9,9 @@
 
 #include "lib/scoreboard.h"
 #include "resolver/ask_io.h"
+#include "resolver/given.h"
 #include "resolver/hold_plan.h"
+#include "resolver/quarantine_map.h"
 #include "resolver/store.h"
 
 static int
@@ -40,6 +42,8 @@ item_make(const struct plan *p, const struct item *i, struct err *err)
 		return l2_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
 	case ITEM_HITS:
 		return l2_hits_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
+	case ITEM_QUARANTINE:
+		return quarantine_make(&fd, err) == 0 ? fd : -1;
 	case ITEM_LISTENER:
 		return ask_listen(c->run_dir, i->number, c->worker.user, err);
 	}
@@ -105,7 +109,7 @@ all_send(const struct plan *p, int reply, struct err *err)
 static void
 item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 {
-	char place[PLACE_TEXT];
+	char place[PLACE_TEXT], number[HELD_NAME];
 
 	switch (i->kind) {
 	case ITEM_SOCKET:
@@ -121,8 +125,12 @@ item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 	case ITEM_HITS:
 		snprintf(text, size, "what is asked of that cache");
 		break;
+	case ITEM_QUARANTINE:
+		snprintf(text, size, "what ended the probation engine");
+		break;
 	case ITEM_LISTENER:
-		snprintf(text, size, "%s/engine-%d.sock", p->conf->run_dir, i->number);
+		given_engine(number, "", i->number);
+		snprintf(text, size, "%s/engine-%s.sock", p->conf->run_dir, number);
 		break;
 	}
 }

@@ -8,6 +8,8 @@
  *     shard.E    engine E's shard of the cache (l2_make())
  *     hits.E     what workers tell engine E of hits in its shard (l2_hits_make()); both write it
  *     score.wW   worker W's scoreboard; score.eE: engine E's
+ *     listen.probation, score.probation   the probation engine's, if there is to be one
+ *     quarantine  its memory of what ended it (quarantine.h)
  *     board      who reads whose sockets (lib/board.h), the holder's own
  *     reply      where `hold` sends what it made, a SEQPACKET socket
  *
@@ -25,6 +27,7 @@
 #define HOLD_SLOTS_MAX 64 /* as many as a board has bits */
 #define HOLD_BOARD "board"
 #define HOLD_REPLY "reply"
+#define HOLD_QUARANTINE "quarantine"
 
 /* Is it such a name? `*slot` receives W, under HOLD_SLOTS_MAX. */
 bool hold_is_udp(const char *name, unsigned *slot);

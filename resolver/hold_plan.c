@@ -7,7 +7,9 @@
 #include "lib/ensure.h"
 #include "lib/scoreboard.h"
 #include "resolver/ask_held.h"
+#include "resolver/given.h"
 #include "resolver/hold.h"
+#include "resolver/quarantine_map.h"
 #include "resolver/store.h"
 
 /* The number at *text, in its shortest form and up to `most`; -1: there is none. */
@@ -139,7 +141,10 @@ plan_score(struct plan *p, uint32_t kind, int number, const struct held *old)
 	struct scoreboard *s = NULL;
 	struct err ignored;
 
-	snprintf(item.name, sizeof(item.name), "score.%c%d", (char)kind, number);
+	if (number == ENGINE_PROBATION)
+		given_engine(item.name, "score.", number);
+	else
+		snprintf(item.name, sizeof(item.name), "score.%c%d", (char)kind, number);
 	item.fd = held_find(old, item.name);
 	if (item.fd != -1)
 		s = scoreboard_map(item.fd, true, &ignored);
@@ -173,13 +178,29 @@ plan_hits(struct plan *p, int number, const struct held *old)
 	put(p, &item);
 }
 
+static void
+plan_quarantine(struct plan *p, const struct held *old)
+{
+	struct item item = {.kind = ITEM_QUARANTINE, .name = HOLD_QUARANTINE};
+	struct quarantine *q = NULL;
+	struct err ignored;
+
+	item.fd = held_find(old, item.name);
+	if (item.fd != -1)
+		q = quarantine_open(item.fd, true, &ignored);
+	if (q == NULL)
+		item.fd = -1;
+	quarantine_close(q);
+	put(p, &item);
+}
+
 static int
 plan_listener(struct plan *p, int number, const struct held *old, struct err *err)
 {
 	struct item item = {.kind = ITEM_LISTENER, .number = number};
 	int fits;
 
-	snprintf(item.name, sizeof(item.name), "listen.%d", number);
+	given_engine(item.name, "listen.", number);
 	item.fd = held_find(old, item.name);
 	if (item.fd != -1) {
 		fits = ask_held(item.fd, p->conf->run_dir, number, p->conf->worker.user, err);
@@ -224,9 +245,15 @@ plan_make(struct plan *p, const struct held *old, struct err *err)
 		plan_shard(p, i, old);
 		plan_hits(p, i, old);
 	}
+	if (c->engine.probation) {
+		plan_score(p, 'e', ENGINE_PROBATION, old);
+		plan_quarantine(p, old);
+	}
 	for (int i = 0; i < c->engines; i++)
 		if (plan_listener(p, i, old, err) == -1)
 			return -1;
+	if (c->engine.probation && plan_listener(p, ENGINE_PROBATION, old, err) == -1)
+		return -1;
 	return room_check(p, err);
 }
 

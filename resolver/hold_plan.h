@@ -11,7 +11,14 @@
 #include "resolver/conf.h"
 #include "resolver/socket.h"
 
-enum item_kind { ITEM_SOCKET, ITEM_SCORE, ITEM_SHARD, ITEM_HITS, ITEM_LISTENER };
+enum item_kind {
+	ITEM_SOCKET,
+	ITEM_SCORE,
+	ITEM_SHARD,
+	ITEM_HITS,
+	ITEM_QUARANTINE,
+	ITEM_LISTENER
+};
 struct item {
 	char name[HELD_NAME];
 	enum item_kind kind;

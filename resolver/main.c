@@ -13,6 +13,7 @@
 #include "resolver/cachectl.h"
 #include "resolver/conf.h"
 #include "resolver/engine.h"
+#include "resolver/given.h"
 #include "resolver/hold.h"
 #include "resolver/worker.h"
 
@@ -35,7 +36,8 @@ usage(FILE *to)
 	    "       resolver -V\n"
 	    "\n"
 	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
-	    "  engine N  resolves for the workers; N is below the configuration's `engines`\n"
+	    "  engine N  resolves for the workers; N is below the configuration's `engines`, or\n"
+	    "            \"probation\": the one that asks again what another one may have died of\n"
 	    "  hold SLOTS  makes what outlives so many workers and the engines, for healthd, which\n"
 	    "            holds it; by hand: prints what that is\n"
 	    "  cache     shows or empties the shared cache: `resolver cache --help`\n"
@@ -57,16 +59,18 @@ role_find(const char *name)
 	return NULL;
 }
 
-/* -1: it is no number. */
+/* -1: it is no number, and not the word for one. */
 static int
 number_parse(const char *text)
 {
 	char *end;
 	long n;
 
+	if (strcmp(text, "probation") == 0)
+		return ENGINE_PROBATION;
 	errno = 0;
 	n = strtol(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && n >= 0 && n <= 255 ? (int)n : -1;
+	return errno == 0 && end != text && *end == '\0' && n >= 0 && n < ENGINE_PROBATION ? (int)n : -1;
 }
 
 static int
@@ -85,17 +89,23 @@ run(const struct resolver_conf *conf, const char *role_name, const char *number_
 	char ident[32];
 	struct err err;
 
-	if (role == NULL || number == -1) {
+	if (role == NULL || number == -1 ||
+	    (role->run != engine_run && number == ENGINE_PROBATION)) {
 		usage(stderr);
 		return 2;
 	}
-	if (role->run == engine_run && number >= conf->engines) {
+	if (number == ENGINE_PROBATION && !conf->engine.probation) {
+		fprintf(stderr, "resolver: there is no probation engine: `engine.probation` is "
+				"false\n");
+		return 2;
+	}
+	if (role->run == engine_run && number >= conf->engines && number != ENGINE_PROBATION) {
 		fprintf(stderr,
 		    "resolver: there is no engine %d: `engines` is %lld, counted from 0\n", number,
 		    (long long)conf->engines);
 		return 2;
 	}
-	snprintf(ident, sizeof(ident), "resolver-%s-%d", role->name, number);
+	snprintf(ident, sizeof(ident), "resolver-%s-%s", role->name, number_text);
 	event_open(ident, (enum event_level)conf->log_level);
 	if (role->run(conf, number, &err) == -1) {
 		event_say(EVENT_ALARM, "cannot_start", "%s", err.text);

@@ -68,10 +68,11 @@ struct reply_opt {
 	const char *ede_text; /* NULL or at most REPLY_EDE_TEXT octets */
 	const char *nsid;     /* sent when it was asked for; NULL: none */
 	int keepalive;	      /* tenths of a second; -1: none */
+	bool cached_error;    /* also EDE_CACHED_ERROR: it failed before, and is told again */
 };
 #define REPLY_EDE_TEXT 80
 /* The longest OPT with an NSID of `n` octets. */
-#define REPLY_OPT_MAX(n) (11 + 4 + (n) + 4 + 2 + 4 + 2 + REPLY_EDE_TEXT)
+#define REPLY_OPT_MAX(n) (11 + 4 + (n) + 4 + 2 + 4 + 2 + REPLY_EDE_TEXT + 6)
 
 enum reply_flag { REPLY_AA = 0x0400, REPLY_RA = 0x0080 };
 

@@ -74,6 +74,8 @@ reply_opt_length(const struct query *q, const struct reply_opt *o)
 		n += 6;
 	if (o->ede != EDE_NONE)
 		n += 6 + ede_text_length(o);
+	if (o->cached_error)
+		n += 6;
 	return n;
 }
 
@@ -85,6 +87,8 @@ opt_fitted(const struct query *q, const struct reply_opt *o, size_t room)
 
 	if (reply_opt_length(q, &fitted) > room)
 		fitted.ede_text = NULL;
+	if (reply_opt_length(q, &fitted) > room)
+		fitted.cached_error = false;
 	if (reply_opt_length(q, &fitted) > room)
 		fitted.ede = EDE_NONE;
 	if (reply_opt_length(q, &fitted) > room)
@@ -125,8 +129,10 @@ reply_opt(const struct query *q, unsigned rcode, const struct reply_opt *o, uint
 		p = put16(p, DNS_OPTION_EDE);
 		p = put16(p, (unsigned)(2 + text));
 		p = put16(p, (unsigned)fitted.ede);
-		put_bytes(p, fitted.ede_text, text);
+		p = put_bytes(p, fitted.ede_text, text);
 	}
+	if (fitted.cached_error)
+		put16(put16(put16(p, DNS_OPTION_EDE), 2), EDE_CACHED_ERROR);
 	put16(out + AT_ARCOUNT, get16(out + AT_ARCOUNT) + 1u);
 	return length + n;
 }

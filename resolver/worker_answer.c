@@ -74,6 +74,19 @@ worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire, enum s
 	return plain(w, a, wire, DNS_SERVFAIL, ede, text, out, room);
 }
 
+size_t
+worker_fail_again(struct worker *w, const struct asker *a, const uint8_t *wire,
+    enum score_cause cause, int ede, uint8_t *out, size_t room)
+{
+	struct reply_opt opt = opt_of(w, a, ede, NULL);
+	size_t length = reply_head(&a->query, wire, DNS_SERVFAIL, REPLY_RA, out, room);
+
+	opt.cached_error = true;
+	score_add(&w->score->cause[cause], 1);
+	account(w, a, DNS_SERVFAIL, LAYER_ENGINE);
+	return length == 0 ? 0 : reply_opt(&a->query, DNS_SERVFAIL, &opt, out, length, room);
+}
+
 /* EDE of an entry: that it is stale matters more than why its last renewal failed. */
 static int
 entry_ede(const struct entry *e, bool stale)
@@ -106,11 +119,12 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	const struct query *q = &a->query;
 	int64_t now_s = seconds(w->now);
 	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
-	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), NULL);
-	size_t opt_length = reply_opt_length(q, &opt),
-	       body = room - DNS_HEADER - q->question_length;
-	size_t length;
+	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), stale ? NULL : entry_text(e));
+	size_t body = room - DNS_HEADER - q->question_length, opt_length, length;
 
+	opt.cached_error =
+	    (e->flags & ENTRY_FAILURE) != 0 && (layer == LAYER_L1 || layer == LAYER_L2);
+	opt_length = reply_opt_length(q, &opt);
 	length = entry_serve(e, q->id, q->rd, q->ad || q->dnssec_ok, wire + DNS_HEADER, now_s,
 	    layer == LAYER_STALE ? WORKER_STALE_TTL_S : 0, out,
 	    room - (opt_length < body ? opt_length : body));

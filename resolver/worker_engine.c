@@ -18,6 +18,7 @@
 #include "resolver/ask.h"
 #include "resolver/ask_io.h"
 #include "resolver/given.h"
+#include "resolver/hold.h"
 #include "resolver/worker_parts.h"
 
 enum { RETRY_MS = 20, READS_A_TURN = 64 };
@@ -38,18 +39,35 @@ engine_links_up(const struct worker *w)
 }
 
 bool
+engine_link_hopeful(const struct engine_link *l)
+{
+	return l->up || mono_diff_ms(l->worker->now, l->away_since) < WORKER_AWAY_MS;
+}
+
+bool
 engine_links_hopeful(const struct worker *w)
 {
 	for (int i = 0; i < w->conf->engines; i++)
-		if (w->engines[i].up ||
-		    mono_diff_ms(w->now, w->engines[i].away_since) < WORKER_AWAY_MS)
+		if (engine_link_hopeful(&w->engines[i]))
 			return true;
 	return false;
 }
 
-/* Each question that waits for none, once. */
-static void
-send_unsent(struct worker *w)
+static int
+n_links(const struct worker *w)
+{
+	return (int)w->conf->engines + (w->conf->engine.probation ? 1 : 0);
+}
+
+/* What people and paths call it. */
+static int
+number_of(const struct engine_link *l)
+{
+	return probation_is(l) ? ENGINE_PROBATION : l->number;
+}
+
+void
+engine_links_unsent(struct worker *w)
 {
 	uint32_t next;
 
@@ -90,6 +108,7 @@ static void
 link_lost(struct engine_link *l, const char *why)
 {
 	struct worker *w = l->worker;
+	char name[HELD_NAME];
 	uint32_t next, n = 0;
 
 	/* An engine that was purged may have told old answers until it was: those that lay in the
@@ -98,17 +117,24 @@ link_lost(struct engine_link *l, const char *why)
 		copies_drop(w);
 	l->up = false;
 	l->away_since = w->now;
+	if (!probation_is(l))
+		probation_suspect(l);
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
 		next = w->join.questions[i].all.newer;
 		if (w->asking[i].engine != l->number)
 			continue;
-		worker_lost(w, i);
+		if (probation_is(l))
+			probation_lost(w, i);
+		else
+			worker_lost(w, i);
 		n++;
 	}
+	if (probation_is(l))
+		w->trial = 0;
 	worker_state(w);
-	event_say(EVENT_WARN, "engine_lost", "engine %d: %s; %u questions wait for it", l->number,
-	    why, n);
-	send_unsent(w);
+	event_say(EVENT_WARN, "engine_lost", "engine %s: %s; %u questions wait for it",
+	    given_engine(name, "", number_of(l)), why, n);
+	engine_links_unsent(w);
 }
 
 static void
@@ -129,21 +155,24 @@ static void
 link_up(struct engine_link *l)
 {
 	struct worker *w = l->worker;
+	char name[HELD_NAME];
 
 	/* What others did not find says nothing about this one. */
-	if (!engine_links_up(w))
+	if (!engine_links_up(w) && !probation_is(l))
 		w->standing = (struct standing){0};
-	l->up = true;
+	l->up = l->known = true;
+	l->last = (struct last_words){0};
+	w->served |= !probation_is(l);
 	l->purges_hello = l->shard != NULL ? l2_purges(l->shard) : 0;
 	worker_state(w);
-	event_say(EVENT_NOTICE, "engine_there", "engine %d is there, after %lld ms", l->number,
+	event_say(EVENT_NOTICE, "engine_there", "engine %s is there, after %lld ms",
+	    given_engine(name, "", number_of(l)),
 	    (long long)mono_diff_ms(w->now, l->away_since));
-	send_unsent(w);
+	engine_links_unsent(w);
 }
 
-/* True: sent. The link may be down afterwards. */
-static bool
-link_send(struct engine_link *l, uint32_t question)
+bool
+engine_link_send(struct engine_link *l, uint32_t question)
 {
 	struct worker *w = l->worker;
 	const struct key *k = &w->join.questions[question].key;
@@ -181,10 +210,14 @@ engine_links_send(struct worker *w, uint32_t question)
 	int n = (int)w->conf->engines;
 	int own = engine_link_of(w, &w->join.questions[question].key)->number;
 
+	if (probation_route(w, question) != WAY_ENGINES) {
+		probation_next(w);
+		return;
+	}
 	for (int i = 0; i < n; i++) {
 		struct engine_link *l = &w->engines[(own + i) % n];
 
-		if (l->up && link_send(l, question))
+		if (l->up && engine_link_send(l, question))
 			return;
 	}
 }
@@ -194,7 +227,9 @@ engine_link_refresh(struct worker *w, uint32_t question)
 {
 	struct engine_link *l = engine_link_of(w, &w->join.questions[question].key);
 
-	return l->up && link_send(l, question);
+	/* A suspect is not worth an engine: what is cached lives on to its end. */
+	return probation_route(w, question) == WAY_ENGINES && l->up &&
+	    engine_link_send(l, question);
 }
 
 /* A shard that is mapped already stays: an engine's successor brings the same one along. */
@@ -255,13 +290,13 @@ question_declined(struct worker *w, struct engine_link *by, uint32_t question)
 			engine_links_send(w, question);
 		return;
 	}
-	if (++w->asking[question].losses < WORKER_LOSSES) {
+	if (++w->asking[question].declined < WORKER_DECLINES) {
 		w->asking[question].engine = -1;
 		w->n_unsent++;
 		for (int i = 1; i < n; i++) {
 			struct engine_link *l = &w->engines[(by->number + i) % n];
 
-			if (l->up && link_send(l, question))
+			if (l->up && engine_link_send(l, question))
 				return;
 		}
 	}
@@ -274,16 +309,25 @@ told_take(struct engine_link *l, size_t length, int fd)
 {
 	struct worker *w = l->worker;
 	const struct entry *e;
+	struct last_words last;
 	struct told t;
 	uint32_t question;
 
+	/* Its end is read next. */
+	if (l->up && fd < 0 && last_decode(w->told, length, &last)) {
+		l->last = last;
+		return true;
+	}
 	if (!told_decode(w->told, length, &t, &e)) {
 		if (fd >= 0)
 			close(fd);
 		return false;
 	}
 	if (t.id == TOLD_HELLO) {
-		shard_take(l, fd);
+		if (probation_is(l))
+			probation_take(w, fd);
+		else
+			shard_take(l, fd);
 		if (!l->up)
 			link_up(l);
 		return true;
@@ -294,9 +338,13 @@ told_take(struct engine_link *l, size_t length, int fd)
 		return false;
 	l->told++;
 	question = join_find(&w->join, t.id);
+	if (probation_is(l))
+		probation_told(w, t.id, question);
 	if (question == JOIN_NONE || w->asking[question].engine != l->number)
 		return true;
-	if (e == NULL)
+	if (e == NULL && probation_is(l))
+		probation_declined(w, question);
+	else if (e == NULL)
 		question_declined(w, l, question);
 	else if (entry_valid(e, t.entry_size, &w->join.questions[question].key))
 		worker_told(w, question, e);
@@ -325,6 +373,8 @@ link_read(struct engine_link *l)
 			link_down(l, "it sent what is no answer");
 			return;
 		}
+		if (probation_is(l))
+			probation_next(w);
 	}
 }
 
@@ -337,7 +387,7 @@ link_ready(struct ev_loop *loop, ev_io *io, int events)
 		ev_io_stop(loop, io);
 		ev_io_set(io, io->fd, EV_READ);
 		ev_io_start(loop, io);
-		send_unsent(l->worker);
+		engine_links_unsent(l->worker);
 	}
 	if ((events & EV_READ) && l->connected)
 		link_read(l);
@@ -348,7 +398,7 @@ link_try(struct engine_link *l)
 {
 	struct worker *w = l->worker;
 	struct err err;
-	int fd = ask_connect(w->conf->run_dir, l->number, &err);
+	int fd = ask_connect(w->conf->run_dir, number_of(l), &err);
 
 	if (fd == -1)
 		return;
@@ -374,10 +424,10 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 	char name[HELD_NAME];
 
 	w->told = aligned_alloc(64, (TOLD_MAX + 63) / 64 * 64);
-	w->engines = calloc((size_t)w->conf->engines, sizeof(*w->engines));
+	w->engines = calloc((size_t)n_links(w), sizeof(*w->engines));
 	if (w->told == NULL || w->engines == NULL)
 		return err_set(err, "no memory for %lld engines", (long long)w->conf->engines);
-	for (int i = 0; i < w->conf->engines; i++) {
+	for (int i = 0; i < n_links(w); i++) {
 		struct engine_link *l = &w->engines[i];
 
 		l->worker = w;
@@ -388,11 +438,14 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 		l->io.data = l->retry.data = l;
 		l->retry.repeat = RETRY_MS / 1e3;
 		/* So what is cached is a hit from the first query on, with engines or without. */
-		shard_take(l, given_take(given, given_name(name, "shard.", i)));
-		hits_take(l, given_take(given, given_name(name, "hits.", i)));
+		if (!probation_is(l)) {
+			shard_take(l, given_take(given, given_name(name, "shard.", i)));
+			hits_take(l, given_take(given, given_name(name, "hits.", i)));
+		}
 		ev_timer_again(w->loop, &l->retry);
 	}
-	for (int i = 0; i < w->conf->engines; i++)
+	probation_take(w, given_take(given, HOLD_QUARANTINE));
+	for (int i = 0; i < n_links(w); i++)
 		link_try(&w->engines[i]);
 	worker_state(w);
 	return 0;
@@ -401,7 +454,7 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 void
 engine_links_close(struct worker *w)
 {
-	for (int i = 0; w->engines != NULL && i < w->conf->engines; i++) {
+	for (int i = 0; w->engines != NULL && i < n_links(w); i++) {
 		struct engine_link *l = &w->engines[i];
 
 		ev_timer_stop(w->loop, &l->retry);
@@ -412,6 +465,7 @@ engine_links_close(struct worker *w)
 		if (l->shard != NULL)
 			l2_close(l->shard);
 	}
+	probation_free(w);
 	free(w->engines);
 	free(w->told);
 }

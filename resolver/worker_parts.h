@@ -12,7 +12,9 @@
 #include "lib/scoreboard.h"
 #include "resolver/failing.h"
 #include "resolver/join.h"
+#include "resolver/ask.h"
 #include "resolver/local.h"
+#include "resolver/probation.h"
 #include "resolver/refresh.h"
 #include "resolver/socket.h"
 #include "resolver/standing.h"
@@ -24,7 +26,8 @@
 #define WORKER_STALE_TTL_S 30
 #define WORKER_STALE_RECHECK_MS 30000 /* stale at once after a failure */
 #define WORKER_AWAY_MS 1000	    /* an engine gets so long to come back before questions fail */
-#define WORKER_LOSSES 2		    /* a question that lost so many engines is not asked again */
+#define WORKER_PROBATION_MS 3000    /* the probation engine so long, as it is ended more often */
+#define WORKER_DECLINES 2	    /* a question that so many engines had no room for fails */
 #define WORKER_STOP_MS 2000	    /* SIGTERM: what is in flight gets at most so long ... */
 #define WORKER_STOP_READ_MS 1000    /* ... and its held sockets are read at most so long */
 
@@ -49,6 +52,9 @@ struct waiting {
 struct asking {
 	int engine;	/* -1: none has it yet */
 	uint8_t losses; /* engines that went away with it */
+	uint8_t declined; /* engines that had no room for it */
+	uint8_t trials;	  /* probation engines that went away at it */
+	bool probation;	  /* of the probation engine alone; it may wait for its turn */
 	uint64_t told;	/* what that engine had told when it was asked */
 	bool refresh;	/* it is to renew what is cached; counted in worker.refresh */
 };
@@ -59,6 +65,8 @@ struct engine_link {
 	ev_io io;
 	ev_timer retry;
 	bool connected, up; /* up: it has said hello */
+	bool known;	    /* it has been up */
+	struct last_words last; /* said since the hello; signal 0: none */
 	struct mono away_since;
 	uint64_t told;
 	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
@@ -78,6 +86,7 @@ struct worker {
 	struct scoreboard *score;
 	struct standing standing;
 	bool running; /* the loop turns */
+	bool served;  /* an engine has been there */
 	struct local local;
 	uint64_t secret; /* keys the hashes that clients could aim at */
 
@@ -95,8 +104,11 @@ struct worker {
 	struct waiting *waiting; /* beside join.waiters */
 	struct asking *asking;	 /* beside join.questions */
 	uint32_t n_unsent;
-	struct engine_link *engines;
+	struct engine_link *engines; /* behind the serving ones the probation engine */
 	uint8_t *told; /* TOLD_MAX */
+	struct suspects suspects;
+	const struct quarantine *quarantine; /* mapped; NULL: none was handed in or has come */
+	uint32_t trial; /* the question, by its id, that the probation engine has; 0: none */
 
 	struct udp *udp;
 	int n_udp;
@@ -172,12 +184,20 @@ bool worker_is_failure(const struct entry *e);
 /* SERVFAIL for a cause that is counted; `text` may be NULL. */
 size_t worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire,
     enum score_cause cause, int ede, const char *text, uint8_t *out, size_t room);
+/* The same of one that failed a moment ago: it says so. */
+size_t worker_fail_again(struct worker *w, const struct asker *a, const uint8_t *wire,
+    enum score_cause cause, int ede, uint8_t *out, size_t room);
 
 /* worker_wait.c: questions that an engine works on. As worker_query(). */
 size_t worker_ask(struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire,
     uint8_t *out);
 /* An engine told this (not from w->found, nor from L1). The question is closed, as by the next. */
 void worker_told(struct worker *w, uint32_t question, const struct entry *e);
+/* It is quarantined. */
+void worker_refused(struct worker *w, uint32_t question);
+/* Stale or SERVFAIL, for one asker, without a question: as worker_query(). */
+size_t worker_refuse(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *wire, uint8_t *out);
 /* It fails without having been told why. */
 void worker_failed(struct worker *w, uint32_t question, enum score_cause cause, int ede,
     const char *text);
@@ -186,6 +206,8 @@ void worker_failed(struct worker *w, uint32_t question, enum score_cause cause, 
 bool worker_unasked(struct worker *w, uint32_t question);
 /* Its engine went away with it: unsent again, or failed. */
 void worker_lost(struct worker *w, uint32_t question);
+/* Unsent again; who has waited gets what is past its time. */
+void worker_again(struct worker *w, uint32_t question);
 /* Looks after those who have waited long enough. */
 void worker_deadlines(struct worker *w);
 
@@ -207,5 +229,32 @@ bool engine_links_up(const struct worker *w);
 void engine_links_heed(struct worker *w);
 /* Is one there, or so shortly away that waiting for it is worth while? */
 bool engine_links_hopeful(const struct worker *w);
+bool engine_link_hopeful(const struct engine_link *l);
+/* One packet; true: sent. The link may be down afterwards. */
+bool engine_link_send(struct engine_link *l, uint32_t question);
+/* Each question that waits for none, once. */
+void engine_links_unsent(struct worker *w);
+
+/* worker_probation.c. NULL: the configuration has no probation engine. */
+struct engine_link *probation_link(const struct worker *w);
+bool probation_is(const struct engine_link *l);
+/* Takes `fd` over: its memory, once it has said hello, or as it was handed in; -1 is fine. */
+void probation_take(struct worker *w, int fd);
+/* Quarantined? Then what is said of it, as worker_query(); 0: it may be asked. */
+size_t probation_refuse(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *wire, uint8_t *out);
+/* Which way this question, which no engine has, is to go from now on. */
+enum probation_way probation_route(struct worker *w, uint32_t question);
+/* The next in turn is sent, if it is anybody's turn. */
+void probation_next(struct worker *w);
+/* An engine that served is gone, and what it said last. Before its questions are looked after. */
+void probation_suspect(struct engine_link *l);
+/* The probation engine is gone with this question; it told something; it declined. */
+void probation_lost(struct worker *w, uint32_t question);
+void probation_told(struct worker *w, uint32_t id, uint32_t question);
+void probation_declined(struct worker *w, uint32_t question);
+/* Looks after those who wait for it in vain. */
+void probation_deadlines(struct worker *w);
+void probation_free(struct worker *w);
 
 #endif

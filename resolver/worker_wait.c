@@ -17,6 +17,7 @@ struct outcome {
 	enum score_cause cause;
 	int ede;
 	const char *text;
+	bool again; /* it failed a moment ago, and is told again */
 };
 
 /* What is past its time, but not by more than a day: NULL, or as worker_find(). */
@@ -41,6 +42,8 @@ outcome_write(struct worker *w, const struct asker *a, const uint8_t *wire, cons
 
 	if (o->entry != NULL)
 		return worker_serve(w, a, wire, o->entry, o->layer, out, room);
+	if (o->again)
+		return worker_fail_again(w, a, wire, o->cause, o->ede, out, room);
 	return worker_fail(w, a, wire, o->cause, o->ede, o->text, out, room);
 }
 
@@ -115,7 +118,7 @@ worker_failed(
     struct worker *w, uint32_t question, enum score_cause cause, int ede, const char *text)
 {
 	const struct asking *a = &w->asking[question];
-	bool asked = a->engine >= 0 || a->losses > 0;
+	bool asked = a->engine >= 0 || a->losses > 0 || a->declined > 0 || a->trials > 0;
 
 	if (asked)
 		question_noted(w, false);
@@ -178,7 +181,7 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 		failing_drop(w->failing, q->hash);
 	} else if (e->cause != CAUSE_BOGUS) {
 		question_fail(w, question, (struct outcome){e, LAYER_ENGINE, e->cause,
-		    e->ede != 0 ? e->ede : EDE_NONE, NULL}, true);
+		    e->ede != 0 ? e->ede : EDE_NONE, NULL, false}, true);
 		return;
 	}
 	if (e->ttl_s > 0 && !is_worse(w, question, e))
@@ -186,19 +189,37 @@ worker_told(struct worker *w, uint32_t question, const struct entry *e)
 	question_end(w, question, &o);
 }
 
+/* To clients it is the question's own fault, which is the Internet's: nothing that another node
+ * would do better. */
+static const struct outcome quarantined = {
+    .cause = CAUSE_UPSTREAM, .ede = EDE_OTHER, .text = "quarantined: resolving it ended an engine"};
+
+void
+worker_refused(struct worker *w, uint32_t question)
+{
+	score_add(&w->score->event[SCORED_QUARANTINED], 1);
+	question_fail(w, question, quarantined, false);
+}
+
 void
 worker_lost(struct worker *w, uint32_t question)
+{
+	if (w->asking[question].refresh && !worker_unasked(w, question))
+		return;
+	w->asking[question].losses++;
+	/* It may be why, so nobody asks it again for a while. */
+	if (probation_route(w, question) == WAY_FAILED)
+		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine failed");
+	else
+		worker_again(w, question);
+}
+
+void
+worker_again(struct worker *w, uint32_t question)
 {
 	struct asking *a = &w->asking[question];
 	const struct entry *stale;
 
-	if (a->refresh && !worker_unasked(w, question))
-		return;
-	/* Two in a row: this question may be why, so nobody asks it again for a while. */
-	if (++a->losses >= WORKER_LOSSES) {
-		worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine failed");
-		return;
-	}
 	w->n_unsent += a->engine >= 0;
 	a->engine = -1;
 	stale = stale_find(w, &w->join.questions[question].key);
@@ -216,13 +237,26 @@ known_failure(struct worker *w, const struct asker *a, const struct key *k, uint
 	struct outcome o = {.cause = CAUSE_INTERNAL, .ede = EDE_OTHER, .text = "no engine"};
 
 	if (f != NULL)
-		o = (struct outcome){.cause = f->cause, .ede = f->ede};
-	else if (engine_links_up(w))
+		o = (struct outcome){.cause = f->cause, .ede = f->ede, .again = true};
+	else if (!w->served)
+		o.ede = EDE_NOT_READY;
+	if (f == NULL && engine_links_up(w))
 		return 0;
 	o.entry = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, k);
 	o.layer = LAYER_STALE;
 	if (f == NULL && o.entry == NULL && engine_links_hopeful(w))
 		return 0;
+	return outcome_write(w, a, wire, &o, out);
+}
+
+size_t
+worker_refuse(struct worker *w, const struct asker *a, const struct key *k, const uint8_t *wire,
+    uint8_t *out)
+{
+	struct outcome o = quarantined;
+
+	o.entry = stale_find(w, k);
+	o.layer = LAYER_STALE;
 	return outcome_write(w, a, wire, &o, out);
 }
 
@@ -249,9 +283,11 @@ worker_ask(
 	uint64_t hash = key_hash(k, w->secret);
 	uint32_t question, waiter;
 	struct waiting *x;
-	size_t n = known_failure(w, a, k, hash, wire, out);
+	size_t n = probation_refuse(w, a, k, wire, out);
 	enum join_verdict verdict;
 
+	if (n == 0)
+		n = known_failure(w, a, k, hash, wire, out);
 	if (n > 0)
 		return n;
 	verdict = join_enter(&w->join, k, hash, w->now, &question, &waiter);
@@ -308,8 +344,9 @@ unsent_fail(struct worker *w)
 
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE && w->n_unsent > 0; i = next) {
 		next = w->join.questions[i].all.newer;
-		if (w->asking[i].engine < 0)
-			worker_failed(w, i, CAUSE_INTERNAL, EDE_OTHER, "no engine");
+		if (w->asking[i].engine < 0 && !w->asking[i].probation)
+			worker_failed(w, i, CAUSE_INTERNAL,
+			    w->served ? EDE_OTHER : EDE_NOT_READY, "no engine");
 	}
 }
 
@@ -324,4 +361,6 @@ worker_deadlines(struct worker *w)
 		overdue(w, question);
 	if (w->n_unsent > 0 && !engine_links_hopeful(w))
 		unsent_fail(w);
+	if (w->n_unsent > 0)
+		probation_deadlines(w);
 }

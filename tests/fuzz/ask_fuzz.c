@@ -45,6 +45,18 @@ as_purge(const uint8_t *data, size_t size)
 }
 
 static void
+as_last_words(const uint8_t *data, size_t size)
+{
+	uint8_t again[LAST_MAX];
+	struct last_words l;
+
+	if (!last_decode(data, size, &l))
+		return;
+	ENSURE(last_encode(&l, again, sizeof(again)) == size);
+	ENSURE(memcmp(data, again, size) == 0);
+}
+
+static void
 as_answer(const uint8_t *data, size_t size)
 {
 	static uint8_t served[65535];
@@ -63,6 +75,9 @@ as_answer(const uint8_t *data, size_t size)
 		ENSURE(e == NULL || (const uint8_t *)e + t.entry_size == packet + size);
 	}
 	if (e != NULL && entry_valid(e, t.entry_size, NULL)) {
+		const char *why = entry_text(e);
+
+		ENSURE(why == NULL || (const uint8_t *)why + strlen(why) < packet + size);
 		entry_key(e, &k);
 		n = entry_serve(e, 1, true, true, k.name, 1000, 30, served, sizeof(served));
 		/* Whether its records make sense is the engine's word; that all is in bounds is
@@ -77,6 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	as_question(data, size);
 	as_purge(data, size);
+	as_last_words(data, size);
 	as_answer(data, size);
 	return 0;
 }

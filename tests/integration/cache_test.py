@@ -157,7 +157,8 @@ def what_is_kept_is_explained(r):
     r.client.get('nothing.example.test.', dns.A)
     r.client.get('www.bogus.test.', dns.A)
     text = r.cache('explain', 'WWW5.example.test', '--dnssec')
-    for part in ('without DO: NOERROR, secure; ', 'with DO: NOERROR, secure; ', ' s left of 3600 s; ',
+    for part in ("from recursion, context 0\n", "own copies cannot be read",
+                 'without DO: NOERROR, secure; ', 'with DO: NOERROR, secure; ', ' s left of 3600 s; ',
                  "in engine ", ' IN A 203.0.113.15\n', ' IN RRSIG '):
         if part not in text:
             raise Failed(f'no {part!r} in {text}')
@@ -174,6 +175,13 @@ def what_is_kept_is_explained(r):
     expect((e['rcode'], e['negative'], e['secure']), ('NXDOMAIN', True, True), 'a negative one')
     e = r.entry('www.bogus.test.')
     expect((e['rcode'], e['failure'], e['ede']), ('SERVFAIL', 'bogus', 6), 'a bogus one')
+    expect((e['validation'], e['origin']), ('bogus', 'recursion, context 0'), 'how and from where')
+    if not e['why'] or len(e['why']) > 80 or e['age_s'] > 60:
+        raise Failed(f'{e}: why, age')
+    if f"EDE 6 ({e['why']})" not in r.cache('explain', 'www.bogus.test'):
+        raise Failed('why is not said to people')
+    a = r.client.get('www.bogus.test.', dns.A, edns=dns.opt())
+    expect((a.edes, a.options[15][2:]), ([6, 13], e['why'].encode()), 'and to clients, from cache')
     expect(r.cache('explain', 'www5.example.test', 'AAAA', status=1),
            'www5.example.test. AAAA: not in the shared cache\n', 'another type')
     r.cache('explain', 'a..b', status=3)

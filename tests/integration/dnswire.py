@@ -79,6 +79,7 @@ class Answer:
             name, at = _name(wire, at)
             self.question = (name, *struct.unpack_from('!HH', wire, at))
             at += 4
+        self.edes = []
         self.sections = []
         for count in (an, ns, ar):
             records = []
@@ -103,7 +104,9 @@ class Answer:
         o = 0
         while o < size:
             code, length = struct.unpack_from('!HH', data, o)
-            self.options[code] = data[o + 4:o + 4 + length]
+            self.options.setdefault(code, data[o + 4:o + 4 + length])
+            if code == EDE:
+                self.edes.append(struct.unpack_from('!H', data, o + 4)[0])
             o += 4 + length
         return at + 10 + size
 

@@ -321,6 +321,66 @@ what_a_purge_came_to_is_read_and_nothing_else(void **state)
 	assert_false(purged_decode(out, PURGED_SIZE, &again));
 }
 
+static void
+last_words_come_back_as_they_were(void **state)
+{
+	struct last_words named = {.version = LAST_VERSION,
+	    .signal = 11,
+	    .key = {.type = 28, .class = 1, .flags = KEY_DO, .name_length = 5, .name = "\3www"}};
+	const struct last_words none = {.version = LAST_VERSION, .signal = 64};
+	struct last_words again;
+	uint8_t out[LAST_MAX + 1] = {0};
+	size_t n = last_encode(&named, out, sizeof(out));
+
+	(void)state;
+	assert_int_equal(n, LAST_HEAD + 5);
+	assert_true(last_decode(out, n, &again));
+	assert_int_equal(again.signal, 11);
+	assert_true(key_equal(&again.key, &named.key));
+	for (size_t i = 0; i <= sizeof(out); i++)
+		if (i != n)
+			assert_false(last_decode(out, i, &again));
+	named.key.name[1] = 'W';
+	assert_int_equal(last_encode(&named, out, sizeof(out)), 0);
+	n = last_encode(&none, out, sizeof(out));
+	assert_int_equal(n, LAST_HEAD);
+	assert_true(last_decode(out, n, &again));
+	assert_int_equal(again.key.name_length, 0);
+}
+
+static void
+last_words_that_are_not_ours_are_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} rows[] = {{0, 2}, {3, 1}, {4, 0}, {4, 65}, {5, 1}, {12, 4}, {13, 4}, {13, 0}, {14, 1},
+	    {16, 2}, {17, 'W'}};
+	const struct last_words named = {.version = LAST_VERSION,
+	    .signal = 11,
+	    .key = {.type = 28, .class = 1, .name_length = 5, .name = "\3www"}};
+	_Alignas(8) uint8_t out[LAST_MAX];
+	const struct entry *entry;
+	struct last_words l;
+	struct told t;
+	size_t n = last_encode(&named, out, sizeof(out));
+
+	(void)state;
+	assert_false(told_decode(out, n, &t, &entry));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t was = out[rows[i].at];
+
+		out[rows[i].at] = rows[i].value;
+		if (last_decode(out, n, &l))
+			fail_msg("octet %zu", rows[i].at);
+		out[rows[i].at] = was;
+	}
+	out[13] = 0; /* a type without a name */
+	assert_false(last_decode(out, LAST_HEAD, &l));
+	told_encode(9, 0, out);
+	assert_false(last_decode(out, TOLD_HEAD, &l));
+}
+
 int
 main(void)
 {
@@ -336,6 +396,8 @@ main(void)
 	    cmocka_unit_test(a_purge_that_is_not_ours_is_refused),
 	    cmocka_unit_test(questions_and_purges_are_told_apart),
 	    cmocka_unit_test(what_a_purge_came_to_is_read_and_nothing_else),
+	    cmocka_unit_test(last_words_come_back_as_they_were),
+	    cmocka_unit_test(last_words_that_are_not_ours_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,33 @@ as_many_as_the_keeper_says_are_started_and_judged_by_their_scoreboard(void **sta
 }
 
 static void
+the_probation_engine_is_supervised_and_counted_nowhere(void **state)
+{
+	struct brain *b = brain_with_engines();
+	struct bond_message m = {.type = BOND_ROSTER, .slot = -1, .status = 1, .ready = 1};
+
+	(void)state;
+	m.at_us = mono_now().us;
+	assert_int_equal(bond_send(rig_bond[1], &m), 1);
+	ev_run(b->loop, EVRUN_NOWAIT);
+	expect_order(BOND_START, ENGINE_SLOT, 0);
+	expect_order(BOND_START, PROBATION_SLOT, 0);
+	assert_int_equal(order().type, 0);
+	assert_int_equal(b->n_engines, 1);
+	keeper_says(b, BOND_STARTED, PROBATION_SLOT, 200, 0);
+	while (engines_probation(b)->worker.state != WORKER_READY) /* it has no scoreboard here */
+		ev_run(b->loop, EVRUN_ONCE);
+	keeper_says(b, BOND_EXITED, PROBATION_SLOT, 200, SIGSEGV);
+	while (engines_probation(b)->worker.state != WORKER_STARTING)
+		ev_run(b->loop, EVRUN_ONCE);
+	assert_int_equal(b->n_engines, 1);
+	/* Without one in the next roster it is nobody's. */
+	keeper_says(b, BOND_ROSTER, -1, 0, 1);
+	assert_int_equal(engines_probation(b)->worker.state, WORKER_STOPPED);
+	drop(b);
+}
+
+static void
 no_more_than_there_is_room_for(void **state)
 {
 	struct brain *b = brain_with_engines();
@@ -377,6 +404,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(as_many_as_the_keeper_says_are_started_and_judged_by_their_scoreboard),
+	    TEST(the_probation_engine_is_supervised_and_counted_nowhere),
 	    TEST(no_more_than_there_is_room_for),
 	    TEST(one_whose_heart_stops_is_killed_and_started_again),
 	    TEST(one_that_is_slow_is_not_killed_for_it),

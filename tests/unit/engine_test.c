@@ -409,10 +409,41 @@ options_follow_the_configuration(void **state)
 	arena_free(arena);
 }
 
+static void
+the_reason_is_told_short(void **state)
+{
+	static const struct {
+		const char *why, *told;
+	} rows[] = {
+	    {"validation failure <www.bogus.test. A IN>: signature crypto failed from 10.9.2.1",
+		"signature crypto failed from 10.9.2.1"},
+	    {"no keys have a DS with algorithm", "no keys have a DS with algorithm"},
+	    {"a\tb\x80", "a b "},
+	    {"validation failure <x>", "validation failure <x>"},
+	    {"", NULL},
+	    {NULL, NULL},
+	};
+	char out[ENTRY_TEXT + 1], longest[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *told = verdict_why(rows[i].why, out);
+
+		if (rows[i].told == NULL)
+			assert_null(told);
+		else
+			assert_string_equal(told, rows[i].told);
+	}
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(strlen(verdict_why(longest, out)), ENTRY_TEXT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_reason_is_told_short),
 	    cmocka_unit_test(every_outcome_has_its_verdict),
 	    cmocka_unit_test(sentences_have_their_extended_error),
 	    cmocka_unit_test(signatures_go_and_names_stay_whole),

@@ -280,6 +280,55 @@ failures_live_from_one_second_to_five_minutes(void **state)
 }
 
 static void
+a_failure_may_say_why(void **state)
+{
+	static const struct {
+		const char *why, *kept;
+	} rows[] = {
+	    {"x", "x"},
+	    {"signature expired from 192.0.2.1", "signature expired from 192.0.2.1"},
+	    {"up to what is not printable\n, and no further", "up to what is not printable"},
+	    {"", NULL},
+	    {"\tnothing", NULL},
+	    {"1234567890123456789012345678901234567890123456789012345678901234567890123456789012345",
+		"12345678901234567890123456789012345678901234567890123456789012345678901234567890"},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+	size_t size, plain;
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		memset(memory, 0xff, 512);
+		plain = entry_fail(&k, DNS_SERVFAIL, CAUSE_BOGUS, 7, &policy, NOW, memory);
+		assert_null(entry_text(entry));
+		size = entry_explain(memory, rows[i].why);
+		assert_int_equal(size, entry->size);
+		assert_true(entry_valid(memory, size, &k));
+		if (rows[i].kept == NULL) {
+			assert_null(entry_text(entry));
+			assert_int_equal(size, plain);
+			continue;
+		}
+		assert_string_equal(entry_text(entry), rows[i].kept);
+		serve(NOW, true, 0, 512);
+		assert_int_equal(told.rcode, DNS_SERVFAIL);
+	}
+	/* Damage: no zero at its end, a size that is not the text's, what is not printable. */
+	size = entry->size;
+	memset(memory + size - 8, 'x', 8);
+	assert_false(entry_valid(memory, size, &k));
+	entry_fail(&k, DNS_SERVFAIL, CAUSE_BOGUS, 7, &policy, NOW, memory);
+	size = entry_explain(memory, "because of something");
+	((struct entry *)memory)->size = (uint32_t)size + 8;
+	memset(memory + size, 0, 8);
+	assert_false(entry_valid(memory, size + 8, &k));
+	((struct entry *)memory)->size = (uint32_t)size;
+	assert_true(entry_valid(memory, size, &k));
+	memory[size - 16] = 0x1b;
+	assert_false(entry_valid(memory, size, &k));
+}
+
+static void
 failures_of_upstream_keep_rcode_but_no_record(void **state)
 {
 	static const uint8_t rcodes[] = {DNS_FORMERR, DNS_SERVFAIL, DNS_NOTIMP, DNS_REFUSED, 9};
@@ -723,6 +772,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_failure_may_say_why),
 	    cmocka_unit_test(keys_fold_case_and_keep_do_and_cd_apart),
 	    cmocka_unit_test(names_that_are_none_make_no_key),
 	    cmocka_unit_test(a_tree_is_its_apex_and_what_is_below),

@@ -240,7 +240,7 @@ a_reply_carries_the_question_as_it_was_asked(void **state)
 	    OPT("\x04\xd0", "\0", "\x80\0", "\0\4") "\0\3\0\0";
 	static const char want[] = "\x12\x34\x81\x92\0\1\0\0\0\0\0\1" WWW A_IN
 	    "\0\0\x29\x04\xd0\0\0\x80\0\0\x12" "\0\3\0\3a/b" "\0\x0f\0\7\0\x16" "gone!";
-	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1};
+	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1, false};
 	uint8_t out[512];
 	struct query q;
 	struct key k;
@@ -260,7 +260,7 @@ static void
 an_extended_rcode_is_split_between_header_and_opt(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\1", "\0\0", "\0\0");
-	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1};
+	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1, false};
 	struct dns_message m;
 	uint8_t out[512];
 	struct query q;
@@ -281,7 +281,7 @@ static void
 options_make_way_when_room_is_short(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\4") "\0\3\0\0";
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false};
 	bool seen_all = false, seen_nsid = false, seen_bare = false, seen_none = false;
 	struct dns_message m;
 	uint8_t out[512];
@@ -311,7 +311,7 @@ options_make_way_when_room_is_short(void **state)
 static void
 a_client_without_edns_gets_no_opt(void **state)
 {
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false};
 	static const char wire[] = RD_Q WWW A_IN;
 	uint8_t out[512];
 	struct query q;
@@ -352,10 +352,30 @@ a_record_is_named_by_the_question(void **state)
 	assert_string_equal(text, "192.0.2.1");
 }
 
+static void
+what_is_told_again_says_so_beside_its_cause(void **state)
+{
+	static const uint8_t both[] = {0, 15, 0, 2, 0, 22, 0, 15, 0, 2, 0, 13};
+	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, NULL, NULL, -1, true};
+	struct query q = {.edns = true};
+	uint8_t out[512] = {0};
+	size_t n = reply_opt(&q, DNS_SERVFAIL, &opt, out, DNS_HEADER, sizeof(out));
+
+	(void)state;
+	assert_int_equal(n, DNS_HEADER + 11 + sizeof(both));
+	assert_memory_equal(out + DNS_HEADER + 11, both, sizeof(both));
+	/* Where there is no room, the cause matters more. */
+	memset(out, 0, sizeof(out));
+	n = reply_opt(&q, DNS_SERVFAIL, &opt, out, DNS_HEADER, DNS_HEADER + 11 + 6);
+	assert_int_equal(n, DNS_HEADER + 11 + 6);
+	assert_memory_equal(out + DNS_HEADER + 11, both, 6);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_told_again_says_so_beside_its_cause),
 	    cmocka_unit_test(every_query_gets_the_verdict_it_deserves),
 	    cmocka_unit_test(no_cut_of_a_query_passes),
 	    cmocka_unit_test(what_is_asked_is_understood),
