@@ -254,11 +254,12 @@ score_slot(const char *name)
 	return kind == 'e' && number < MAX_ENGINES ? ENGINE_SLOT + number : -1;
 }
 
-/* What all workers read: the board, and every shard of the cache. */
+/* What all workers read: the board, every shard of the cache, the secret of their cookies. */
 static bool
 is_shared(const char *name)
 {
-	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0;
+	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0 ||
+	    strcmp(name, "secret") == 0;
 }
 
 static int

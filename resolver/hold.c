@@ -10,6 +10,7 @@
 #include "lib/scoreboard.h"
 #include "resolver/ask_io.h"
 #include "resolver/hold_plan.h"
+#include "resolver/secret.h"
 #include "resolver/store.h"
 
 static int
@@ -38,6 +39,8 @@ item_make(const struct plan *p, const struct item *i, struct err *err)
 		return score_make(i->score_kind, err);
 	case ITEM_SHARD:
 		return l2_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
+	case ITEM_SECRET:
+		return secret_make(err);
 	case ITEM_LISTENER:
 		return ask_listen(c->run_dir, i->number, c->worker.user, err);
 	}
@@ -114,6 +117,9 @@ item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 		break;
 	case ITEM_SHARD:
 		snprintf(text, size, "%zu MiB of cache", plan_shard_bytes(p) >> 20);
+		break;
+	case ITEM_SECRET:
+		snprintf(text, size, "secret of cookies");
 		break;
 	case ITEM_LISTENER:
 		snprintf(text, size, "%s/engine-%d.sock", p->conf->run_dir, i->number);

@@ -7,6 +7,7 @@
  *     listen.E   listening socket of engine E, at run_dir/engine-E.sock
  *     shard.E    engine E's shard of the cache (l2_make())
  *     score.wW   worker W's scoreboard; score.eE: engine E's
+ *     secret     what cookies are made with where no file says it (secret.h)
  *     board      who reads whose sockets (lib/board.h), the holder's own
  *     reply      where `hold` sends what it made, a SEQPACKET socket
  *
@@ -24,6 +25,7 @@
 #define HOLD_SLOTS_MAX 64 /* as many as a board has bits */
 #define HOLD_BOARD "board"
 #define HOLD_REPLY "reply"
+#define HOLD_SECRET "secret"
 
 /* Is it such a name? `*slot` receives W, under HOLD_SLOTS_MAX. */
 bool hold_is_udp(const char *name, unsigned *slot);

@@ -8,6 +8,7 @@
 #include "lib/scoreboard.h"
 #include "resolver/ask_held.h"
 #include "resolver/hold.h"
+#include "resolver/secret.h"
 #include "resolver/store.h"
 
 /* The number at *text, in its shortest form and up to `most`; -1: there is none. */
@@ -180,6 +181,17 @@ plan_listener(struct plan *p, int number, const struct held *old, struct err *er
 	return 0;
 }
 
+static void
+plan_secret(struct plan *p, const struct held *old)
+{
+	struct item item = {.name = HOLD_SECRET, .kind = ITEM_SECRET};
+
+	item.fd = held_find(old, HOLD_SECRET);
+	if (item.fd != -1 && !secret_fits(item.fd))
+		item.fd = -1;
+	put(p, &item);
+}
+
 /* The holder has things of its own beside ours. */
 static int
 room_check(const struct plan *p, struct err *err)
@@ -211,6 +223,7 @@ plan_make(struct plan *p, const struct held *old, struct err *err)
 		plan_score(p, 'e', i, old);
 		plan_shard(p, i, old);
 	}
+	plan_secret(p, old);
 	for (int i = 0; i < c->engines; i++)
 		if (plan_listener(p, i, old, err) == -1)
 			return -1;

@@ -11,7 +11,7 @@
 #include "resolver/conf.h"
 #include "resolver/socket.h"
 
-enum item_kind { ITEM_SOCKET, ITEM_SCORE, ITEM_SHARD, ITEM_LISTENER };
+enum item_kind { ITEM_SOCKET, ITEM_SCORE, ITEM_SHARD, ITEM_LISTENER, ITEM_SECRET };
 struct item {
 	char name[HELD_NAME];
 	enum item_kind kind;

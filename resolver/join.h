@@ -54,6 +54,8 @@ enum join_verdict { JOIN_NEW, JOIN_SHARED, JOIN_FULL };
  * nothing. `hash` is keyed by a secret, so that nobody can fill one bucket. */
 enum join_verdict join_enter(struct join *j, const struct key *k, uint64_t hash, struct mono now,
     uint32_t *question, uint32_t *waiter);
+/* Is this key's question open? */
+bool join_is_open(const struct join *j, const struct key *k, uint64_t hash);
 /* Removes the waiter from its question. */
 void join_leave(struct join *j, uint32_t waiter);
 /* The oldest waiter of a question; JOIN_NONE when there is none. */

@@ -14,6 +14,7 @@
 #include "resolver/conf.h"
 #include "resolver/engine.h"
 #include "resolver/hold.h"
+#include "resolver/secret.h"
 #include "resolver/worker.h"
 
 #define DEFAULT_CONFIG "/etc/anypop/resolver.conf"
@@ -72,6 +73,13 @@ number_parse(const char *text)
 static int
 check(const struct resolver_conf *conf, bool print)
 {
+	struct cookie_secrets secrets;
+	struct err err;
+
+	if (!print && secret_read(conf, &secrets, &err) == -1) {
+		fprintf(stderr, "resolver: %s\n", err.text);
+		return 1;
+	}
 	if (print)
 		resolver_conf_render(stdout, conf);
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -223,7 +223,7 @@ def order(k, n):
 def named(slots, addresses=2, engines=1, sockets=None):
     names = {f'udp.{w}.{a}' for w in range(sockets or slots) for a in range(addresses)}
     names |= {f'tcp.{a}' for a in range(addresses)} | {f'score.w{w}' for w in range(slots)}
-    return names | {f'{what}{e}' for what in ('listen.', 'shard.', 'score.e') for e in range(engines)}
+    return names | {'secret'} | {f'{what}{e}' for what in ('listen.', 'shard.', 'score.e') for e in range(engines)}
 
 
 # What hold makes and keeps

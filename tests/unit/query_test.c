@@ -240,7 +240,7 @@ a_reply_carries_the_question_as_it_was_asked(void **state)
 	    OPT("\x04\xd0", "\0", "\x80\0", "\0\4") "\0\3\0\0";
 	static const char want[] = "\x12\x34\x81\x92\0\1\0\0\0\0\0\1" WWW A_IN
 	    "\0\0\x29\x04\xd0\0\0\x80\0\0\x12" "\0\3\0\3a/b" "\0\x0f\0\7\0\x16" "gone!";
-	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1};
+	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1, NULL};
 	uint8_t out[512];
 	struct query q;
 	struct key k;
@@ -260,7 +260,7 @@ static void
 an_extended_rcode_is_split_between_header_and_opt(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\1", "\0\0", "\0\0");
-	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1};
+	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1, NULL};
 	struct dns_message m;
 	uint8_t out[512];
 	struct query q;
@@ -281,7 +281,7 @@ static void
 options_make_way_when_room_is_short(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\4") "\0\3\0\0";
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, NULL};
 	bool seen_all = false, seen_nsid = false, seen_bare = false, seen_none = false;
 	struct dns_message m;
 	uint8_t out[512];
@@ -311,7 +311,7 @@ options_make_way_when_room_is_short(void **state)
 static void
 a_client_without_edns_gets_no_opt(void **state)
 {
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, NULL};
 	static const char wire[] = RD_Q WWW A_IN;
 	uint8_t out[512];
 	struct query q;
