@@ -53,7 +53,8 @@ waiter_answer(struct worker *w, uint32_t waiter, const struct outcome *o)
 	uint32_t question = w->join.waiters[waiter].question;
 
 	if (length > 0)
-		length = worker_release(w, a, &w->join.questions[question].key, x->wire, out, length);
+		length = worker_release(
+		    w, a, &w->join.questions[question].key, x->wire, out, length);
 	if (a->tcp)
 		tcp_answer(w, a, out, length);
 	else if (length > 0)

@@ -93,7 +93,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(q.payload >= QUERY_UDP_LEAST);
 	must(q.cookie_length == 0 || (q.edns && cookie_length_ok(q.cookie_length)));
 	must((verdict == QUERY_COOKIE) <= (q.cookie_length > 0 && q.question_length == 0));
-	replies(&q, data, verdict == QUERY_BADVERS ? 16 : verdict == QUERY_COOKIE ? 23 : DNS_FORMERR);
+	replies(&q, data,
+	    verdict == QUERY_BADVERS  ? 16
+	    : verdict == QUERY_COOKIE ? 23
+				      : DNS_FORMERR);
 	if (verdict != QUERY_CHAOS && verdict != QUERY_ANY && verdict != QUERY_ASK)
 		return 0;
 	key_sound(&q, &k, data);
