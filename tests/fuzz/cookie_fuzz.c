@@ -1,6 +1,7 @@
 /*
- * cookie_fuzz: any octets as a cookie of any address at any time: none is believed but what the same
- * secret makes; and any text as a file of secrets: what is taken can be used, what is not explained.
+ * cookie_fuzz: any octets as a cookie of any address at any time: none is believed but what the
+ * same secret makes; and any text as a file of secrets: what is taken can be used, what is not is
+ * explained.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -427,7 +427,8 @@ def what_does_not_fit_is_made_anew(k):
         for name, fd in (('udp.0.1', unbound.fileno()), ('udp.1.1', os.memfd_create('x')),
                          ('tcp.1', deaf.fileno()), ('score.w0', k.held['score.e0']),
                          ('score.w1', unbound.fileno()), ('score.e0', heldwire.memory(b'x', 704)),
-                         ('shard.0', heldwire.memory(b'', 4096)), ('listen.0', unbound.fileno())):
+                         ('shard.0', heldwire.memory(b'', 4096)),
+                         ('secret', heldwire.memory(b'x' * 15)), ('listen.0', unbound.fileno())):
             os.dup2(fd, k.held[name], inheritable=False)
         given = {**k.held, 'bond': k.held['tcp.0'], 'udp.x.0': k.held['udp.0.0'],
                  'udp.63.63': k.held['score.w0'], 'shard.': k.held['shard.0'], 'board': k.board.fd}

@@ -21,7 +21,7 @@ import resolver_test as rt
 from resolver_test import BINDIR, PATIENCE, dns, expect, must, stop
 from worker_test import Failed, counters, eventually, frame, is_closed, unframe
 
-SERVICE, BADCOOKIE, COOKIE = '192.0.2.53', 23, 10
+SERVICE, BADCOOKIE, COOKIE, SO_RCVBUFFORCE = '192.0.2.53', 23, 10, 33
 FLOODER, OTHER, NEIGHBOUR = '10.60.1.1', '10.60.2.1', '10.60.1.2'
 SIX = 'fd00:60:1::1'
 DROP_FULL, DROP_RATE = 3, 5
@@ -36,7 +36,7 @@ def score(who):
 def client(source=FLOODER):
     six = ':' in source
     s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 16 << 20)
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     s.bind((source, 0))
     s.connect(('2001:db8:53::53' if six else SERVICE, 53))
     s.settimeout(PATIENCE)
@@ -269,7 +269,7 @@ def denials_count_together(r):
     """rrl = { responses_per_s = 20; slip = 0; };"""
     with client() as s:
         for i in range(20):
-            ask(s, f'w{i}.nothing.example.test', qtype=dns.TXT)
+            r.client.get(f'x{i}.nothing.example.test.', dns.A)
         f = Flood(r, [dns.query(f'x{i % 20}.nothing.example.test') for i in range(2000)])
         between(20, len(f.answers), 20 * (1 + f.seconds) + 2, 'denials')
         expect(f.drops, 2000 - len(f.answers), 'dropped')
@@ -280,8 +280,6 @@ def denials_count_together(r):
 
 def cookies_are_answered_and_judged(r):
     """cookies = { require = true; };"""
-    nothing = dns.opt(options=dns.option(COOKIE, b'clientco'))[:0]
-    expect(nothing, b'', 'nothing')
     with client() as s:
         expect(ask(s, 'www1.example.test').options.get(COOKIE), None, 'nobody asked for one')
         a = ask(s, 'www1.example.test', cookie=b'clientco')
