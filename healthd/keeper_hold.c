@@ -256,12 +256,13 @@ score_slot(const char *name)
 	return kind == 'e' && number < MAX_ENGINES ? ENGINE_SLOT + number : -1;
 }
 
-/* What all workers read: the board, every shard of the cache, and what is in quarantine. */
+/* What all workers read: the board, every shard of the cache, what is in quarantine, the secret of
+ * their cookies. */
 static bool
 is_shared(const char *name)
 {
 	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0 ||
-	       strcmp(name, "quarantine") == 0;
+	       strcmp(name, "quarantine") == 0 || strcmp(name, "secret") == 0;
 }
 
 static int

@@ -52,6 +52,20 @@ struct resolver_conf {
 		int64_t percent, per_s;
 	} refresh;
 	bool rotate;
+	struct { /* of each worker; 0: no limit */
+		int64_t queries_per_s, prefix_queries_per_s, misses_per_s, prefix_misses_per_s;
+		int64_t burst_ms, tcp_clients, prefix_tcp_clients;
+		int64_t client_v6_bits, prefix_v4_bits, prefix_v6_bits;
+		struct prefix *exempt; /* beside loopback */
+		int n_exempt;
+	} limits;
+	struct {
+		int64_t responses_per_s, slip;
+	} rrl;
+	struct {
+		bool answer, require;
+		const char *secret_file; /* "" = one of this node's own */
+	} cookies;
 	struct ttl_policy ttl; /* computed from the next */
 	struct {
 		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;

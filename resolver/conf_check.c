@@ -233,12 +233,58 @@ check_special(const struct resolver_conf *c, struct err *err)
 	return 0;
 }
 
+/* A prefix that is granted less than a client would make the client's limit void. */
+static int
+check_limits(const struct resolver_conf *c, struct err *err)
+{
+	const struct {
+		const char *key, *of_client;
+		int64_t prefix, client;
+	} pairs[] = {
+	    {"prefix_queries_per_s", "queries_per_s", c->limits.prefix_queries_per_s,
+		c->limits.queries_per_s},
+	    {"prefix_misses_per_s", "misses_per_s", c->limits.prefix_misses_per_s,
+		c->limits.misses_per_s},
+	    {"prefix_tcp_clients", "tcp_clients", c->limits.prefix_tcp_clients,
+		c->limits.tcp_clients},
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (pairs[i].prefix != 0 && pairs[i].prefix < pairs[i].client)
+			return SAY(c, &c->limits, pairs[i].key, -1, err,
+			    "%lld is under %s = %lld, which is one client's; raise it, or write 0",
+			    (long long)pairs[i].prefix, pairs[i].of_client,
+			    (long long)pairs[i].client);
+	}
+	if (c->limits.prefix_v6_bits > c->limits.client_v6_bits)
+		return SAY(c, &c->limits, "prefix_v6_bits", -1, err,
+		    "%lld is above client_v6_bits = %lld; a prefix holds clients, so lower it",
+		    (long long)c->limits.prefix_v6_bits, (long long)c->limits.client_v6_bits);
+	return 0;
+}
+
+/* It is read by whoever uses it: only they may have the right to. */
+static int
+check_cookies(const struct resolver_conf *c, struct err *err)
+{
+	const char *path = c->cookies.secret_file;
+
+	if (c->cookies.require && !c->cookies.answer)
+		return SAY(c, &c->cookies, "require", -1, err,
+		    "cookies that are not answered cannot be required; write answer = true");
+	if (path[0] != '\0' && path[0] != '/')
+		return SAY(c, &c->cookies, "secret_file", -1, err,
+		    "\"%s\" is no absolute path; start it with a /", path);
+	return 0;
+}
+
 int
 resolver_conf_check(const struct resolver_conf *c, struct err *err)
 {
 	if (check_identity(c, err) < 0 || check_listen(c, err) < 0 || check_health(c, err) < 0 ||
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
-	    check_special(c, err) < 0 || resolver_conf_check_redis(c, err) < 0)
+	    check_special(c, err) < 0 || check_limits(c, err) < 0 || check_cookies(c, err) < 0 ||
+	    resolver_conf_check_redis(c, err) < 0)
 		return -1;
 	if (c->engine.mode == ENGINE_ROOT &&
 	    check_file(c, "root_hints", c->engine.root_hints, err) < 0)

@@ -148,6 +148,51 @@ static const struct conf_key redis_keys[] = {
     {.name = NULL},
 };
 
+static const struct conf_key limits_keys[] = {
+    {.name = "queries_per_s", .type = CONF_INT, .offset = IN(limits, queries_per_s),
+	.max = 100000000, .help = "of one client; beyond it from cache only, then TC, then dropped"},
+    {.name = "prefix_queries_per_s", .type = CONF_INT, .offset = IN(limits, prefix_queries_per_s),
+	.max = 100000000, .help = "the same of one prefix"},
+    {.name = "misses_per_s", .type = CONF_INT, .offset = IN(limits, misses_per_s),
+	.max = 100000000, .help = "of one client: questions for an engine, the rest is REFUSED"},
+    {.name = "prefix_misses_per_s", .type = CONF_INT, .offset = IN(limits, prefix_misses_per_s),
+	.max = 100000000, .help = "the same of one prefix"},
+    {.name = "burst_ms", .type = CONF_INT, .offset = IN(limits, burst_ms), .min = 10, .max = 60000,
+	.number = 1000, .help = "what a rate allows in so long may come at once"},
+    {.name = "tcp_clients", .type = CONF_INT, .offset = IN(limits, tcp_clients), .max = 65536,
+	.number = 256, .help = "connections of one client ..."},
+    {.name = "prefix_tcp_clients", .type = CONF_INT, .offset = IN(limits, prefix_tcp_clients),
+	.max = 65536, .number = 512, .help = "... and of one prefix"},
+    {.name = "client_v6_bits", .type = CONF_INT, .offset = IN(limits, client_v6_bits), .min = 32,
+	.max = 64, .number = 64, .help = "so much of an IPv6 address is a client"},
+    {.name = "prefix_v4_bits", .type = CONF_INT, .offset = IN(limits, prefix_v4_bits), .min = 8,
+	.max = 32, .number = 24, .help = "so much of an IPv4 address is a prefix ..."},
+    {.name = "prefix_v6_bits", .type = CONF_INT, .offset = IN(limits, prefix_v6_bits), .min = 16,
+	.max = 64, .number = 56, .help = "... and so much of an IPv6 address"},
+    {.name = "exempt", .type = CONF_PREFIXES, .offset = IN(limits, exempt),
+	.count_offset = IN(limits, n_exempt), .max = 256,
+	.help = "under no limit and no rrl, as loopback and the probe listener always are"},
+    {.name = NULL},
+};
+
+static const struct conf_key rrl_keys[] = {
+    {.name = "responses_per_s", .type = CONF_INT, .offset = IN(rrl, responses_per_s),
+	.max = 1000000, .help = "of a kind to one prefix by UDP without a valid cookie; 0: any number"},
+    {.name = "slip", .type = CONF_INT, .offset = IN(rrl, slip), .max = 100, .number = 2,
+	.help = "of those beyond, one in so many is TC, the others dropped; 0: all dropped"},
+    {.name = NULL},
+};
+
+static const struct conf_key cookies_keys[] = {
+    {.name = "answer", .type = CONF_BOOL, .offset = IN(cookies, answer), .number = 1,
+	.help = "DNS cookies (RFC 7873) are answered and believed"},
+    {.name = "require", .type = CONF_BOOL, .offset = IN(cookies, require),
+	.help = "BADCOOKIE by UDP for those who send one that is not valid"},
+    {.name = "secret_file", .type = CONF_STR, .offset = IN(cookies, secret_file), .text = "",
+	.help = "one for all nodes of a service address; \"\": this node has its own"},
+    {.name = NULL},
+};
+
 #define GROUP(key, at, table, text) \
 	{.name = key, .type = CONF_GROUP, .offset = at, .line_offset = CONF_NO_LINE, .sub = table, \
 	    .help = text}
@@ -183,6 +228,9 @@ const struct conf_key resolver_conf_keys[] = {
     {.name = "rotate", .type = CONF_BOOL, .offset = TOP(rotate), .number = 1,
 	.help = "several addresses of an answer begin with another one each time"},
     GROUP("redis", TOP(redis), redis_keys, "a cache that a region's nodes share"),
+    GROUP("limits", TOP(limits), limits_keys, "what each worker grants a client; 0: no limit"),
+    GROUP("rrl", TOP(rrl), rrl_keys, "response rate limiting, against forged sources"),
+    GROUP("cookies", TOP(cookies), cookies_keys, "proof of an address by UDP"),
     {.name = "log_level", .type = CONF_ENUM, .offset = TOP(log_level), .names = level_words,
 	.min = EVENT_ALARM, .number = EVENT_INFO, .help = "events above it are not written"},
     {.name = NULL},

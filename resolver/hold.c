@@ -12,6 +12,7 @@
 #include "resolver/given.h"
 #include "resolver/hold_plan.h"
 #include "resolver/quarantine_map.h"
+#include "resolver/secret.h"
 #include "resolver/store.h"
 
 static int
@@ -44,6 +45,8 @@ item_make(const struct plan *p, const struct item *i, struct err *err)
 		return l2_hits_make(plan_shard_bytes(p), &fd, err) == 0 ? fd : -1;
 	case ITEM_QUARANTINE:
 		return quarantine_make(&fd, err) == 0 ? fd : -1;
+	case ITEM_SECRET:
+		return secret_make(err);
 	case ITEM_LISTENER:
 		return ask_listen(c->run_dir, i->number, c->worker.user, err);
 	}
@@ -127,6 +130,9 @@ item_render(const struct plan *p, const struct item *i, char *text, size_t size)
 		break;
 	case ITEM_QUARANTINE:
 		snprintf(text, size, "what ended the probation engine");
+		break;
+	case ITEM_SECRET:
+		snprintf(text, size, "secret of cookies");
 		break;
 	case ITEM_LISTENER:
 		given_engine(number, "", i->number);

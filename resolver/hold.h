@@ -10,6 +10,7 @@
  *     score.wW   worker W's scoreboard; score.eE: engine E's
  *     listen.probation, score.probation   the probation engine's, if there is to be one
  *     quarantine  its memory of what ended it (quarantine.h)
+ *     secret     what cookies are made with where no file says it (secret.h)
  *     board      who reads whose sockets (lib/board.h), the holder's own
  *     reply      where `hold` sends what it made, a SEQPACKET socket
  *
@@ -28,6 +29,7 @@
 #define HOLD_BOARD "board"
 #define HOLD_REPLY "reply"
 #define HOLD_QUARANTINE "quarantine"
+#define HOLD_SECRET "secret"
 
 /* Is it such a name? `*slot` receives W, under HOLD_SLOTS_MAX. */
 bool hold_is_udp(const char *name, unsigned *slot);

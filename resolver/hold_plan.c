@@ -10,6 +10,7 @@
 #include "resolver/given.h"
 #include "resolver/hold.h"
 #include "resolver/quarantine_map.h"
+#include "resolver/secret.h"
 #include "resolver/store.h"
 
 /* The number at *text, in its shortest form and up to `most`; -1: there is none. */
@@ -213,6 +214,17 @@ plan_listener(struct plan *p, int number, const struct held *old, struct err *er
 	return 0;
 }
 
+static void
+plan_secret(struct plan *p, const struct held *old)
+{
+	struct item item = {.name = HOLD_SECRET, .kind = ITEM_SECRET};
+
+	item.fd = held_find(old, HOLD_SECRET);
+	if (item.fd != -1 && !secret_fits(item.fd))
+		item.fd = -1;
+	put(p, &item);
+}
+
 /* The holder has things of its own beside ours. */
 static int
 room_check(const struct plan *p, struct err *err)
@@ -249,6 +261,7 @@ plan_make(struct plan *p, const struct held *old, struct err *err)
 		plan_score(p, 'e', ENGINE_PROBATION, old);
 		plan_quarantine(p, old);
 	}
+	plan_secret(p, old);
 	for (int i = 0; i < c->engines; i++)
 		if (plan_listener(p, i, old, err) == -1)
 			return -1;

@@ -17,6 +17,7 @@ enum item_kind {
 	ITEM_SHARD,
 	ITEM_HITS,
 	ITEM_QUARANTINE,
+	ITEM_SECRET,
 	ITEM_LISTENER
 };
 struct item {

@@ -99,6 +99,12 @@ waiter_take(struct join *j, uint32_t question, struct mono now)
 	return i;
 }
 
+bool
+join_is_open(const struct join *j, const struct key *k, uint64_t hash)
+{
+	return question_find(j, k, hash) != JOIN_NONE;
+}
+
 enum join_verdict
 join_enter(struct join *j, const struct key *k, uint64_t hash, struct mono now, uint32_t *question,
     uint32_t *waiter)

@@ -57,6 +57,8 @@ enum join_verdict join_enter(struct join *j, const struct key *k, uint64_t hash,
 /* Opens the question of this key without a waiter. JOIN_SHARED: it was open already. */
 enum join_verdict join_open(struct join *j, const struct key *k, uint64_t hash, struct mono now,
     uint32_t *question);
+/* Is this key's question open? */
+bool join_is_open(const struct join *j, const struct key *k, uint64_t hash);
 /* Removes the waiter from its question. */
 void join_leave(struct join *j, uint32_t waiter);
 /* The oldest waiter of a question; JOIN_NONE when there is none. */

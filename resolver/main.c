@@ -15,6 +15,7 @@
 #include "resolver/engine.h"
 #include "resolver/given.h"
 #include "resolver/hold.h"
+#include "resolver/secret.h"
 #include "resolver/worker.h"
 
 #define DEFAULT_CONFIG "/etc/anypop/resolver.conf"
@@ -76,6 +77,13 @@ number_parse(const char *text)
 static int
 check(const struct resolver_conf *conf, bool print)
 {
+	struct cookie_secrets secrets;
+	struct err err;
+
+	if (!print && secret_read(conf, &secrets, &err) == -1) {
+		fprintf(stderr, "resolver: %s\n", err.text);
+		return 1;
+	}
 	if (print)
 		resolver_conf_render(stdout, conf);
 	return fflush(stdout) == 0 ? 0 : 1;

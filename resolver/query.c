@@ -66,6 +66,19 @@ question_parse(const uint8_t *wire, size_t length, size_t *at, struct query *out
 	return true;
 }
 
+/* Of several only the first counts (RFC 7873, 5.2); one that can't be is FORMERR (5.2.2). */
+static bool
+cookie_parse(const uint8_t *data, size_t length, struct query *out)
+{
+	if (out->cookie_length > 0)
+		return true;
+	if (length > UINT8_MAX || !cookie_length_ok((unsigned)length))
+		return false;
+	out->cookie_length = (uint8_t)length;
+	memcpy(out->cookie, data, length < COOKIE_FULL ? length : COOKIE_FULL);
+	return true;
+}
+
 static bool
 options_parse(const uint8_t *wire, const struct dns_part *data, struct query *out)
 {
@@ -80,6 +93,10 @@ options_parse(const uint8_t *wire, const struct dns_part *data, struct query *ou
 			break;
 		case QUERY_OPTION_KEEPALIVE:
 			out->keepalive = true;
+			break;
+		case QUERY_OPTION_COOKIE:
+			if (!cookie_parse(wire + at + 4, get16(wire + at + 2), out))
+				return false;
 			break;
 		default:
 			break; /* RFC 6891, 6.1.2: unknown options are ignored */
@@ -175,7 +192,9 @@ query_parse(const uint8_t *wire, size_t length, struct query *out, struct key *k
 	/* Another opcode's message may be laid out otherwise: nothing of it is read. */
 	if (out->opcode != 0)
 		return QUERY_NOTIMP;
-	if (get16(wire + 4) != 1 || !question_parse(wire, length, &at, out))
+	if (get16(wire + 4) > 1)
+		return QUERY_FORMERR;
+	if (get16(wire + 4) == 1 && !question_parse(wire, length, &at, out))
 		return QUERY_FORMERR;
 	if (get16(wire + 6) != 0 || get16(wire + 8) != 0)
 		return QUERY_FORMERR;
@@ -186,5 +205,7 @@ query_parse(const uint8_t *wire, size_t length, struct query *out, struct key *k
 		return QUERY_FORMERR;
 	if (version != 0)
 		return QUERY_BADVERS;
+	if (out->question_length == 0)
+		return out->cookie_length > 0 ? QUERY_COOKIE : QUERY_FORMERR;
 	return question_judge(wire, out, key);
 }

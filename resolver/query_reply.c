@@ -68,6 +68,8 @@ reply_opt_length(const struct query *q, const struct reply_opt *o)
 
 	if (!q->edns)
 		return 0;
+	if (o->cookie != NULL)
+		n += 4 + COOKIE_FULL;
 	if (nsid_length(q, o) > 0)
 		n += 4 + nsid_length(q, o);
 	if (o->keepalive >= 0)
@@ -95,6 +97,8 @@ opt_fitted(const struct query *q, const struct reply_opt *o, size_t room)
 		fitted.nsid = NULL;
 	if (reply_opt_length(q, &fitted) > room)
 		fitted.keepalive = -1;
+	if (reply_opt_length(q, &fitted) > room)
+		fitted.cookie = NULL;
 	return fitted;
 }
 
@@ -114,6 +118,11 @@ reply_opt(const struct query *q, unsigned rcode, const struct reply_opt *o, uint
 	p = put16(p, (rcode >> 4 & 0xff) << 8);
 	p = put16(p, q->dnssec_ok ? 0x8000 : 0);
 	p = put16(p, (unsigned)(n - 11));
+	if (fitted.cookie != NULL) {
+		p = put16(p, QUERY_OPTION_COOKIE);
+		p = put16(p, COOKIE_FULL);
+		p = put_bytes(p, fitted.cookie, COOKIE_FULL);
+	}
 	if (nsid > 0) {
 		p = put16(p, DNS_OPTION_NSID);
 		p = put16(p, (unsigned)nsid);

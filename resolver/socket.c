@@ -8,6 +8,20 @@
 
 enum { BUFFER_BYTES = 4 << 20, BACKLOG = 1024 };
 
+struct addr
+endpoint_addr(const union endpoint *e)
+{
+	struct addr a = {.family = FAMILY_V4};
+
+	if (e->any.sa_family == AF_INET6) {
+		a.family = FAMILY_V6;
+		memcpy(a.bytes, &e->v6.sin6_addr, 16);
+	} else {
+		memcpy(a.bytes, &e->v4.sin_addr, 4);
+	}
+	return a;
+}
+
 bool
 place_equal(const struct place *a, const struct place *b)
 {

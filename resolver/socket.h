@@ -19,6 +19,9 @@ union endpoint {
 	struct sockaddr_in6 v6;
 };
 
+/* Its address, of whichever family. */
+struct addr endpoint_addr(const union endpoint *e);
+
 /* Where a socket is bound. */
 struct place {
 	struct addr addr;

@@ -228,7 +228,8 @@ open_all(struct worker *w, struct held *given, struct err *err)
 	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret) ||
 	    getrandom(&w->dice, sizeof(w->dice), 0) != sizeof(w->dice))
 		return err_errno(err, "no random numbers");
-	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1)
+	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1 ||
+	    limiter_open(w, given, err) == -1)
 		return -1;
 	if (worker_sockets_open(w, given, err) == -1)
 		return -1;
@@ -242,6 +243,7 @@ free_all(struct worker *w)
 {
 	tcp_free(w);
 	udp_free(w);
+	limiter_free(w);
 	engine_links_close(w);
 	l1_free(w->l1);
 	free(w->buckets);

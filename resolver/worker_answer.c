@@ -8,6 +8,7 @@
 #include "resolver/worker_parts.h"
 
 #define YXDOMAIN 6 /* RFC 6672: a DNAME made the name too long; an answer like any other */
+#define BADCOOKIE 23 /* RFC 7873, 8 */
 
 static int64_t
 seconds(struct mono t)
@@ -34,11 +35,9 @@ latency_bucket(int64_t us)
 }
 
 static void
-account(struct worker *w, const struct asker *a, unsigned rcode, enum score_layer layer)
+account(struct worker *w, unsigned rcode, enum score_layer layer, int cause)
 {
-	score_add(&w->score->rcode[rcode % SCORE_RCODES], 1);
-	score_add(&w->score->layer[layer], 1);
-	score_add(&w->score->latency[latency_bucket(mono_diff_us(w->now, a->since))], 1);
+	w->tally = (struct tally){rcode, layer, cause};
 }
 
 static struct reply_opt
@@ -50,6 +49,7 @@ opt_of(const struct worker *w, const struct asker *a, int ede, const char *text)
 	    .ede_text = text,
 	    .nsid = w->local.identity,
 	    .keepalive = a->tcp && a->query.keepalive ? tcp_keepalive(w) : -1,
+	    .cookie = a->cookie != ASKER_NO_COOKIE ? a->query.cookie : NULL,
 	};
 }
 
@@ -69,8 +69,7 @@ size_t
 worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire, enum score_cause cause,
     int ede, const char *text, uint8_t *out, size_t room)
 {
-	score_add(&w->score->cause[cause], 1);
-	account(w, a, DNS_SERVFAIL, LAYER_ENGINE);
+	account(w, DNS_SERVFAIL, LAYER_ENGINE, (int)cause);
 	return plain(w, a, wire, DNS_SERVFAIL, ede, text, out, room);
 }
 
@@ -82,8 +81,7 @@ worker_fail_again(struct worker *w, const struct asker *a, const uint8_t *wire,
 	size_t length = reply_head(&a->query, wire, DNS_SERVFAIL, REPLY_RA, out, room);
 
 	opt.cached_error = true;
-	score_add(&w->score->cause[cause], 1);
-	account(w, a, DNS_SERVFAIL, LAYER_ENGINE);
+	account(w, DNS_SERVFAIL, LAYER_ENGINE, (int)cause);
 	return length == 0 ? 0 : reply_opt(&a->query, DNS_SERVFAIL, &opt, out, length, room);
 }
 
@@ -121,6 +119,7 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
 	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), stale ? NULL : entry_text(e));
 	size_t body = room - DNS_HEADER - q->question_length, opt_length, length;
+	int cause = -1;
 
 	opt.cached_error =
 	    (e->flags & ENTRY_FAILURE) != 0 && (layer == LAYER_L1 || layer == LAYER_L2);
@@ -135,9 +134,9 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	if (out[2] & 0x02)
 		score_add(&w->score->truncated, 1);
 	if (worker_is_failure(e))
-		score_add(&w->score->cause[e->cause < N_CAUSES ? e->cause : CAUSE_INTERNAL], 1);
+		cause = e->cause < N_CAUSES ? e->cause : CAUSE_INTERNAL;
 	/* What was looked for past its time may have been renewed meanwhile, by an engine. */
-	account(w, a, e->rcode, layer == LAYER_STALE && !stale ? LAYER_L2 : layer);
+	account(w, e->rcode, layer == LAYER_STALE && !stale ? LAYER_L2 : layer, cause);
 	return reply_opt(q, e->rcode, &opt, out, length, room);
 }
 
@@ -198,7 +197,7 @@ resolve(struct worker *w, struct asker *from, const struct key *k, const uint8_t
 
 	/* Without RD only the cache could be meant: nobody else's business (RFC 8914, 4.21). */
 	if (!from->query.rd) {
-		account(w, from, DNS_REFUSED, LAYER_LOCAL);
+		account(w, DNS_REFUSED, LAYER_LOCAL, -1);
 		return plain(w, from, wire, DNS_REFUSED, EDE_NOT_AUTHORITATIVE, NULL, out, room);
 	}
 	e = worker_find(w, k, &layer);
@@ -215,17 +214,11 @@ static bool
 admitted(struct worker *w, const struct asker *a)
 {
 	const struct resolver_conf *c = w->conf;
-	struct addr client = {0};
+	struct addr client;
 
 	if (a->trusted)
 		return true;
-	if (a->client.any.sa_family == AF_INET6) {
-		client.family = FAMILY_V6;
-		memcpy(client.bytes, &a->client.v6.sin6_addr, 16);
-	} else {
-		client.family = FAMILY_V4;
-		memcpy(client.bytes, &a->client.v4.sin_addr, 4);
-	}
+	client = endpoint_addr(&a->client);
 	return admit(c->allow, c->n_allow, &client);
 }
 
@@ -233,7 +226,7 @@ static size_t
 refuse(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
 {
 	score_add(&w->score->drop[DROP_REFUSED], 1);
-	account(w, a, DNS_REFUSED, LAYER_LOCAL);
+	account(w, DNS_REFUSED, LAYER_LOCAL, -1);
 	return plain(w, a, wire, DNS_REFUSED, EDE_PROHIBITED, NULL, out, room);
 }
 
@@ -265,33 +258,128 @@ answer(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 	switch (local_answer(&w->local, verdict, &from->query, k, wire, out, &n)) {
 	case LOCAL_ANSWERED:
 		opt = opt_of(w, from, EDE_NONE, NULL);
-		account(w, from, DNS_NOERROR, LAYER_LOCAL);
+		account(w, DNS_NOERROR, LAYER_LOCAL, -1);
 		return reply_opt(&from->query, DNS_NOERROR, &opt, out, n, room);
 	case LOCAL_REFUSED:
-		account(w, from, DNS_REFUSED, LAYER_LOCAL);
+		account(w, DNS_REFUSED, LAYER_LOCAL, -1);
 		return plain(w, from, wire, DNS_REFUSED, EDE_NOT_SUPPORTED, NULL, out, room);
 	default:
 		return resolve(w, from, k, wire, out, room);
 	}
 }
 
-size_t
-worker_query(struct worker *w, struct asker *from, enum query_verdict verdict, const struct key *k,
+/* TC, for who is there to come back by TCP; BADCOOKIE for who can do so by UDP. */
+static size_t
+slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
+{
+	struct reply_opt opt = opt_of(w, a, EDE_NONE, NULL);
+	bool tc = a->cookie == ASKER_NO_COOKIE;
+	unsigned rcode = tc ? DNS_NOERROR : BADCOOKIE;
+	size_t length =
+	    reply_head(&a->query, wire, rcode, tc ? REPLY_TC | REPLY_RA : REPLY_RA, out, room);
+
+	score_add(&w->score->event[SCORED_SLIPPED], 1);
+	/* There is no counter of BADCOOKIE, which also says: not now, not so. */
+	account(w, tc ? DNS_NOERROR : DNS_REFUSED, LAYER_LOCAL, -1);
+	return length == 0 ? 0 : reply_opt(&a->query, rcode, &opt, out, length, room);
+}
+
+/* A query for a cookie alone (RFC 7873, 5.4). */
+static size_t
+cookie_answer(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out,
+    size_t room)
+{
+	unsigned rcode = a->cookie == ASKER_NO_COOKIE ? DNS_FORMERR
+	    : a->cookie == ASKER_BAD_COOKIE	      ? BADCOOKIE
+						      : DNS_NOERROR;
+
+	account(w, rcode == BADCOOKIE ? DNS_REFUSED : rcode, LAYER_LOCAL, -1);
+	return plain(w, a, wire, rcode, EDE_NONE, NULL, out, room);
+}
+
+/* Everything but what is no query at all. 0: nothing is sent (now). */
+static size_t
+judged(struct worker *w, enum query_verdict verdict, struct asker *from, const struct key *k,
     const uint8_t *wire, uint8_t *out)
 {
 	int rcode = verdict_rcode(verdict);
 	size_t room = worker_limit(w, from);
+
+	from->proven = from->tcp;
+	if (from->query.cookie_length > 0)
+		limiter_cookie(w, from);
+	switch (w->limiting == 0 ? LIMITS_FULL : limiter_query(w, from)) {
+	case LIMITS_DROP:
+		return 0;
+	case LIMITS_TRUNCATE:
+		return slip(w, from, wire, out, room);
+	default:
+		break;
+	}
+	if (!admitted(w, from))
+		return refuse(w, from, wire, out, room);
+	if (rcode >= 0) {
+		account(w, (unsigned)rcode & 0xf, LAYER_LOCAL, -1);
+		return plain(w, from, wire, (unsigned)rcode, from->query.ede, NULL, out, room);
+	}
+	if (verdict == QUERY_COOKIE)
+		return cookie_answer(w, from, wire, out, room);
+	return answer(w, verdict, from, k, wire, out, room);
+}
+
+static bool
+has_key(enum query_verdict verdict)
+{
+	return verdict == QUERY_CHAOS || verdict == QUERY_ANY || verdict == QUERY_ASK;
+}
+
+size_t
+worker_query(struct worker *w, struct asker *from, enum query_verdict verdict, const struct key *k,
+    const uint8_t *wire, uint8_t *out)
+{
+	size_t n;
 
 	score_add(from->tcp ? &w->score->queries_tcp : &w->score->queries_udp, 1);
 	if (verdict == QUERY_DROP) {
 		score_add(&w->score->drop[DROP_MALFORMED], 1);
 		return 0;
 	}
-	if (!admitted(w, from))
-		return refuse(w, from, wire, out, room);
-	if (rcode >= 0) {
-		account(w, from, (unsigned)rcode & 0xf, LAYER_LOCAL);
-		return plain(w, from, wire, (unsigned)rcode, from->query.ede, NULL, out, room);
+	n = judged(w, verdict, from, k, wire, out);
+	return n == 0 ? 0
+		      : worker_release(w, from, has_key(verdict) ? k : NULL, wire, out, n);
+}
+
+size_t
+worker_release(struct worker *w, const struct asker *a, const struct key *k, const uint8_t *wire,
+    uint8_t *out, size_t n)
+{
+	enum rrl_verdict verdict =
+	    w->limiting == 0 ? RRL_SEND : limiter_response(w, a, k, out);
+
+	if (verdict == RRL_DROP) {
+		score_add(&w->score->drop[DROP_RATE], 1);
+		return 0;
 	}
-	return answer(w, verdict, from, k, wire, out, room);
+	if (verdict == RRL_SLIP)
+		n = slip(w, a, wire, out, worker_limit(w, a));
+	score_add(&w->score->rcode[w->tally.rcode % SCORE_RCODES], 1);
+	score_add(&w->score->layer[w->tally.layer], 1);
+	score_add(&w->score->latency[latency_bucket(mono_diff_us(w->now, a->since))], 1);
+	if (w->tally.cause >= 0)
+		score_add(&w->score->cause[w->tally.cause], 1);
+	return n;
+}
+
+size_t
+worker_spare_engine(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *wire, uint8_t *out)
+{
+	const struct entry *stale = worker_find_stale(w, k);
+	size_t room = worker_limit(w, a);
+
+	if (stale != NULL)
+		return worker_serve(w, a, wire, stale, LAYER_STALE, out, room);
+	account(w, DNS_REFUSED, LAYER_LOCAL, -1);
+	return plain(
+	    w, a, wire, DNS_REFUSED, EDE_OTHER, "over the limit of this client", out, room);
 }

@@ -31,6 +31,7 @@ conn_free(struct conn *c)
 
 	ev_io_stop(w->loop, &c->io);
 	close(c->io.fd);
+	limiter_conn_end(w, &c->client, c->trusted);
 	w->tcp->conns[c->number] = NULL;
 	w->tcp->n_conns--;
 	free(c->out);
@@ -285,6 +286,7 @@ conn_new(struct worker *w, int fd, const union endpoint *client, bool trusted)
 	c->active = w->now;
 	t->conns[place] = c;
 	t->n_conns++;
+	limiter_conn_begin(w, client, trusted);
 	ev_io_init(&c->io, conn_ready, fd, 0);
 	c->io.data = c;
 	conn_watch(c, EV_READ);

@@ -13,9 +13,11 @@
 #include "resolver/failing.h"
 #include "resolver/join.h"
 #include "resolver/ask.h"
+#include "resolver/limits.h"
 #include "resolver/local.h"
 #include "resolver/probation.h"
 #include "resolver/refresh.h"
+#include "resolver/rrl.h"
 #include "resolver/socket.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
@@ -41,7 +43,14 @@ struct asker {
 	struct mono since; /* its query's arrival */
 	struct query query;
 	bool waits; /* at a question: its answer comes later */
+	/* worker_limits.c: */
+	bool proven;	 /* it is where its address says: by TCP, or a valid cookie */
+	bool exempt;	 /* under no limit; known where w->limiting is not 0 */
+	bool cache_only; /* over a limit: no engine is asked */
+	uint8_t cookie;	 /* enum asker_cookie */
 };
+/* What its COOKIE option said. Its answer carries query.cookie unless it had none. */
+enum asker_cookie { ASKER_NO_COOKIE, ASKER_ASKS_FOR_ONE, ASKER_BAD_COOKIE, ASKER_GOOD_COOKIE };
 /* An asker that waits, with its question as it asked it (where it stands in a message). */
 struct waiting {
 	struct asker asker;
@@ -76,8 +85,16 @@ struct engine_link {
 	uint64_t purges_hello; /* of the shard, when this engine said hello */
 };
 
+/* What the answer that is being written counts as, once it is known that it leaves. */
+struct tally {
+	unsigned rcode;
+	enum score_layer layer;
+	int cause; /* enum score_cause; -1: it is no failure */
+};
+
 struct udp;
 struct tcp;
+struct limiter;
 struct worker {
 	const struct resolver_conf *conf;
 	int number;
@@ -117,6 +134,10 @@ struct worker {
 	uint64_t wards;	     /* whose we read besides our own, as bits */
 	bool left;	     /* what comes to our held sockets is left to others */
 	struct tcp *tcp;
+
+	struct limiter *limiter;
+	unsigned limiting; /* enum limiting, as bits; 0: nothing is limited */
+	struct tally tally;
 
 	ev_timer tick;
 	ev_prepare flush;
@@ -188,6 +209,38 @@ size_t worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire,
 size_t worker_fail_again(struct worker *w, const struct asker *a, const uint8_t *wire,
     enum score_cause cause, int ede, uint8_t *out, size_t room);
 
+/* The one way out, for every answer that was written: `n` octets in `out`, counted now; or fewer,
+ * or 0 where a flood is answered enough. `k` NULL: the query was none that has a key. */
+size_t worker_release(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *wire, uint8_t *out, size_t n);
+/* A miss of somebody over a limit: what is past its time, or REFUSED. */
+size_t worker_spare_engine(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *wire, uint8_t *out);
+
+/* worker_limits.c: who asks too much (limits.h, rrl.h, crowd.h), who has proven his address
+ * (cookie.h). */
+enum limiting { LIMITING_QUERIES = 1, LIMITING_MISSES = 2, LIMITING_RESPONSES = 4 };
+int limiter_open(struct worker *w, struct held *given, struct err *err);
+void limiter_free(struct worker *w);
+/* Reads its COOKIE option and puts what goes back in its place. */
+void limiter_cookie(struct worker *w, struct asker *a);
+/* The next three where w->limiting is not 0. One more query; sets a->exempt, a->cache_only. */
+enum limits_verdict limiter_query(struct worker *w, struct asker *a);
+/* May it have an engine asked? */
+bool limiter_miss(struct worker *w, const struct asker *a);
+enum rrl_verdict limiter_response(struct worker *w, const struct asker *a, const struct key *k,
+    const uint8_t *out);
+/* Whose connections are at their cap. */
+enum limiter_full { LIMITER_FITS, LIMITER_CLIENT_FULL, LIMITER_PREFIX_FULL };
+enum limiter_full limiter_conn(struct worker *w, const union endpoint *client, bool trusted);
+void limiter_conn_begin(struct worker *w, const union endpoint *client, bool trusted);
+void limiter_conn_end(struct worker *w, const union endpoint *client, bool trusted);
+/* Are both of the same client, or (LIMITER_PREFIX_FULL) of the same prefix? */
+bool limiter_same(const struct worker *w, enum limiter_full of, const union endpoint *a,
+    const union endpoint *b);
+
+/* What is past its time, but not by more than a day: NULL, or as worker_find(). */
+const struct entry *worker_find_stale(struct worker *w, const struct key *k);
 /* worker_wait.c: questions that an engine works on. As worker_query(). */
 size_t worker_ask(struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire,
     uint8_t *out);

@@ -29,9 +29,10 @@ tcp_keepalive(const struct worker *w)
 	return tenths < UINT16_MAX ? (int)tenths : UINT16_MAX;
 }
 
-/* Frees the place of whoever has been idle longest; false: all are busy. */
+/* Frees the place of whoever has been idle longest (`full`: among those of that client, or of its
+ * prefix); false: all are busy. */
 static bool
-make_room(struct worker *w)
+make_room(struct worker *w, enum limiter_full full, const union endpoint *client)
 {
 	struct tcp *t = w->tcp;
 	struct conn *oldest = NULL;
@@ -40,6 +41,7 @@ make_room(struct worker *w)
 		struct conn *c = t->conns[i];
 
 		if (c != NULL && conn_is_idle(c) && !c->reading &&
+		    (full == LIMITER_FITS || limiter_same(w, full, &c->client, client)) &&
 		    (oldest == NULL || mono_before(c->active, oldest->active)))
 			oldest = c;
 	}
@@ -53,8 +55,14 @@ static void
 conn_admit(struct worker *w, int fd, const union endpoint *client, bool trusted)
 {
 	struct tcp *t = w->tcp;
+	enum limiter_full full = limiter_conn(w, client, trusted);
 
-	if (t->n_conns < t->n_places || make_room(w)) {
+	if (full != LIMITER_FITS && !make_room(w, full, client)) {
+		score_add(&w->score->drop[DROP_RATE], 1);
+		close(fd);
+		return;
+	}
+	if (t->n_conns < t->n_places || make_room(w, LIMITER_FITS, client)) {
 		conn_new(w, fd, client, trusted);
 		return;
 	}
@@ -99,7 +107,7 @@ acceptable(struct ev_loop *loop, ev_io *io, int events)
 		}
 		/* Out of descriptors: looked at again by the watch, not in a loop. */
 		if ((errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) &&
-		    !make_room(w))
+		    !make_room(w, LIMITER_FITS, &client))
 			listeners_pause(w->tcp, true);
 		return;
 	}

@@ -20,9 +20,8 @@ struct outcome {
 	bool again; /* it failed a moment ago, and is told again */
 };
 
-/* What is past its time, but not by more than a day: NULL, or as worker_find(). */
-static const struct entry *
-stale_find(struct worker *w, const struct key *k)
+const struct entry *
+worker_find_stale(struct worker *w, const struct key *k)
 {
 	enum score_layer layer;
 	const struct entry *e = worker_find(w, k, &layer);
@@ -54,7 +53,11 @@ waiter_answer(struct worker *w, uint32_t waiter, const struct outcome *o)
 	const struct asker *a = &x->asker;
 	uint8_t *out = a->tcp ? w->answer : udp_slot(w, a->source);
 	size_t length = outcome_write(w, a, x->wire, o, out);
+	uint32_t question = w->join.waiters[waiter].question;
 
+	if (length > 0)
+		length = worker_release(
+		    w, a, &w->join.questions[question].key, x->wire, out, length);
 	if (a->tcp)
 		tcp_answer(w, a, out, length);
 	else if (length > 0)
@@ -89,7 +92,7 @@ static void
 question_fail(struct worker *w, uint32_t question, struct outcome o, bool remember)
 {
 	const struct join_question *q = &w->join.questions[question];
-	const struct entry *stale = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, &q->key);
+	const struct entry *stale = o.cause == CAUSE_BOGUS ? NULL : worker_find_stale(w, &q->key);
 	int64_t for_ms = stale != NULL ? WORKER_STALE_RECHECK_MS : w->conf->ttl.failure_s * 1000LL;
 
 	if (remember)
@@ -222,7 +225,7 @@ worker_again(struct worker *w, uint32_t question)
 
 	w->n_unsent += a->engine >= 0;
 	a->engine = -1;
-	stale = stale_find(w, &w->join.questions[question].key);
+	stale = worker_find_stale(w, &w->join.questions[question].key);
 	if (stale != NULL)
 		waiters_answer(w, question,
 		    &(struct outcome){.entry = stale, .layer = LAYER_STALE});
@@ -242,7 +245,7 @@ known_failure(struct worker *w, const struct asker *a, const struct key *k, uint
 		o.ede = EDE_NOT_READY;
 	if (f == NULL && engine_links_up(w))
 		return 0;
-	o.entry = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, k);
+	o.entry = o.cause == CAUSE_BOGUS ? NULL : worker_find_stale(w, k);
 	o.layer = LAYER_STALE;
 	if (f == NULL && o.entry == NULL && engine_links_hopeful(w))
 		return 0;
@@ -255,7 +258,7 @@ worker_refuse(struct worker *w, const struct asker *a, const struct key *k, cons
 {
 	struct outcome o = quarantined;
 
-	o.entry = stale_find(w, k);
+	o.entry = worker_find_stale(w, k);
 	o.layer = LAYER_STALE;
 	return outcome_write(w, a, wire, &o, out);
 }
@@ -267,7 +270,7 @@ overfull(struct worker *w, const struct asker *a, const struct key *k, const uin
 {
 	struct outcome o = {.cause = CAUSE_INTERNAL, .ede = EDE_OTHER, .text = "overloaded"};
 
-	o.entry = stale_find(w, k);
+	o.entry = worker_find_stale(w, k);
 	o.layer = LAYER_STALE;
 	if (o.entry == NULL)
 		score_add(&w->score->drop[DROP_FULL], 1);
@@ -290,6 +293,9 @@ worker_ask(
 		n = known_failure(w, a, k, hash, wire, out);
 	if (n > 0)
 		return n;
+	if (a->cache_only ||
+	    (w->limiting != 0 && !join_is_open(&w->join, k, hash) && !limiter_miss(w, a)))
+		return worker_spare_engine(w, a, k, wire, out);
 	verdict = join_enter(&w->join, k, hash, w->now, &question, &waiter);
 	if (verdict == JOIN_FULL)
 		return overfull(w, a, k, wire, out);
@@ -318,7 +324,7 @@ patience(struct worker *w)
 
 	while ((waiter = join_due(&w->join, before)) != JOIN_NONE) {
 		question = w->join.waiters[waiter].question;
-		stale = stale_find(w, &w->join.questions[question].key);
+		stale = worker_find_stale(w, &w->join.questions[question].key);
 		if (stale != NULL)
 			waiter_answer(w, waiter,
 			    &(struct outcome){.entry = stale, .layer = LAYER_STALE});

@@ -32,12 +32,13 @@ reply_sound(const struct query *q, const uint8_t *wire, const uint8_t *out, size
 static void
 replies(const struct query *q, const uint8_t *wire, unsigned rcode)
 {
-	struct reply_opt opt = {1232, EDE_STALE, "because", "pop/node/1", 100};
+	struct reply_opt opt = {1232, EDE_STALE, "because", "pop/node/1", 100,
+	    q->cookie_length > 0 ? q->cookie : NULL};
 	uint8_t out[QUERY_UDP_LEAST];
 	size_t n, end, least = DNS_HEADER + (size_t)q->question_length;
 
 	must(reply_head(q, wire, rcode, 0, out, least - 1) == 0);
-	for (size_t room = least; room < least + 64; room += 7) {
+	for (size_t room = least; room < least + 92; room += 7) {
 		n = reply_head(q, wire, rcode, REPLY_RA, out, room);
 		must(n == least);
 		end = reply_opt(q, rcode, &opt, out, n, room);
@@ -90,7 +91,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	must(DNS_HEADER + (size_t)q.question_length <= size);
 	must(q.payload >= QUERY_UDP_LEAST);
-	replies(&q, data, verdict == QUERY_BADVERS ? 16 : DNS_FORMERR);
+	must(q.cookie_length == 0 || (q.edns && cookie_length_ok(q.cookie_length)));
+	must((verdict == QUERY_COOKIE) <= (q.cookie_length > 0 && q.question_length == 0));
+	replies(&q, data,
+	    verdict == QUERY_BADVERS  ? 16
+	    : verdict == QUERY_COOKIE ? 23
+				      : DNS_FORMERR);
 	if (verdict != QUERY_CHAOS && verdict != QUERY_ANY && verdict != QUERY_ASK)
 		return 0;
 	key_sound(&q, &k, data);

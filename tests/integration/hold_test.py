@@ -223,7 +223,7 @@ def order(k, n):
 def named(slots, addresses=2, engines=1, sockets=None):
     names = {f'udp.{w}.{a}' for w in range(sockets or slots) for a in range(addresses)}
     names |= {f'tcp.{a}' for a in range(addresses)} | {f'score.w{w}' for w in range(slots)}
-    names |= {'listen.probation', 'score.probation', 'quarantine'}
+    names |= {'listen.probation', 'score.probation', 'quarantine', 'secret'}
     return names | {f'{what}{e}' for what in ('listen.', 'shard.', 'hits.', 'score.e')
                     for e in range(engines)}
 
@@ -430,7 +430,8 @@ def what_does_not_fit_is_made_anew(k):
                          ('tcp.1', deaf.fileno()), ('score.w0', k.held['score.e0']),
                          ('score.w1', unbound.fileno()), ('score.e0', heldwire.memory(b'x', 704)),
                          ('shard.0', heldwire.memory(b'', 4096)),
-                         ('hits.0', heldwire.memory(b'', 8192)), ('listen.0', unbound.fileno())):
+                         ('hits.0', heldwire.memory(b'', 8192)), ('listen.0', unbound.fileno()),
+                         ('secret', heldwire.memory(b'x' * 15))):
             os.dup2(fd, k.held[name], inheritable=False)
         given = {**k.held, 'bond': k.held['tcp.0'], 'udp.x.0': k.held['udp.0.0'],
                  'udp.63.63': k.held['score.w0'], 'shard.': k.held['shard.0'], 'board': k.board.fd}

@@ -21,6 +21,11 @@
 #define A_IN "\0\x01\0\x01"
 #define OPT(payload, version, flags, rdlen) "\0\0\x29" payload "\0" version flags rdlen
 #define PLAIN_OPT OPT("\x04\xd0", "\0", "\0\0", "\0\0")
+#define NO_Q H("\x01", "\0", "\0", "\0", "\0", "\1")
+/* What follows is its data; both lengths are under 256. */
+#define COOKIE_OPT(rdlen, length) \
+	"\0\0\x29\x04\xd0\0\0\0\0\0" rdlen "\0\x0a\0" length
+#define C64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define WIRE(s) (s), sizeof(s) - 1
 
 static const struct row {
@@ -108,6 +113,41 @@ static const struct row {
     {"type OPT", WIRE(RD_Q WWW "\0\x29\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
     {"type NXNAME", WIRE(RD_Q WWW "\0\x80\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
     {"type 65535", WIRE(RD_Q WWW "\xff\xff\0\1"), QUERY_FORMERR, EDE_INVALID_QUERY_TYPE},
+
+    {"a client cookie", WIRE(RD_E WWW A_IN COOKIE_OPT("\x0c", "\x08") "clientco"), QUERY_ASK,
+	EDE_NONE},
+    {"both cookies", WIRE(RD_E WWW A_IN COOKIE_OPT("\x1c", "\x18") "clientcoserver cookie ok"),
+	QUERY_ASK, EDE_NONE},
+    {"the longest cookie",
+	WIRE(RD_E WWW A_IN COOKIE_OPT("\x2c", "\x28") "clientcoa server cookie of others, 32 oc"),
+	QUERY_ASK, EDE_NONE},
+    {"a cookie without octets", WIRE(RD_E WWW A_IN COOKIE_OPT("\4", "\0")), QUERY_FORMERR, EDE_NONE},
+    {"a cookie of seven", WIRE(RD_E WWW A_IN COOKIE_OPT("\x0b", "\7") "clientc"), QUERY_FORMERR,
+	EDE_NONE},
+    {"a cookie of nine", WIRE(RD_E WWW A_IN COOKIE_OPT("\x0d", "\x09") "clientcos"), QUERY_FORMERR,
+	EDE_NONE},
+    {"a server cookie of seven", WIRE(RD_E WWW A_IN COOKIE_OPT("\x13", "\x0f") "clientcoservers"),
+	QUERY_FORMERR, EDE_NONE},
+    {"a server cookie of 33",
+	WIRE(RD_E WWW A_IN COOKIE_OPT("\x2d", "\x29") "clientcoa server cookie of others, 33 oct"),
+	QUERY_FORMERR, EDE_NONE},
+    {"a cookie of 264",
+	WIRE(RD_E WWW A_IN "\0\0\x29\x04\xd0\0\0\0\0\1\x0c\0\x0a\1\x08" C64 C64 C64 C64 "clientco"),
+	QUERY_FORMERR, EDE_NONE},
+    {"a second cookie, malformed",
+	WIRE(RD_E WWW A_IN COOKIE_OPT("\x11", "\x08") "clientco\0\x0a\0\1x"), QUERY_ASK, EDE_NONE},
+    {"a cookie alone", WIRE(NO_Q COOKIE_OPT("\x0c", "\x08") "clientco"), QUERY_COOKIE, EDE_NONE},
+    {"a cookie alone, and an answer",
+	WIRE(H("\1", "\0", "\0", "\1", "\0", "\1") "\0" A_IN "\0\0\0\1\0\4\1\2\3\4" COOKIE_OPT(
+	    "\x0c", "\x08") "clientco"),
+	QUERY_FORMERR, EDE_NONE},
+    {"a malformed cookie alone", WIRE(NO_Q COOKIE_OPT("\x0d", "\x09") "clientcos"), QUERY_FORMERR,
+	EDE_NONE},
+    {"a cookie alone, octets behind", WIRE(NO_Q COOKIE_OPT("\x0c", "\x08") "clientcox"),
+	QUERY_FORMERR, EDE_NONE},
+    {"a cookie alone, version 1",
+	WIRE(NO_Q OPT("\x04\xd0", "\1", "\0\0", "\0\x0c") "\0\x0a\0\x08" "clientco"),
+	QUERY_BADVERS, EDE_NONE},
 
     {"EDNS version 1", WIRE(RD_E WWW A_IN OPT("\x04\xd0", "\1", "\0\0", "\0\0")), QUERY_BADVERS,
 	EDE_NONE},
@@ -309,6 +349,34 @@ options_make_way_when_room_is_short(void **state)
 }
 
 static void
+a_cookie_is_kept_and_goes_back(void **state)
+{
+	static const char wire[] =
+	    RD_E WWW A_IN COOKIE_OPT("\x38", "\x28") "clientcoa server cookie of others, 32 oc"
+						     "\0\x0a\0\x08" "another!";
+	static const char want[] = "\x12\x34\x81\x07\0\1\0\0\0\0\0\1" WWW A_IN
+	    "\0\0\x29\x04\xd0\1\0\0\0\0\x1c\0\x0a\0\x18" "clientcoours, as it is!!";
+	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1,
+	    (const uint8_t *)"clientcoours, as it is!!"};
+	uint8_t out[512];
+	struct query q;
+	struct key k;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(parse(WIRE(wire), &q, &k), QUERY_ASK);
+	assert_int_equal(q.cookie_length, 40);
+	assert_memory_equal(q.cookie, "clientcoa server cookie ", COOKIE_FULL);
+	n = reply_head(&q, (const uint8_t *)wire, 23, 0, out, sizeof(out));
+	assert_int_equal(reply_opt_length(&q, &opt), 11 + 4 + COOKIE_FULL);
+	assert_int_equal(reply_opt(&q, 23, &opt, out, n, n + 38), n + 11);
+	n = reply_head(&q, (const uint8_t *)wire, 23, 0, out, sizeof(out));
+	n = reply_opt(&q, 23, &opt, out, n, n + 39);
+	assert_int_equal(n, sizeof(want) - 1);
+	assert_memory_equal(out, want, n);
+}
+
+static void
 a_client_without_edns_gets_no_opt(void **state)
 {
 	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false};
@@ -383,6 +451,7 @@ main(void)
 	    cmocka_unit_test(a_reply_carries_the_question_as_it_was_asked),
 	    cmocka_unit_test(an_extended_rcode_is_split_between_header_and_opt),
 	    cmocka_unit_test(options_make_way_when_room_is_short),
+	    cmocka_unit_test(a_cookie_is_kept_and_goes_back),
 	    cmocka_unit_test(a_client_without_edns_gets_no_opt),
 	    cmocka_unit_test(a_record_is_named_by_the_question),
 	};

@@ -160,6 +160,37 @@ mistakes_of_workers_are_told(void **state)
 }
 
 static void
+mistakes_of_limits_are_told(void **state)
+{
+	static const struct row rows[] = {
+	    {"pop = \"ams\";", "pop = \"ams\"; limits = { ^queries_per_s = -1; };",
+		"limits.queries_per_s", "write 0 to"},
+	    {"pop = \"ams\";",
+		"pop = \"ams\"; limits = { queries_per_s = 100; ^prefix_queries_per_s = 99; };",
+		"limits.prefix_queries_per_s", "under queries_per_s = 100"},
+	    {"pop = \"ams\";",
+		"pop = \"ams\"; limits = { misses_per_s = 100; ^prefix_misses_per_s = 99; };",
+		"limits.prefix_misses_per_s", "raise it"},
+	    {"pop = \"ams\";", "pop = \"ams\"; limits = { ^prefix_tcp_clients = 255; };",
+		"limits.prefix_tcp_clients", "under tcp_clients = 256"},
+	    {"pop = \"ams\";",
+		"pop = \"ams\"; limits = { client_v6_bits = 48; ^prefix_v6_bits = 49; };",
+		"limits.prefix_v6_bits", "lower it"},
+	    {"pop = \"ams\";", "pop = \"ams\"; limits = { exempt = [ ^\"192.0.2.1\" ]; };",
+		"limits.exempt[0]", "prefix"},
+	    {"pop = \"ams\";", "pop = \"ams\"; rrl = { ^slip = 101; };", "rrl.slip", "write 0 to 100"},
+	    {"pop = \"ams\";", "pop = \"ams\"; cookies = { answer = false; ^require = true; };",
+		"cookies.require", "write answer = true"},
+	    {"pop = \"ams\";", "pop = \"ams\"; cookies = { ^secret_file = \"secret\"; };",
+		"cookies.secret_file", "start it with a /"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
 mistakes_of_engines_are_told(void **state)
 {
 	const struct row rows[] = {
@@ -342,6 +373,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(mistakes_in_tables_are_told),
 	    cmocka_unit_test(mistakes_of_workers_are_told),
+	    cmocka_unit_test(mistakes_of_limits_are_told),
 	    cmocka_unit_test(mistakes_of_engines_are_told),
 	    cmocka_unit_test(mistakes_of_the_regional_cache_are_told),
 	    cmocka_unit_test(defaults_are_there),
