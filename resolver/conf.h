@@ -12,6 +12,18 @@
 
 enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
 
+/* Resolvers that are asked when recursion fails, in the order of the file. */
+#define BACKUPS_MAX 15
+enum backup_transport { BACKUP_UDP, BACKUP_TCP, BACKUP_DOT };
+struct backup_conf {
+	const char *address; /* "address" or "address@port" */
+	int transport;	     /* enum backup_transport */
+	const char *name;    /* DoT: whom the certificate has to be for */
+	const char *ca_file; /* DoT: who may have signed it */
+	bool trusted;	     /* DoT: its AD is believed */
+	int line;
+};
+
 struct resolver_conf {
 	const char
 	    *identity; /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
@@ -47,6 +59,9 @@ struct resolver_conf {
 		const char *user; /* "" = stay */
 		bool seccomp;
 	} engine;
+	struct backup_conf *backup;
+	int n_backup;
+	int64_t backup_after_ms; /* recursion is waited for so long before one is asked as well */
 	struct ttl_policy ttl; /* computed from the next */
 	struct {
 		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;
@@ -67,5 +82,7 @@ void resolver_conf_render(FILE *to, const struct resolver_conf *c);
 void resolver_conf_reference(FILE *to);
 /* Splits "address" or "address@port" (port 53 by default). False when it is neither. */
 bool resolver_conf_server(const char *text, struct addr *addr, uint16_t *port);
+/* As it, of a backup resolver; its port is 853 by default where it is asked by TLS. */
+bool resolver_conf_backup(const struct backup_conf *b, struct addr *addr, uint16_t *port);
 
 #endif

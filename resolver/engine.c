@@ -155,6 +155,9 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	if (e->ctx == NULL)
 		return -1;
 	questions_init(e);
+	backup_init(e);
+	if (upstreams_open(e, err) < 0)
+		return -1;
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
 	event_say(EVENT_NOTICE, "engine_started", "engine %d resolves with libunbound %s, %s%s",
@@ -171,6 +174,8 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 static void
 engine_free(struct engine *e)
 {
+	ev_timer_stop(e->loop, &e->patience);
+	upstreams_close(e);
 	if (e->ctx != NULL)
 		ub_ctx_delete(e->ctx);
 	questions_fini(e);

@@ -19,6 +19,7 @@
 #include "lib/dns.h"
 #include "lib/event.h"
 #include "lib/mono.h"
+#include "resolver/forward.h"
 
 #define TCP_OUT 128
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
@@ -170,6 +171,7 @@ ports_for(const struct resolver_conf *c)
 {
 	struct rlimit limit;
 	long wanted = c->engine.in_flight < 64 ? 64 : (long)c->engine.in_flight, room;
+	long others = OTHER_DESCRIPTORS;
 
 	if (wanted > 16384)
 		wanted = 16384;
@@ -177,14 +179,15 @@ ports_for(const struct resolver_conf *c)
 		return 64;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	room = (long)limit.rlim_max - TCP_OUT - OTHER_DESCRIPTORS;
+	others += c->n_backup > 0 ? FORWARD_MOST : 0;
+	room = (long)limit.rlim_max - TCP_OUT - others;
 	if (wanted <= room)
 		return wanted;
 	room = room < 16 ? 16 : room;
 	event_say(EVENT_WARN, "engine_descriptors",
 	    "descriptors are enough for %ld sockets only; raise "
 	    "LimitNOFILE to %ld",
-	    room, wanted + TCP_OUT + OTHER_DESCRIPTORS);
+	    room, wanted + TCP_OUT + others);
 	return room;
 }
 

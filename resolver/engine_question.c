@@ -16,6 +16,8 @@
 #include "resolver/engine_plain.h"
 #include "resolver/engine_verdict.h"
 
+#define BACKUP_TTL_MAX_S 60
+
 static int64_t
 now_s(void)
 {
@@ -32,6 +34,7 @@ wait_on(struct question *q)
 	q->previous = e->newest;
 	*(e->newest != NULL ? &e->newest->next : &e->oldest) = q;
 	e->newest = q;
+	backup_wait_on(q);
 	if (e->oldest != q)
 		return;
 	e->deadline.repeat = (double)e->conf->engine.deadline_ms / 1e3;
@@ -44,6 +47,7 @@ wait_no_more(struct question *q)
 	struct engine *e = q->engine;
 
 	q->waiting = false;
+	backup_wait_no_more(q);
 	*(q->previous != NULL ? &q->previous->next : &e->oldest) = q->next;
 	*(q->next != NULL ? &q->next->previous : &e->newest) = q->previous;
 }
@@ -58,6 +62,10 @@ question_new(struct engine *e)
 	e->free_questions = q->next;
 	e->in_flight++;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
+	q->recursing = q->recursed = q->noted = false;
+	q->exchange = NULL;
+	q->tried = 0;
+	q->n_tried = q->asking = 0;
 	return q;
 }
 
@@ -71,6 +79,21 @@ question_free(struct question *q)
 	e->free_questions = q;
 	e->in_flight--;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
+}
+
+void
+question_release(struct question *q)
+{
+	if (!q->recursing && q->exchange == NULL)
+		question_free(q);
+}
+
+static void
+exchange_stop(struct question *q)
+{
+	if (q->exchange != NULL)
+		forward_forget(q->exchange);
+	q->exchange = NULL;
 }
 
 static void
@@ -107,14 +130,31 @@ question_tell(struct question *q, const struct entry *entry)
 		peer_tell(q->peer, q->id, entry);
 }
 
+/* May a failure take the place of what is in the shard? What a backup told is not better than the
+ * knowledge that it is bogus. */
+static bool
+worse(struct question *q, enum score_cause cause)
+{
+	const struct entry *kept = (const void *)q->engine->kept;
+
+	return l2_find(q->engine->shard, &q->key, q->engine->kept) == 0 ||
+	       (kept->flags & ENTRY_FAILURE) != 0 ||
+	       (cause == CAUSE_BOGUS && ORIGIN_WHO(kept->origin) == ORIGIN_BACKUP);
+}
+
+/* `ede` of EDE_NO_REACHABLE_AUTHORITY: or why not, where we know. */
 static void
 question_fail(struct question *q, enum score_cause cause, uint16_t ede)
 {
 	struct engine *e = q->engine;
-	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
+	struct entry *failure = (void *)e->entry;
 
+	if (ede == EDE_NO_REACHABLE_AUTHORITY && upstream_is_cut(e))
+		ede = EDE_NETWORK_ERROR;
 	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
-	if (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0)
+	if (q->n_tried > 0)
+		failure->origin = ORIGIN(ORIGIN_BACKUP, q->asking);
+	if (worse(q, cause))
 		l2_put(e->shard, failure);
 	question_tell(q, failure);
 }
@@ -141,6 +181,68 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	question_tell(q, entry);
 }
 
+/* What a backup tells we have not validated, so unless it is believed it is kept for a short time
+ * only, where validation is wanted. */
+static struct ttl_policy
+policy_of(const struct engine *e, bool secure)
+{
+	struct ttl_policy p = e->conf->ttl;
+
+	if (secure || e->conf->engine.trust_anchor[0] == '\0')
+		return p;
+	p.max_s = p.max_s < BACKUP_TTL_MAX_S ? p.max_s : BACKUP_TTL_MAX_S;
+	p.neg_max_s = p.neg_max_s < BACKUP_TTL_MAX_S ? p.neg_max_s : BACKUP_TTL_MAX_S;
+	return p;
+}
+
+bool
+question_told_by(struct question *q, const struct upstream *u, const struct forward_told *told)
+{
+	struct engine *e = q->engine;
+	bool secure = u->conf->trusted && told->read.ad && (q->key.flags & KEY_CD) == 0;
+	struct ttl_policy policy = policy_of(e, secure);
+	struct entry *entry = (void *)e->entry;
+	const uint8_t *message = told->message;
+	size_t length = told->length;
+
+	if ((q->key.flags & KEY_DO) == 0) {
+		length = plain_render(&q->key, message, length, e->plain, sizeof(e->plain));
+		message = e->plain;
+	}
+	if (length == 0 || entry_build(&q->key, message, length, &policy,
+			       secure ? ENTRY_SECURE : 0, EDE_NONE, now_s(), e->entry) == 0)
+		return false;
+	entry->origin = ORIGIN(ORIGIN_BACKUP, u->number);
+	if (entry->ttl_s > 0)
+		l2_put(e->shard, entry);
+	question_tell(q, entry);
+	return true;
+}
+
+void
+question_bogus(struct question *q, uint16_t ede)
+{
+	question_fail(q, CAUSE_BOGUS, ede);
+	question_release(q);
+}
+
+/* What an outcome says of recursion: an answer out of its own cache says nothing, and neither does
+ * a failure that is remembered. */
+static void
+recursion_noted(struct question *q, bool answered)
+{
+	struct upstream *u = &q->engine->upstreams[0];
+
+	if (q->noted || q == q->engine->starting)
+		return;
+	q->noted = true;
+	score_add(&u->score->asked, 1);
+	if (answered)
+		upstream_answered(u, mono_diff_us(mono_now(), q->asked));
+	else
+		upstream_failed(u, breaker_zone(&q->key));
+}
+
 static void
 on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, int ratelimited)
 {
@@ -156,15 +258,56 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	(void)ratelimited;
 	if (e->over) /* the context goes, and fails what it still worked on */
 		return;
+	q->recursing = false;
+	if (v.good || v.cause != CAUSE_INTERNAL)
+		recursion_noted(q, v.good || v.cause == CAUSE_BOGUS);
 	if (v.cause == CAUSE_BOGUS && !v.good)
 		event_say(
 		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
-	if (v.good)
-		question_answer(q, &o, &v);
-	else
-		question_fail(q, v.cause, v.ede);
-	question_free(q);
+	if (!v.good && v.cause == CAUSE_UPSTREAM) {
+		question_go_on(q);
+	} else {
+		exchange_stop(q);
+		if (v.good)
+			question_answer(q, &o, &v);
+		else
+			question_fail(q, v.cause, v.ede);
+		question_release(q);
+	}
 	engine_settled(e);
+}
+
+/* A cached answer calls back within this call. False: it cannot be asked. */
+static bool
+recurse(struct question *q)
+{
+	struct engine *e = q->engine;
+	char text[DNS_NAME_TEXT];
+	struct dns_name name;
+	int status;
+
+	name.length = q->key.name_length;
+	memcpy(name.wire, q->key.name, q->key.name_length);
+	q->recursing = q->recursed = true;
+	e->starting = q;
+	status = ub_resolve_event(e->ctx, dns_name_render(&name, text), q->key.type, q->key.class,
+	    q, on_outcome, NULL);
+	e->starting = NULL;
+	if (status == 0)
+		return true;
+	q->recursing = false;
+	return false;
+}
+
+void
+question_go_on(struct question *q)
+{
+	if (q->exchange != NULL || backup_ask(q) || q->recursing)
+		return;
+	if (!q->recursed && q->waiting && recurse(q))
+		return;
+	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+	question_release(q);
 }
 
 /* Transactions and made-up types are not resolved; workers do not ask for them. */
@@ -186,8 +329,6 @@ void
 question_start(struct peer *p, const struct ask *a)
 {
 	struct engine *e = p->engine;
-	char text[DNS_NAME_TEXT];
-	struct dns_name name;
 	struct question *q = NULL;
 	struct key key;
 
@@ -202,15 +343,12 @@ question_start(struct peer *p, const struct ask *a)
 	q->id = a->id;
 	q->asked = mono_now();
 	q->key = key;
-	name.length = a->name_length;
-	memcpy(name.wire, a->name, a->name_length);
 	wait_on(q);
-	/* A cached answer calls back within this call, and `q` is gone then. */
-	if (resolvable(a) && ub_resolve_event(e->ctx, dns_name_render(&name, text), a->type,
-				 a->class, q, on_outcome, NULL) == 0)
+	/* `q` is gone when a cached answer came. */
+	if (resolvable(a) && ((upstream_is_cut(e) && backup_ask(q)) || recurse(q)))
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
-	question_free(q);
+	question_release(q);
 }
 
 void
@@ -224,6 +362,16 @@ questions_forget(struct engine *e, const struct peer *p)
 	}
 }
 
+static void
+question_overdue(struct question *q)
+{
+	if (q->recursing)
+		recursion_noted(q, false);
+	exchange_stop(q);
+	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+	question_release(q);
+}
+
 /* Those that are due fail; the timer goes on to the next, if there is one. */
 static void
 on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -233,7 +381,7 @@ on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)revents;
 	while (e->oldest != NULL && !mono_before(due, e->oldest->asked))
-		question_fail(e->oldest, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+		question_overdue(e->oldest);
 	ev_timer_stop(loop, w);
 	if (e->oldest != NULL) {
 		w->repeat = (double)mono_diff_us(e->oldest->asked, due) / 1e6 + 0.001;

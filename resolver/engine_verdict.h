@@ -14,6 +14,7 @@
 #define EDE_NONE 0 /* RFC 8914's "Other", which says nothing */
 #define EDE_BOGUS 6
 #define EDE_NO_REACHABLE_AUTHORITY 22
+#define EDE_NETWORK_ERROR 23
 
 struct outcome {
 	int rcode;	       /* of the call */

@@ -53,6 +53,24 @@ opt_of(const struct worker *w, const struct asker *a, int ede, const char *text)
 	};
 }
 
+/* Why nobody reachable had an answer, in words (RFC 8914); `origin` of the failure's entry. */
+static const char *
+unreachable_text(const struct worker *w, int ede, uint8_t origin)
+{
+	bool backup = ORIGIN_WHO(origin) == ORIGIN_BACKUP,
+	     forward = w->conf->engine.mode == ENGINE_FORWARD;
+
+	if (ede == EDE_NETWORK_ERROR)
+		return backup	 ? "no way out; no backup resolver answered"
+		       : forward ? "no way out: no forwarder answers"
+				 : "no way out: the root's servers do not answer";
+	if (ede == EDE_NO_REACHABLE_AUTHORITY)
+		return backup	 ? "no authority and no backup resolver answered"
+		       : forward ? "no forwarder answered"
+				 : "no authority answered";
+	return NULL;
+}
+
 /* An answer without records. */
 static size_t
 plain(struct worker *w, const struct asker *a, const uint8_t *wire, unsigned rcode, int ede,
@@ -71,6 +89,8 @@ worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire, enum s
 {
 	score_add(&w->score->cause[cause], 1);
 	account(w, a, DNS_SERVFAIL, LAYER_ENGINE);
+	if (text == NULL)
+		text = unreachable_text(w, ede, 0);
 	return plain(w, a, wire, DNS_SERVFAIL, ede, text, out, room);
 }
 
@@ -97,7 +117,9 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	const struct query *q = &a->query;
 	int64_t now_s = seconds(w->now);
 	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
-	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), NULL);
+	int ede = entry_ede(e, stale);
+	struct reply_opt opt = opt_of(w, a, ede,
+	    e->flags & ENTRY_FAILURE ? unreachable_text(w, ede, e->origin) : NULL);
 	size_t opt_length = reply_opt_length(q, &opt),
 	       body = room - DNS_HEADER - q->question_length;
 	size_t length;

@@ -182,7 +182,7 @@ known_failure(struct worker *w, const struct asker *a, const struct key *k, uint
 
 	if (f != NULL)
 		o = (struct outcome){.cause = f->cause, .ede = f->ede};
-	else if (engine_links_up(w))
+	else if (engine_links_up(w) && !engine_links_cut(w, k))
 		return 0;
 	o.entry = o.cause == CAUSE_BOGUS ? NULL : stale_find(w, k);
 	o.layer = LAYER_STALE;
