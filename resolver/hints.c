@@ -30,10 +30,12 @@ address(const char *at, size_t n, enum family family, struct addr *out)
 static bool
 line_read(const char *at, struct addr *out)
 {
-	size_t n = word(&at);
+	/* The owner's name may be "a", too. */
+	size_t n = strcspn(at, BLANK "\n;");
 	enum family family;
 
-	for (; n > 0; n = word(&at)) {
+	at += n;
+	for (n = word(&at); n > 0; n = word(&at)) {
 		bool v4 = n == 1 && strncasecmp(at, "A", 1) == 0;
 		bool v6 = n == 4 && strncasecmp(at, "AAAA", 4) == 0;
 

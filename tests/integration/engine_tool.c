@@ -9,7 +9,8 @@
  *     raw HEX                         sends these octets as a packet
  *     pass                            sends a question with a descriptor along, which nobody should
  *     flood COUNT ID NAME TYPE [...]  asks so often, under this id, and reads nothing meanwhile
- * "hello" is printed once the engine's came, "closed" at the connection's end.
+ * "hello" is printed once the engine's came, "again cut=0|1" when it says it again, "closed" at the
+ * connection's end.
  *
  *     engine_tool scored COMMAND...
  *
@@ -65,9 +66,9 @@ print_answers(const struct entry *e)
 static void
 print_entry(const struct entry *e)
 {
-	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u", e->rcode,
+	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u origin=%d", e->rcode,
 	    (e->flags & ENTRY_SECURE) != 0, (e->flags & ENTRY_NEGATIVE) != 0,
-	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s);
+	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s, e->origin);
 	print_answers(e);
 	printf("\n");
 }
@@ -87,6 +88,11 @@ receive(int socket)
 	if (n <= 0)
 		return false;
 	ENSURE(told_decode(packet, (size_t)n, &t, &e));
+	if (t.id == TOLD_HELLO && shard != NULL) {
+		ENSURE(descriptor < 0);
+		printf("again cut=%u\n", t.state);
+		return true;
+	}
 	if (t.id == TOLD_HELLO) {
 		ENSURE(descriptor >= 0);
 		ENSURE(write(descriptor, "x", 1) < 0); /* it can only be read */

@@ -281,6 +281,8 @@ the_example_shows_every_key_and_the_defaults(void **state)
 		char *dot;
 
 		line[strcspn(line, " \t")] = '\0';
+		if (strlen(line) > 2 && strcmp(line + strlen(line) - 2, "[]") == 0)
+			line[strlen(line) - 2] = '\0';
 		dot = strrchr(line, '.');
 		if (strstr(example(), arena_printf(arena, "%s = ", dot != NULL ? dot + 1 : line)) ==
 		    NULL)
