@@ -18,7 +18,7 @@ enum backup_transport { BACKUP_UDP, BACKUP_TCP, BACKUP_DOT };
 struct backup_conf {
 	const char *address; /* "address" or "address@port" */
 	int transport;	     /* enum backup_transport */
-	const char *name;    /* DoT: whom the certificate has to be for */
+	const char *tls_name; /* DoT: whom the certificate has to be for */
 	const char *ca_file; /* DoT: who may have signed it */
 	bool trusted;	     /* DoT: its AD is believed */
 	int line;

@@ -281,12 +281,12 @@ check_backup_tls(const struct resolver_conf *c, const struct backup_conf *b, str
 	struct err why;
 	int fd;
 
-	if (b->name[0] == '\0' || addr_parse(b->name, &a) ||
-	    dns_name_parse(b->name, &name, &why) < 0)
-		return SAY(c, b, "name", -1, err,
+	if (b->tls_name[0] == '\0' || addr_parse(b->tls_name, &a) ||
+	    dns_name_parse(b->tls_name, &name, &why) < 0)
+		return SAY(c, b, "tls_name", -1, err,
 		    "\"%s\" is no name that a certificate could be checked for; write the "
 		    "server's, such as \"dns.example.net\"",
-		    b->name);
+		    b->tls_name);
 	fd = b->ca_file[0] == '/' ? open(b->ca_file, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return SAY(c, b, "ca_file", -1, err,

@@ -123,7 +123,7 @@ static const struct conf_key backup_keys[] = {
 	.help = "\"address\" or \"address@port\"; port 53, with transport \"dot\" 853"},
     {.name = "transport", .type = CONF_ENUM, .offset = BACKUP(transport),
 	.names = transport_words, .help = "udp (TCP where an answer is too long), tcp, or dot: TLS"},
-    {.name = "name", DOT, .type = CONF_STR, .offset = BACKUP(name), .text = "",
+    {.name = "tls_name", DOT, .type = CONF_STR, .offset = BACKUP(tls_name), .text = "",
 	.help = "whom its certificate has to be for"},
     {.name = "ca_file", DOT, .type = CONF_STR, .offset = BACKUP(ca_file),
 	.text = "/etc/ssl/certs/ca-certificates.crt",

@@ -226,14 +226,14 @@ question_bogus(struct question *q, uint16_t ede)
 	question_release(q);
 }
 
-/* What an outcome says of recursion: an answer out of its own cache says nothing, and neither does
- * a failure that is remembered. */
+/* What an outcome says of recursion. An answer out of its own cache says nothing. A failure that
+ * comes as fast counts: libunbound gives up at once where it knows that no server answers. */
 static void
 recursion_noted(struct question *q, bool answered)
 {
 	struct upstream *u = &q->engine->upstreams[0];
 
-	if (q->noted || q == q->engine->starting)
+	if (q->noted || (answered && q == q->engine->starting))
 		return;
 	q->noted = true;
 	score_add(&u->score->asked, 1);

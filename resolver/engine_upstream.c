@@ -230,7 +230,7 @@ backups_open(struct engine *e, struct err *err)
 		ENSURE(resolver_conf_backup(b, &a, &port)); /* it was checked */
 		u->conf = b;
 		u->server = forward_server_new(e->forward, &a, port,
-		    (enum backup_transport)b->transport, tls ? b->name : NULL, b->ca_file, err);
+		    (enum backup_transport)b->transport, tls ? b->tls_name : NULL, b->ca_file, err);
 		if (u->server == NULL)
 			return -1;
 	}
