@@ -1,7 +1,7 @@
 /*
  * Any octets as the answer of a backup resolver: what is taken for an answer to the question is a
- * sound message of its id and its question, and is built to a valid entry or refused; what is not is
- * foreign. The question is the input's own where it has one, so that it can be answered at all.
+ * sound message of its id and its question, and is built to a valid entry or refused; what is not
+ * is foreign. The question is the input's own where it has one, so that it can be answered at all.
  */
 #include <stdint.h>
 #include <string.h>

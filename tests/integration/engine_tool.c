@@ -66,7 +66,8 @@ print_answers(const struct entry *e)
 static void
 print_entry(const struct entry *e)
 {
-	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u origin=%d", e->rcode,
+	printf("rcode=%d secure=%d negative=%d failure=%d ede=%d cause=%d ttl=%u origin=%d",
+	    e->rcode,
 	    (e->flags & ENTRY_SECURE) != 0, (e->flags & ENTRY_NEGATIVE) != 0,
 	    (e->flags & ENTRY_FAILURE) != 0, e->ede, e->cause, e->ttl_s, e->origin);
 	print_answers(e);
