@@ -1,4 +1,4 @@
-/* The forward client's words: questions, answers that are read as hostile, frames; and the hints. */
+/* The forward client: questions, answers read as hostile, frames; and the hints. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -67,23 +67,28 @@ answers_are_what_they_are(void **state)
 	    ROW("YXDOMAIN", "\0\7\x81\x86\0\1\0\0\0\0\0\0" Q, FORWARD_ANSWER, false, 6, 0),
 	    ROW("SERVFAIL", "\0\7\x81\x82\0\1\0\0\0\0\0\0" Q, FORWARD_REFUSAL, false, 2, 0),
 	    ROW("REFUSED", "\0\7\x81\x85\0\1\0\0\0\0\0\0" Q, FORWARD_REFUSAL, false, 5, 0),
-	    ROW("bogus", "\0\7\x81\x82\0\1\0\0\0\0\0\1" Q OPT_EDE("\6"), FORWARD_BOGUS, false, 2, 6),
+	    ROW("bogus", "\0\7\x81\x82\0\1\0\0\0\0\0\1" Q OPT_EDE("\6"), FORWARD_BOGUS,
+		false, 2, 6),
 	    ROW("SERVFAIL, unreachable", "\0\7\x81\x82\0\1\0\0\0\0\0\1" Q OPT_EDE("\x16"),
 		FORWARD_REFUSAL, false, 2, 22),
-	    ROW("stale", "\0\7\x81\x80\0\1\0\1\0\0\0\1" Q A OPT_EDE("\3"), FORWARD_ANSWER, false, 0, 3),
+	    ROW("stale", "\0\7\x81\x80\0\1\0\1\0\0\0\1" Q A OPT_EDE("\3"), FORWARD_ANSWER,
+		false, 0, 3),
 	    ROW("TC", "\0\7\x83\x80\0\1\0\0\0\0\0\0" Q, FORWARD_TRUNCATED, false, 0, 0),
 	    ROW("another id", "\0\x8\x81\x80\0\1\0\1\0\0\0\0" Q A, FORWARD_FOREIGN, false, 0, 0),
 	    ROW("a query", "\0\7\1\0\0\1\0\1\0\0\0\0" Q A, FORWARD_FOREIGN, false, 0, 0),
 	    ROW("another opcode", "\0\7\xa9\x80\0\1\0\1\0\0\0\0" Q A, FORWARD_FOREIGN, false, 0, 0),
-	    ROW("another name", "\0\7\x81\x80\0\1\0\0\0\0\0\0\3wwx\4test\0\0\1\0\1", FORWARD_FOREIGN,
+	    ROW("another name", "\0\7\x81\x80\0\1\0\0\0\0\0\0\3wwx\4test\0\0\1\0\1",
+		FORWARD_FOREIGN,
 		false, 0, 0),
-	    ROW("another type", "\0\7\x81\x80\0\1\0\0\0\0\0\0\3www\4test\0\0\2\0\1", FORWARD_FOREIGN,
+	    ROW("another type", "\0\7\x81\x80\0\1\0\0\0\0\0\0\3www\4test\0\0\2\0\1",
+		FORWARD_FOREIGN,
 		false, 0, 0),
 	    ROW("another class", "\0\7\x81\x80\0\1\0\0\0\0\0\0\3www\4test\0\0\1\0\3",
 		FORWARD_FOREIGN, false, 0, 0),
 	    ROW("no question", "\0\7\x81\x85\0\0\0\0\0\0\0\0", FORWARD_FOREIGN, false, 0, 0),
 	    ROW("two questions", "\0\7\x81\x80\0\2\0\0\0\0\0\0" Q Q, FORWARD_FOREIGN, false, 0, 0),
-	    ROW("octets behind it", "\0\7\x81\x80\0\1\0\1\0\0\0\0" Q A "x", FORWARD_FOREIGN, false, 0,
+	    ROW("octets behind it", "\0\7\x81\x80\0\1\0\1\0\0\0\0" Q A "x",
+		FORWARD_FOREIGN, false, 0,
 		0),
 	    ROW("ends within a record", "\0\7\x81\x80\0\1\0\1\0\0\0\0" Q "\xc0\x0c\0\1\0",
 		FORWARD_FOREIGN, false, 0, 0),
@@ -101,7 +106,8 @@ answers_are_what_they_are(void **state)
 
 		if (r.kind != answers[i].kind || r.ad != answers[i].ad ||
 		    r.rcode != answers[i].rcode || r.ede != answers[i].ede)
-			fail_msg("%s: kind %d, ad %d, rcode %d, ede %d", answers[i].what, r.kind, r.ad,
+			fail_msg("%s: kind %d, ad %d, rcode %d, ede %d", answers[i].what, r.kind,
+		r.ad,
 			    r.rcode, r.ede);
 	}
 }
