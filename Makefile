@@ -21,7 +21,7 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
 LIB_BASE   := -lconfig -lsystemd
 LIB_BGPCTL := $(LIB_BASE) -lev -lnl-route-3 -lnl-3 -ljansson -lm
 LIB_BRAIN  := $(LIB_BGPCTL) -lmicrohttpd -lcap-ng
-LIB_RESOLVER := $(LIB_BASE) -lev -lunbound -lxxhash -lseccomp -lhiredis -lnettle -lsodium
+LIB_RESOLVER := $(LIB_BASE) -lev -lunbound -lxxhash -lseccomp -lhiredis -lnettle -lsodium -lssl -lcrypto
 # Tests link every room, and each takes what it uses.
 LIB_TEST   := -Wl,--as-needed $(LIB_BRAIN) $(LIB_RESOLVER)
 

@@ -91,6 +91,41 @@ print_scores(FILE *to, const char *noun, const json_t *slots)
 }
 
 static void
+print_upstream(FILE *to, const json_t *engine, const json_t *u)
+{
+	char since[DURATION_TEXT], rtt[24];
+
+	fprintf(to, "%6.0f  %-24s  %-9s  %-11s  %9.0f  %9.0f  %9.0f  %6.0f  %9s\n",
+	    pick_number(engine, "slot", 0), pick_text(u, "name", "?"), pick_text(u, "breaker", "?"),
+	    duration_render(pick_number(u, "since_s", 0), since), pick_number(u, "asked", 0),
+	    pick_number(u, "answered", 0), pick_number(u, "failed", 0), pick_number(u, "opened", 0),
+	    number(u, "rtt_us", 1000, 2, " ms", rtt));
+}
+
+/* Where the engines ask: recursion, and backup resolvers. */
+static void
+print_upstreams(FILE *to, const json_t *engines)
+{
+	const json_t *e, *u;
+	bool headed = false;
+	size_t i, j;
+
+	json_array_foreach(engines, i, e)
+	{
+		json_array_foreach(pick_part(pick_part(e, "score"), "upstreams"), j, u)
+		{
+			if (!headed)
+				fputs("\nENGINE  ASKS                      BREAKER    FOR"
+				      "              ASKED   ANSWERED     FAILED  OPENED       "
+				      " RTT\n",
+				    to);
+			headed = true;
+			print_upstream(to, e, u);
+		}
+	}
+}
+
+static void
 print_summary(FILE *to, const json_t *workers)
 {
 	const json_t *rolling = pick_part(workers, "rolling");
@@ -135,6 +170,7 @@ render_workers(FILE *to, const json_t *workers)
 	fputc('\n', to);
 	print_slots(to, "ENGINE", engines);
 	print_scores(to, "ENGINE", engines);
+	print_upstreams(to, engines);
 	if (json_array_size(pick_part(workers, "probation")) == 0)
 		return;
 	fputs("\nThe probation engine, which is asked what another one may have ended of:\n", to);

@@ -274,6 +274,13 @@ void score_take(struct brain *b, const char *name, int fd);
 bool scores_kept(const struct brain *b); /* by any worker */
 uint64_t score_state(const struct slot *s); /* enum score_state; STARTING where it is not there */
 void score_read(const struct slot *s, struct traffic_counts *out); /* needs s->score */
+/* An engine's upstream of that number, as it stands in its scoreboard; false where there is none.
+ */
+struct upstream_reading {
+	char name[sizeof(((struct score_upstream *)0)->name) + 1];
+	uint64_t breaker, since_us, asked, answered, failed, opened, rtt_us;
+};
+bool score_upstream_read(const struct slot *s, int number, struct upstream_reading *out);
 void scores_second(struct brain *b); /* the next reading, and the checks that rest on it */
 /* Adds up a window of all workers; milliseconds that it covers, 0: none. */
 int64_t scores_window(const struct brain *b, int64_t window_ms, struct traffic_counts *sum);
@@ -309,6 +316,9 @@ void metrics_scores(FILE *f, const struct brain *b);
 
 /* brain_metrics.c */
 void metrics_head(FILE *f, const char *name, const char *type, const char *help);
+#define LABEL_TEXT 256
+/* A label's value: backslash, quote and line feed are escaped (Prometheus text format 0.0.4). */
+const char *metrics_label(const char *value, char buf[static LABEL_TEXT]);
 char *brain_metrics_render(void *arg, const char *path, const char **content_type);
 
 /* brain_events.c */

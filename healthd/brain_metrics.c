@@ -12,7 +12,6 @@
 
 #include "lib/text.h"
 
-#define LABEL_TEXT 256
 
 void
 metrics_head(FILE *f, const char *name, const char *type, const char *help)
@@ -20,9 +19,8 @@ metrics_head(FILE *f, const char *name, const char *type, const char *help)
 	fprintf(f, "# HELP anypop_%s %s\n# TYPE anypop_%s %s\n", name, help, name, type);
 }
 
-/* A label's value: backslash, quote and line feed are escaped (Prometheus text format 0.0.4). */
-static const char *
-label(const char *value, char buf[static LABEL_TEXT])
+const char *
+metrics_label(const char *value, char buf[static LABEL_TEXT])
 {
 	size_t n = 0;
 
@@ -169,7 +167,7 @@ render_checks(FILE *f, const struct brain *b)
 			if (g->last.outcome == OUTCOME_OK && g->last.rtt_us >= 0)
 				fprintf(f,
 				    "anypop_probe_rtt_seconds{check=\"%s\",target=\"%s\"} %.6f\n",
-				    b->instances[n].name, label(g->label, target),
+				    b->instances[n].name, metrics_label(g->label, target),
 				    g->last.rtt_us / 1e6);
 		}
 }
@@ -200,8 +198,8 @@ render_node(FILE *f, const struct brain *b)
 	getrusage(RUSAGE_SELF, &r);
 	metrics_head(f, "build_info", "gauge", "Version and node.");
 	fprintf(f, "anypop_build_info{version=\"%s\",node=\"%s\",pop=\"%s\",mode=\"%s\"} 1\n",
-	    ANYPOP_VERSION, label(b->settings.site.node.name, node),
-	    label(b->settings.site.node.pop, pop),
+	    ANYPOP_VERSION, metrics_label(b->settings.site.node.name, node),
+	    metrics_label(b->settings.site.node.pop, pop),
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive");
 	one(f, "bird_answers", "gauge", "1 while BIRD answers.", b->bird.answers);
 	one(f, "bird_commands_total", "counter", "Commands sent to BIRD by this brain.",

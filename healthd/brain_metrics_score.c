@@ -132,6 +132,80 @@ render_group(FILE *f, const struct group *g)
 	render_latency(f, g);
 }
 
+/* The labels of a sample up to the name; the caller closes the brace. */
+static void
+upstream_sample(FILE *f, const char *what, int engine, const char *name)
+{
+	char text[LABEL_TEXT];
+
+	fprintf(f, "anypop_%s{engine=\"%d\",name=\"%s\"", what, engine, metrics_label(name, text));
+}
+
+/* One number of each upstream of each engine. */
+static void
+render_upstream(
+    FILE *f, const struct group *g, const char *what, const char *help, size_t offset)
+{
+	struct upstream_reading u;
+	const uint64_t *n = (const uint64_t *)((const char *)&u + offset);
+
+	metrics_head(f, what, "counter", help);
+	for (int s = 0; s < g->n; s++)
+		for (int i = 0; i < SCORE_UPSTREAMS; i++) {
+			if (!score_upstream_read(&g->slots[s], i, &u))
+				continue;
+			upstream_sample(f, what, s, u.name);
+			fprintf(f, "} %llu\n", (unsigned long long)*n);
+		}
+}
+
+static void
+render_breakers(FILE *f, const struct group *g)
+{
+	struct upstream_reading u;
+
+	metrics_head(f, "upstream_breaker", "gauge", "1 for the state its circuit breaker is in.");
+	for (int n = 0; n < g->n * SCORE_UPSTREAMS; n++) {
+		if (!score_upstream_read(&g->slots[n / SCORE_UPSTREAMS], n % SCORE_UPSTREAMS, &u))
+			continue;
+		for (uint64_t b = 0; b < N_BREAKERS; b++) {
+			upstream_sample(f, "upstream_breaker", n / SCORE_UPSTREAMS, u.name);
+			fprintf(f, ",state=\"%s\"} %d\n", traffic_breaker_name(b),
+			    u.breaker == b);
+		}
+	}
+}
+
+static void
+render_upstream_rtt(FILE *f, const struct group *g)
+{
+	struct upstream_reading u;
+
+	metrics_head(f, "upstream_rtt_seconds", "gauge", "Time to its answers, smoothed.");
+	for (int n = 0; n < g->n * SCORE_UPSTREAMS; n++) {
+		if (!score_upstream_read(&g->slots[n / SCORE_UPSTREAMS], n % SCORE_UPSTREAMS, &u) ||
+		    u.rtt_us == 0)
+			continue;
+		upstream_sample(f, "upstream_rtt_seconds", n / SCORE_UPSTREAMS, u.name);
+		fprintf(f, "} %g\n", (double)u.rtt_us / 1e6);
+	}
+}
+
+static void
+render_upstreams(FILE *f, const struct group *g)
+{
+	render_breakers(f, g);
+	render_upstream_rtt(f, g);
+	render_upstream(f, g, "upstream_asked_total", "Questions it was asked.",
+	    offsetof(struct upstream_reading, asked));
+	render_upstream(f, g, "upstream_answered_total", "Answers it gave.",
+	    offsetof(struct upstream_reading, answered));
+	render_upstream(f, g, "upstream_failed_total", "Questions it failed.",
+	    offsetof(struct upstream_reading, failed));
+	render_upstream(f, g, "upstream_opened_total",
+	    "Times its circuit breaker opened.", offsetof(struct upstream_reading, opened));
+}
+
 void
 metrics_scores(FILE *f, const struct brain *b)
 {
@@ -142,4 +216,5 @@ metrics_scores(FILE *f, const struct brain *b)
 	render_named(f, &workers, "layer_total", "layer", "Answers, by where they came from.",
 	    offsetof(struct traffic_counts, layer), N_LAYERS, traffic_layer_name);
 	render_group(f, &engines);
+	render_upstreams(f, &engines);
 }

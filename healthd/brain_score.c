@@ -138,6 +138,28 @@ score_read(const struct slot *s, struct traffic_counts *out)
 	read_all(&out->truncated, &s->score->truncated, 1);
 }
 
+bool
+score_upstream_read(const struct slot *s, int number, struct upstream_reading *out)
+{
+	const struct score_upstream *u;
+	uint64_t words[sizeof(u->name) / sizeof(u->name[0])];
+
+	*out = (struct upstream_reading){.name = ""};
+	if (s->score == NULL)
+		return false;
+	u = &s->score->upstream[number];
+	read_all(words, u->name, sizeof(words) / sizeof(words[0]));
+	memcpy(out->name, words, sizeof(words));
+	read_all(&out->breaker, &u->breaker, 1);
+	read_all(&out->since_us, &u->since_us, 1);
+	read_all(&out->asked, &u->asked, 1);
+	read_all(&out->answered, &u->answered, 1);
+	read_all(&out->failed, &u->failed, 1);
+	read_all(&out->opened, &u->opened, 1);
+	read_all(&out->rtt_us, &u->rtt_us, 1);
+	return out->name[0] != '\0';
+}
+
 static void
 slot_reading(struct slot *s, struct mono now)
 {

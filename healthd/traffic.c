@@ -255,3 +255,15 @@ traffic_event_name(int event)
 
 	return NAME(names, (size_t)event);
 }
+
+const char *
+traffic_breaker_name(uint64_t breaker)
+{
+	static const char *const names[N_BREAKERS] = {
+	    [BREAKER_CLOSED] = "closed",
+	    [BREAKER_OPEN] = "open",
+	    [BREAKER_HALF_OPEN] = "half_open",
+	};
+
+	return breaker < N_BREAKERS ? names[breaker] : "?";
+}

@@ -77,5 +77,6 @@ const char *traffic_layer_name(int layer);
 const char *traffic_cause_name(int cause);
 const char *traffic_drop_name(int drop);
 const char *traffic_event_name(int event);
+const char *traffic_breaker_name(uint64_t breaker); /* "?" where it is none */
 
 #endif

@@ -66,6 +66,28 @@ view_recent(const struct slot *s)
 	return o;
 }
 
+/* Of an engine: recursion and backup resolvers, with their breakers. */
+static json_t *
+view_upstreams(const struct slot *s, struct mono now)
+{
+	json_t *all = json_array(), *o;
+	struct upstream_reading u;
+
+	for (int i = 0; i < SCORE_UPSTREAMS; i++) {
+		if (!score_upstream_read(s, i, &u))
+			continue;
+		o = json_pack("{sosssosIsIsIsI}", "name", jsontext(u.name), "breaker",
+		    traffic_breaker_name(u.breaker), "since_s",
+		    view_since((struct mono){(int64_t)(u.since_us & INT64_MAX)}, now), "asked",
+		    (json_int_t)u.asked, "answered", (json_int_t)u.answered, "failed",
+		    (json_int_t)u.failed, "opened", (json_int_t)u.opened);
+		json_object_set_new(o, "rtt_us",
+		    u.rtt_us > 0 ? json_integer((json_int_t)u.rtt_us) : json_null());
+		json_array_append_new(all, o);
+	}
+	return all;
+}
+
 static json_t *
 view_score(const struct slot *s, struct mono now)
 {
@@ -94,6 +116,7 @@ view_score(const struct slot *s, struct mono now)
 	json_object_set_new(o, "in_flight",
 	    json_integer(
 		(json_int_t)atomic_load_explicit(&score->in_flight, memory_order_relaxed)));
+	json_object_set_new(o, "upstreams", view_upstreams(s, now));
 	json_object_set_new(o, "recent", view_recent(s));
 	return o;
 }

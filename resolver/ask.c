@@ -108,6 +108,14 @@ told_encode(uint32_t id, uint32_t entry_size, uint8_t out[static TOLD_HEAD])
 	return TOLD_HEAD;
 }
 
+size_t
+told_hello(bool cut, uint8_t out[static TOLD_HEAD])
+{
+	told_encode(TOLD_HELLO, 0, out);
+	put32(out + 12, cut ? TOLD_CUT : 0);
+	return TOLD_HEAD;
+}
+
 bool
 told_decode(const void *in, size_t length, struct told *t, const struct entry **entry)
 {
@@ -119,7 +127,8 @@ told_decode(const void *in, size_t length, struct told *t, const struct entry **
 	t->version = get32(from);
 	t->id = get32(from + 4);
 	t->entry_size = get32(from + 8);
-	if (t->version != ASK_VERSION || get32(from + 12) != 0 ||
+	t->state = get32(from + 12);
+	if (t->version != ASK_VERSION || (t->state & ~(t->id == TOLD_HELLO ? TOLD_CUT : 0u)) != 0 ||
 	    t->entry_size != length - TOLD_HEAD)
 		return false;
 	if (t->entry_size == 0)

@@ -4,7 +4,9 @@
  *
  * Numbers are in host order: both ends are on one host. The engine's first message is the hello: id
  * 0, no entry, and with it, once it has one, a read-only descriptor of its shard of the cache
- * (SCM_RIGHTS, see ask_io.h). A worker's ids are its own business, but not 0.
+ * (SCM_RIGHTS, see ask_io.h). It says hello again, without the descriptor, whenever what the hello
+ * tells of its way out has changed: while that is cut, a worker that has an answer past its time
+ * gives it at once and asks nothing. A worker's ids are its own business, but not 0.
  *
  * An operator's tool connects as a worker does, and may send a purge: the engine takes no new
  * questions, lets what it works on end, drops these names from its shard, tells how many entries
@@ -26,6 +28,7 @@
 #define TOLD_HEAD 16 /* of an answer: version, id, entry_size, zeros; then the entry */
 #define TOLD_MAX (TOLD_HEAD + ENTRY_ROOM)
 #define TOLD_HELLO 0 /* its id */
+#define TOLD_CUT 1   /* of a hello: recursion's breaker is not closed, see breaker.h */
 #define PURGE_VERSION 0x70750001u /* in the place of an ask's: another message. Its version is 1 */
 #define PURGE_HEAD 12 /* of a purge: version, id, flags, name_length, zeros; then the name */
 #define PURGE_MAX (PURGE_HEAD + ENTRY_NAME_MAX)
@@ -49,7 +52,8 @@ struct told {
 	uint32_t version;
 	uint32_t id;
 	uint32_t entry_size; /* follows; 0: the engine is over its cap or shutting down */
-	uint32_t reserved;   /* 0; the entry behind it is aligned to 8, as the buffer has to be */
+	uint32_t state; /* of a hello: 0 or TOLD_CUT; else 0. The entry that follows it is aligned
+			 * to 8, as the buffer has to be */
 };
 struct purge {
 	uint32_t version;
@@ -80,6 +84,7 @@ enum purge_verdict {
 size_t ask_encode(const struct ask *a, void *out, size_t room);
 /* The head alone: the entry's own bytes follow it in the same packet. Always TOLD_HEAD. */
 size_t told_encode(uint32_t id, uint32_t entry_size, uint8_t out[static TOLD_HEAD]);
+size_t told_hello(bool cut, uint8_t out[static TOLD_HEAD]);
 
 /* Exactly one well-formed message of this version? A name is whole, uncompressed and lower-cased.
  */

@@ -108,3 +108,13 @@ resolver_conf_redis_server(const char *text, struct addr *addr, uint16_t *port)
 {
 	return server_parse(text, REDIS_PORT, addr, port);
 }
+
+bool
+resolver_conf_backup(const struct backup_conf *b, struct addr *addr, uint16_t *port)
+{
+	if (!resolver_conf_server(b->address, addr, port))
+		return false;
+	if (b->transport == BACKUP_DOT && strchr(b->address, '@') == NULL)
+		*port = 853;
+	return true;
+}

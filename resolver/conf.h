@@ -12,6 +12,18 @@
 
 enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
 
+/* Resolvers that are asked when recursion fails, in the order of the file. */
+#define BACKUPS_MAX 15
+enum backup_transport { BACKUP_UDP, BACKUP_TCP, BACKUP_DOT };
+struct backup_conf {
+	const char *address; /* "address" or "address@port" */
+	int transport;	     /* enum backup_transport */
+	const char *tls_name; /* DoT: whom the certificate has to be for */
+	const char *ca_file; /* DoT: who may have signed it */
+	bool trusted;	     /* DoT: its AD is believed */
+	int line;
+};
+
 struct resolver_conf {
 	const char
 	    *identity; /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
@@ -66,6 +78,9 @@ struct resolver_conf {
 		bool answer, require;
 		const char *secret_file; /* "" = one of this node's own */
 	} cookies;
+	struct backup_conf *backup;
+	int n_backup;
+	int64_t backup_after_ms; /* recursion is waited for so long before one is asked as well */
 	struct ttl_policy ttl; /* computed from the next */
 	struct {
 		int64_t min_s, max_s, neg_min_s, neg_max_s, failure_s;
@@ -99,5 +114,7 @@ void resolver_conf_reference(FILE *to);
 bool resolver_conf_server(const char *text, struct addr *addr, uint16_t *port);
 /* As resolver_conf_server(), of Redis (port 6379 by default). */
 bool resolver_conf_redis_server(const char *text, struct addr *addr, uint16_t *port);
+/* As it, of a backup resolver; its port is 853 by default where it is asked by TLS. */
+bool resolver_conf_backup(const struct backup_conf *b, struct addr *addr, uint16_t *port);
 
 #endif

@@ -278,13 +278,95 @@ check_cookies(const struct resolver_conf *c, struct err *err)
 	return 0;
 }
 
+/* Can we ask in that family at all? */
+static bool
+has_source(const struct resolver_conf *c, enum family family)
+{
+	struct addr a;
+	int i;
+
+	for (i = 0; i < c->engine.n_outgoing_addresses; i++) {
+		if (addr_parse(c->engine.outgoing_addresses[i], &a) && a.family == family)
+			return true;
+	}
+	return c->engine.n_outgoing_addresses == 0;
+}
+
+static int
+check_backup_address(const struct resolver_conf *c, const struct backup_conf *b, struct err *err)
+{
+	const struct backup_conf *other;
+	struct addr a, a2;
+	uint16_t port, port2;
+
+	if (!resolver_conf_backup(b, &a, &port) || strlen(b->address) > 47)
+		return SAY(c, b, "address", -1, err,
+		    "\"%s\" is neither an address nor address@port", b->address);
+	if (port == c->port && listens_on(c, &a))
+		return SAY(c, b, "address", -1, err,
+		    "%s is our own service; write another resolver", b->address);
+	if (!has_source(c, a.family))
+		return SAY(c, b, "address", -1, err,
+		    "%s cannot be asked: engine.outgoing_addresses has none of its family; add one",
+		    b->address);
+	for (other = c->backup; other < b; other++) {
+		if (resolver_conf_backup(other, &a2, &port2) && addr_equal(&a, &a2) &&
+		    port == port2 && other->transport == b->transport)
+			return SAY(c, b, "address", -1, err, "%s is there twice; take one out",
+			    b->address);
+	}
+	return 0;
+}
+
+static int
+check_backup_tls(const struct resolver_conf *c, const struct backup_conf *b, struct err *err)
+{
+	struct dns_name name;
+	struct addr a;
+	struct err why;
+	int fd;
+
+	if (b->tls_name[0] == '\0' || addr_parse(b->tls_name, &a) ||
+	    dns_name_parse(b->tls_name, &name, &why) < 0)
+		return SAY(c, b, "tls_name", -1, err,
+		    "\"%s\" is no name that a certificate could be checked for; write the "
+		    "server's, such as \"dns.example.net\"",
+		    b->tls_name);
+	fd = b->ca_file[0] == '/' ? open(b->ca_file, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return SAY(c, b, "ca_file", -1, err,
+		    "%s cannot be read: %s; install ca-certificates, or correct the path",
+		    b->ca_file, b->ca_file[0] == '/' ? strerror(errno) : "no absolute path");
+	close(fd);
+	return 0;
+}
+
+static int
+check_backup(const struct resolver_conf *c, struct err *err)
+{
+	int i;
+
+	for (i = 0; i < c->n_backup; i++) {
+		if (check_backup_address(c, &c->backup[i], err) < 0)
+			return -1;
+		if (c->backup[i].transport == BACKUP_DOT &&
+		    check_backup_tls(c, &c->backup[i], err) < 0)
+			return -1;
+	}
+	if (c->n_backup > 0 && c->backup_after_ms >= c->engine.deadline_ms)
+		return SAY(c, c, "backup_after_ms", -1, err,
+		    "%lld is not under engine.deadline_ms = %lld; a backup would have no time left",
+		    (long long)c->backup_after_ms, (long long)c->engine.deadline_ms);
+	return 0;
+}
+
 int
 resolver_conf_check(const struct resolver_conf *c, struct err *err)
 {
 	if (check_identity(c, err) < 0 || check_listen(c, err) < 0 || check_health(c, err) < 0 ||
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
 	    check_special(c, err) < 0 || check_limits(c, err) < 0 || check_cookies(c, err) < 0 ||
-	    resolver_conf_check_redis(c, err) < 0)
+	    resolver_conf_check_redis(c, err) < 0 || check_backup(c, err) < 0)
 		return -1;
 	if (c->engine.mode == ENGINE_ROOT &&
 	    check_file(c, "root_hints", c->engine.root_hints, err) < 0)

@@ -34,6 +34,16 @@ by_forwarders(const void *in)
 	return mode_of(in) == ENGINE_FORWARD;
 }
 
+#define BACKUP(member) offsetof(struct backup_conf, member)
+
+static const char *const transport_words[] = {"udp", "tcp", "dot", NULL};
+
+static bool
+by_dot(const void *in)
+{
+	return ((const struct backup_conf *)in)->transport == BACKUP_DOT;
+}
+
 /* clang-format off */
 #define ROOT .applies = by_root, .only = "mode \"root\""
 #define FORWARD .applies = by_forwarders, .only = "mode \"forward\""
@@ -193,6 +203,23 @@ static const struct conf_key cookies_keys[] = {
     {.name = NULL},
 };
 
+#define DOT .applies = by_dot, .only = "transport \"dot\""
+
+static const struct conf_key backup_keys[] = {
+    {.name = "address", .type = CONF_STR, .offset = BACKUP(address), .required = true,
+	.help = "\"address\" or \"address@port\"; port 53, with transport \"dot\" 853"},
+    {.name = "transport", .type = CONF_ENUM, .offset = BACKUP(transport),
+	.names = transport_words, .help = "udp (TCP where an answer is too long), tcp, or dot: TLS"},
+    {.name = "tls_name", DOT, .type = CONF_STR, .offset = BACKUP(tls_name), .text = "",
+	.help = "whom its certificate has to be for"},
+    {.name = "ca_file", DOT, .type = CONF_STR, .offset = BACKUP(ca_file),
+	.text = "/etc/ssl/certs/ca-certificates.crt",
+	.help = "file of the authorities that may have signed it"},
+    {.name = "trusted", DOT, .type = CONF_BOOL, .offset = BACKUP(trusted),
+	.help = "what it says it has validated (AD) is taken for validated"},
+    {.name = NULL},
+};
+
 #define GROUP(key, at, table, text) \
 	{.name = key, .type = CONF_GROUP, .offset = at, .line_offset = CONF_NO_LINE, .sub = table, \
 	    .help = text}
@@ -231,6 +258,12 @@ const struct conf_key resolver_conf_keys[] = {
     GROUP("limits", TOP(limits), limits_keys, "what each worker grants a client; 0: no limit"),
     GROUP("rrl", TOP(rrl), rrl_keys, "response rate limiting, against forged sources"),
     GROUP("cookies", TOP(cookies), cookies_keys, "proof of an address by UDP"),
+    {.name = "backup", .type = CONF_LIST, .offset = TOP(backup), .count_offset = TOP(n_backup),
+	.line_offset = BACKUP(line), .sub = backup_keys, .sub_size = sizeof(struct backup_conf),
+	.max = BACKUPS_MAX, .help = "resolvers that are asked when recursion fails, in this order"},
+    {.name = "backup_after_ms", .type = CONF_INT, .offset = TOP(backup_after_ms), .min = 50,
+	.max = 60000, .number = 2000,
+	.help = "recursion that is silent so long gets a backup beside it"},
     {.name = "log_level", .type = CONF_ENUM, .offset = TOP(log_level), .names = level_words,
 	.min = EVENT_ALARM, .number = EVENT_INFO, .help = "events above it are not written"},
     {.name = NULL},

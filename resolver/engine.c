@@ -196,6 +196,9 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	if (e->conf->redis.n_servers > 0 && e->shard != NULL && open_l3(e, err) < 0)
 		return -1;
 	questions_init(e);
+	backup_init(e);
+	if (upstreams_open(e, err) < 0)
+		return -1;
 	start_watchers(e);
 	/* Said before the cage: the C library reads its time zone once, from a file. */
 	event_say(EVENT_NOTICE, "engine_started", "engine %s resolves with libunbound %s, %s%s",
@@ -214,6 +217,8 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 static void
 engine_free(struct engine *e)
 {
+	ev_timer_stop(e->loop, &e->patience);
+	upstreams_close(e);
 	for (int i = 0; i < CONTEXTS_MAX; i++)
 		if (e->ctx[i] != NULL)
 			ub_ctx_delete(e->ctx[i]);

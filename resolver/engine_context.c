@@ -19,6 +19,7 @@
 #include "lib/dns.h"
 #include "lib/event.h"
 #include "lib/mono.h"
+#include "resolver/forward.h"
 
 #define TCP_OUT 128
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
@@ -190,6 +191,7 @@ ports_for(const struct resolver_conf *c, int number)
 	struct rlimit limit;
 	long wanted = c->engine.in_flight < 64 ? 64 : (long)c->engine.in_flight, room;
 	int n = context_count(c);
+	long others = OTHER_DESCRIPTORS + (c->n_backup > 0 ? FORWARD_MOST : 0);
 
 	if (wanted > 16384)
 		wanted = 16384;
@@ -197,7 +199,7 @@ ports_for(const struct resolver_conf *c, int number)
 		return 64;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	room = (long)limit.rlim_max - n * TCP_OUT - OTHER_DESCRIPTORS;
+	room = (long)limit.rlim_max - n * TCP_OUT - others;
 	if (wanted + (n - 1) * wanted / SECOND_PART <= room)
 		return number == 0 ? wanted : wanted / SECOND_PART;
 	room = part(c, number, room);
@@ -205,7 +207,7 @@ ports_for(const struct resolver_conf *c, int number)
 	event_say(EVENT_WARN, "engine_descriptors",
 	    "descriptors are enough for %ld sockets only; raise "
 	    "LimitNOFILE to %ld",
-	    room, wanted + (n - 1) * wanted / SECOND_PART + n * TCP_OUT + OTHER_DESCRIPTORS);
+	    room, wanted + (n - 1) * wanted / SECOND_PART + n * TCP_OUT + others);
 	return room;
 }
 

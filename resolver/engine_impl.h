@@ -8,6 +8,12 @@
  *
  * The regional cache is asked first. Recursion begins when it has nothing, or when redis.race_ms
  * are over; from then on the first good answer is told. One that comes before ends the question.
+ *
+ * The order is recursion, what is past its time, backup resolvers, failure. Where something past
+ * its time is in the shard, recursion's failure is told at once, and the worker gives that. Where
+ * nothing is, backups are asked (engine_backup.c): when recursion failed for want of an answer,
+ * when it has been silent for backup_after_ms, or, while its breaker is not closed, before it, and
+ * it then after them. What is bogus fails, and is taken to nobody.
  */
 #ifndef RESOLVER_ENGINE_IMPL_H
 #define RESOLVER_ENGINE_IMPL_H
@@ -19,11 +25,14 @@
 #include "lib/mono.h"
 #include "lib/scoreboard.h"
 #include "resolver/ask.h"
+#include "resolver/breaker.h"
 #include "resolver/conf.h"
 #include "resolver/engine_context.h"
 #include "resolver/engine_verdict.h"
 #include "resolver/l3.h"
 #include "resolver/quarantine.h"
+#include "resolver/forward.h"
+#include "resolver/hints.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
@@ -48,14 +57,44 @@ struct question {
 	bool waiting; /* in the list by deadline: not told yet */
 	bool refresh; /* nobody waits: it is to renew what stands in the shard */
 	uint8_t context; /* whom it was asked of */
-	bool recursing; /* libunbound works on it */
-	bool failed;	/* it did, in vain, and the regional cache has not spoken yet */
-	struct verdict failure; /* then */
+	bool failed;	/* in vain so far, and the regional cache has not spoken yet */
 	struct l3_get l3;
 	struct ev_timer race; /* at whose end recursion begins */
 	struct key key;
 	struct mono asked;
+	bool recursing; /* libunbound has it, and will call back */
+	bool recursed;	/* it had it, or has it */
+	bool noted;	/* what became of that is counted */
+	struct exchange *exchange; /* with a backup resolver; NULL: none */
+	uint16_t tried;	 /* backups, by upstream's number, as bits */
+	uint8_t n_tried, asking; /* how many; the last */
 	struct question *next, *previous; /* by deadline, or next free */
+};
+
+#define UPSTREAM_TRIALS 4
+
+struct upstream;
+struct trial {
+	struct upstream *upstream;
+	struct exchange *exchange; /* NULL: over */
+};
+/* Recursion, or a backup resolver. */
+struct upstream {
+	struct engine *engine; /* NULL: no such upstream */
+	int number; /* 0: recursion; backups from 1 on, in the file's order; in entries' origin */
+	const char *name;
+	struct breaker breaker;
+	struct score_upstream *score;
+	const struct backup_conf *conf; /* of a backup */
+	struct forward_server *server;	/* of a backup; owned */
+	struct ev_timer wake;
+	struct trial trials[UPSTREAM_TRIALS];
+	int n_trials; /* under way, the first so many began */
+};
+/* Where recursion would begin; owned. */
+struct way {
+	struct forward_server *server;
+	enum family family;
 };
 
 struct engine {
@@ -78,6 +117,14 @@ struct engine {
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight, refreshes; /* the second is part of the first */
 	int64_t capacity;	      /* of the pool */
+	struct question *starting; /* is being handed to libunbound */
+	struct forward *forward;
+	struct upstream upstreams[SCORE_UPSTREAMS];
+	int n_upstreams; /* with recursion */
+	struct way ways[HINTS_MAX];
+	int n_ways;
+	struct question *patient; /* the oldest that is not due for a backup yet */
+	struct ev_timer patience;
 	bool running, stopping;
 	bool over;   /* the loop has ended; nothing is told or kept any more */
 	bool purged; /* it stops for the next: nothing is read any more */
@@ -104,6 +151,33 @@ bool refresh_begin(struct peer *p, const struct ask *a, const struct key *k, uin
 /* The better one of what stands in the shard and what was just told, which is kept if it is that.
  * Borrowed from e->kept or `told`. */
 const struct entry *refresh_settle(struct engine *e, const struct key *k, const struct entry *told);
+/* Nobody has answered it yet: on to a backup, to recursion if that was passed over, or to the end.
+ */
+void question_go_on(struct question *q);
+/* A backup's answer: told, kept, and then true; false where it cannot be used. */
+bool question_told_by(
+    struct question *q, const struct upstream *u, const struct forward_told *told);
+/* A backup says that it must not be answered. */
+void question_bogus(struct question *q, uint16_t ede);
+/* Its slot is free unless somebody still works on it. */
+void question_release(struct question *q);
+
+/* engine_upstream.c: opens all of them, before the cage closes. */
+int upstreams_open(struct engine *e, struct err *err);
+void upstreams_close(struct engine *e);
+/* An answer came from outside after so many microseconds; or none did, about this zone (see
+ * breaker_step()). */
+void upstream_answered(struct upstream *u, int64_t us);
+void upstream_failed(struct upstream *u, uint64_t zone);
+/* Is recursion's breaker not closed? */
+bool upstream_is_cut(const struct engine *e);
+
+/* engine_backup.c */
+void backup_init(struct engine *e);
+/* Takes it to the next backup resolver; false: there is none for it. */
+bool backup_ask(struct question *q);
+void backup_wait_on(struct question *q);	    /* it is the newest in the list */
+void backup_wait_no_more(const struct question *q); /* it leaves the list */
 
 /* engine_peer.c */
 void peers_init(struct engine *e, int listener);
@@ -112,6 +186,8 @@ void peers_fini(struct engine *e);
 void peers_refuse(struct engine *e);
 /* `entry` NULL: no answer is to be had from this engine now. May cut the peer off. */
 void peer_tell(struct peer *p, uint32_t id, const struct entry *entry);
+/* Says hello again to all: how recursion stands has changed. */
+void peers_hello(struct engine *e);
 /* Is everything told taken by the sockets? */
 bool peers_idle(const struct engine *e);
 

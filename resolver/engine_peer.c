@@ -83,6 +83,18 @@ peer_keep(struct peer *p, const uint8_t *head, const struct entry *entry, size_t
 	p->backlog += k->length;
 }
 
+static void
+peer_send(struct peer *p, const uint8_t head[static TOLD_HEAD], const struct entry *entry,
+    uint32_t size)
+{
+	if (p->first == NULL && ask_send(p->fd, head, TOLD_HEAD, entry, size, -1) == 0)
+		return;
+	if (p->first != NULL || errno == EAGAIN || errno == ENOBUFS)
+		peer_keep(p, head, entry, size);
+	else
+		peer_close(p);
+}
+
 void
 peer_tell(struct peer *p, uint32_t id, const struct entry *entry)
 {
@@ -90,12 +102,20 @@ peer_tell(struct peer *p, uint32_t id, const struct entry *entry)
 	uint8_t head[TOLD_HEAD];
 
 	told_encode(id, size, head);
-	if (p->first == NULL && ask_send(p->fd, head, sizeof(head), entry, size, -1) == 0)
-		return;
-	if (p->first != NULL || errno == EAGAIN || errno == ENOBUFS)
-		peer_keep(p, head, entry, size);
-	else
-		peer_close(p);
+	peer_send(p, head, entry, size);
+}
+
+void
+peers_hello(struct engine *e)
+{
+	uint8_t head[TOLD_HEAD];
+	int i;
+
+	told_hello(upstream_is_cut(e), head);
+	for (i = 0; i < MAX_PEERS; i++) {
+		if (e->peers[i].engine != NULL && e->peers[i].fd >= 0)
+			peer_send(&e->peers[i], head, NULL, 0);
+	}
 }
 
 /* The probation engine takes no question as long as it works on one. */
@@ -182,7 +202,7 @@ peer_open(struct peer *p, int fd)
 
 	p->fd = fd;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-	told_encode(TOLD_HELLO, 0, hello);
+	told_hello(upstream_is_cut(p->engine), hello);
 	if (ask_send(fd, hello, sizeof(hello), NULL, 0, p->engine->shard_reader) < 0)
 		peer_close(p);
 	else if (!peers_wait(p->engine))

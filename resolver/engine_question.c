@@ -17,6 +17,8 @@
 #include "resolver/engine_plain.h"
 #include "resolver/engine_probation.h"
 
+#define BACKUP_TTL_MAX_S 60
+
 static int64_t
 now_s(void)
 {
@@ -33,6 +35,7 @@ wait_on(struct question *q)
 	q->previous = e->newest;
 	*(e->newest != NULL ? &e->newest->next : &e->oldest) = q;
 	e->newest = q;
+	backup_wait_on(q);
 	if (e->oldest != q)
 		return;
 	e->deadline.repeat = (double)e->conf->engine.deadline_ms / 1e3;
@@ -45,6 +48,7 @@ wait_no_more(struct question *q)
 	struct engine *e = q->engine;
 
 	q->waiting = false;
+	backup_wait_no_more(q);
 	*(q->previous != NULL ? &q->previous->next : &e->oldest) = q->next;
 	*(q->next != NULL ? &q->next->previous : &e->newest) = q->previous;
 }
@@ -59,6 +63,10 @@ question_new(struct engine *e)
 	e->free_questions = q->next;
 	q->refresh = false;
 	q->context = 0;
+	q->recursing = q->recursed = q->noted = q->failed = false;
+	q->exchange = NULL;
+	q->tried = 0;
+	q->n_tried = q->asking = 0;
 	e->in_flight++;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
 	return q;
@@ -79,6 +87,21 @@ question_free(struct question *q)
 	e->in_flight--;
 	e->refreshes -= q->refresh;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
+}
+
+void
+question_release(struct question *q)
+{
+	if (!q->recursing && q->exchange == NULL)
+		question_free(q);
+}
+
+static void
+exchange_stop(struct question *q)
+{
+	if (q->exchange != NULL)
+		forward_forget(q->exchange);
+	q->exchange = NULL;
 }
 
 static void
@@ -118,22 +141,36 @@ question_tell(struct question *q, const struct entry *entry)
 		peer_tell(q->peer, q->id, entry);
 }
 
+/* May a failure take the place of what is in the shard? What a backup told is not better than the
+ * knowledge that it is bogus. */
+static bool
+worse(struct question *q, enum score_cause cause)
+{
+	const struct entry *kept = (const void *)q->engine->kept;
+
+	return l2_find(q->engine->shard, &q->key, q->engine->kept) == 0 ||
+	       (kept->flags & ENTRY_FAILURE) != 0 ||
+	       (cause == CAUSE_BOGUS && ORIGIN_WHO(kept->origin) == ORIGIN_BACKUP);
+}
+
 static void
 question_fail(struct question *q, enum score_cause cause, uint16_t ede)
 {
 	struct engine *e = q->engine;
-	const struct entry *failure = (const void *)e->entry, *kept = (const void *)e->kept;
+	struct entry *failure = (void *)e->entry;
 
 	/* Where nothing at all has answered lately, it is not this zone's servers that are away. */
 	if (ede == EDE_NO_REACHABLE_AUTHORITY &&
-	    standing_state(&e->standing, true, false, true) == SCORE_FAILING)
+	    (upstream_is_cut(e) ||
+		standing_state(&e->standing, true, false, true) == SCORE_FAILING))
 		ede = EDE_NETWORK_ERROR;
 	entry_fail(&q->key, DNS_SERVFAIL, (uint8_t)cause, ede, &e->conf->ttl, now_s(), e->entry);
 	if (e->why != NULL)
 		entry_explain(e->entry, e->why);
 	e->why = NULL;
-	if (e->shard != NULL && !q->refresh &&
-	    (l2_find(e->shard, &q->key, e->kept) == 0 || (kept->flags & ENTRY_FAILURE) != 0))
+	if (q->n_tried > 0)
+		failure->origin = ORIGIN(ORIGIN_BACKUP, q->asking);
+	if (e->shard != NULL && !q->refresh && worse(q, cause))
 		l2_put(e->shard, failure);
 	question_tell(q, failure);
 }
@@ -167,6 +204,68 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 		l3_put(e->l3, entry);
 }
 
+/* What a backup tells we have not validated, so unless it is believed it is kept for a short time
+ * only, where validation is wanted. */
+static struct ttl_policy
+policy_of(const struct engine *e, bool secure)
+{
+	struct ttl_policy p = e->conf->ttl;
+
+	if (secure || e->conf->engine.trust_anchor[0] == '\0')
+		return p;
+	p.max_s = p.max_s < BACKUP_TTL_MAX_S ? p.max_s : BACKUP_TTL_MAX_S;
+	p.neg_max_s = p.neg_max_s < BACKUP_TTL_MAX_S ? p.neg_max_s : BACKUP_TTL_MAX_S;
+	return p;
+}
+
+bool
+question_told_by(struct question *q, const struct upstream *u, const struct forward_told *told)
+{
+	struct engine *e = q->engine;
+	bool secure = u->conf->trusted && told->read.ad && (q->key.flags & KEY_CD) == 0;
+	struct ttl_policy policy = policy_of(e, secure);
+	struct entry *entry = (void *)e->entry;
+	const uint8_t *message = told->message;
+	size_t length = told->length;
+
+	if ((q->key.flags & KEY_DO) == 0) {
+		length = plain_render(&q->key, message, length, e->plain, sizeof(e->plain));
+		message = e->plain;
+	}
+	if (length == 0 || entry_build(&q->key, message, length, &policy,
+			       secure ? ENTRY_SECURE : 0, EDE_NONE, now_s(), e->entry) == 0)
+		return false;
+	entry->origin = ORIGIN(ORIGIN_BACKUP, u->number);
+	if (entry->ttl_s > 0)
+		l2_put(e->shard, entry);
+	question_tell(q, entry);
+	return true;
+}
+
+void
+question_bogus(struct question *q, uint16_t ede)
+{
+	question_fail(q, CAUSE_BOGUS, ede);
+	question_release(q);
+}
+
+/* What an outcome says of recursion. An answer out of its own cache says nothing. A failure that
+ * comes as fast counts: libunbound gives up at once where it knows that no server answers. */
+static void
+recursion_noted(struct question *q, bool answered)
+{
+	struct upstream *u = &q->engine->upstreams[0];
+
+	if (q->noted || (answered && q == q->engine->starting))
+		return;
+	q->noted = true;
+	score_add(&u->score->asked, 1);
+	if (answered)
+		upstream_answered(u, mono_diff_us(mono_now(), q->asked));
+	else
+		upstream_failed(u, breaker_zone(&q->key));
+}
+
 static void
 on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, int ratelimited)
 {
@@ -184,42 +283,73 @@ on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, i
 	if (e->over) /* the context goes, and fails what it still worked on */
 		return;
 	q->recursing = false;
+	if (v.good || v.cause != CAUSE_INTERNAL)
+		recursion_noted(q, v.good || v.cause == CAUSE_BOGUS);
 	if (v.cause == CAUSE_BOGUS && !v.good)
 		event_say(
 		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
-	if (!v.good && q->waiting && q->l3.command != NULL) {
-		q->failed = true;
-		q->failure = v;
-		return;
+	if (!v.good && v.cause == CAUSE_UPSTREAM) {
+		question_go_on(q);
+	} else {
+		exchange_stop(q);
+		if (!v.good && v.cause == CAUSE_BOGUS)
+			e->why = verdict_why(why, text);
+		if (v.good)
+			question_answer(q, &o, &v);
+		else
+			question_fail(q, v.cause, v.ede);
+		question_release(q);
 	}
-	if (!v.good && v.cause == CAUSE_BOGUS)
-		e->why = verdict_why(why, text);
-	if (v.good)
-		question_answer(q, &o, &v);
-	else
-		question_fail(q, v.cause, v.ede);
-	question_free(q);
 	engine_settled(e);
 }
 
-/* A cached answer calls back within this call, and `q` is gone then. */
-static void
-question_recurse(struct question *q)
+/* A cached answer calls back within this call, and `q` is gone then. False: it cannot be asked. */
+static bool
+recurse(struct question *q)
 {
+	struct engine *e = q->engine;
 	char text[DNS_NAME_TEXT];
 	struct dns_name name = {.length = q->key.name_length};
 	int status;
 
 	memcpy(name.wire, q->key.name, q->key.name_length);
-	q->recursing = true;
+	q->recursing = q->recursed = true;
+	e->starting = q;
 	bridge_own(q);
-	status = ub_resolve_event(q->engine->ctx[q->context], dns_name_render(&name, text),
-	    q->key.type, q->key.class, q, on_outcome, NULL);
+	status = ub_resolve_event(e->ctx[q->context], dns_name_render(&name, text), q->key.type,
+	    q->key.class, q, on_outcome, NULL);
 	bridge_own(NULL);
+	e->starting = NULL;
 	if (status == 0)
+		return true;
+	q->recursing = false;
+	return false;
+}
+
+void
+question_go_on(struct question *q)
+{
+	/* The regional cache may still have it; then it goes on from there. */
+	if (q->waiting && q->l3.command != NULL) {
+		q->failed = true;
+		return;
+	}
+	if (q->exchange != NULL || backup_ask(q) || q->recursing)
+		return;
+	if (!q->recursed && q->waiting && recurse(q))
+		return;
+	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+	question_release(q);
+}
+
+/* By a backup where recursion's breaker says so, else by recursion. */
+static void
+question_resolve(struct question *q)
+{
+	if ((upstream_is_cut(q->engine) && backup_ask(q)) || recurse(q))
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
-	question_free(q);
+	question_release(q);
 }
 
 static void
@@ -227,7 +357,7 @@ on_race(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	question_recurse(w->data);
+	question_resolve(w->data);
 }
 
 /* The regional cache has spoken. Recursion that began goes on by itself; its answer will be newer.
@@ -242,16 +372,13 @@ on_l3(struct l3_get *g, const struct entry *entry)
 	if (entry != NULL) {
 		l2_put(e->shard, entry);
 		question_tell(q, entry);
+		exchange_stop(q);
+		question_release(q);
+	} else if (q->failed) {
+		question_go_on(q);
+	} else if (!q->recursed && q->exchange == NULL) {
+		question_resolve(q);
 	}
-	if (q->recursing)
-		return;
-	if (entry == NULL && !q->failed) {
-		question_recurse(q);
-		return;
-	}
-	if (entry == NULL)
-		question_fail(q, q->failure.cause, q->failure.ede);
-	question_free(q);
 	engine_settled(e);
 }
 
@@ -266,7 +393,7 @@ question_race(struct question *q)
 		ev_timer_set(&q->race, (double)e->conf->redis.race_ms / 1e3, 0);
 		ev_timer_start(e->loop, &q->race);
 	} else {
-		question_recurse(q);
+		question_resolve(q);
 	}
 }
 
@@ -311,7 +438,6 @@ question_start(struct peer *p, const struct ask *a)
 	q->refresh = refresh;
 	q->context = context;
 	e->refreshes += refresh;
-	q->recursing = q->failed = false;
 	wait_on(q);
 	if (e->quarantine != NULL)
 		probation_begun(e, &key);
@@ -320,7 +446,7 @@ question_start(struct peer *p, const struct ask *a)
 		return;
 	}
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
-	question_free(q);
+	question_release(q);
 }
 
 void
@@ -334,6 +460,16 @@ questions_forget(struct engine *e, const struct peer *p)
 	}
 }
 
+static void
+question_overdue(struct question *q)
+{
+	if (q->recursing)
+		recursion_noted(q, false);
+	exchange_stop(q);
+	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+	question_release(q);
+}
+
 /* Those that are due fail; the timer goes on to the next, if there is one. */
 static void
 on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -343,7 +479,7 @@ on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)revents;
 	while (e->oldest != NULL && !mono_before(due, e->oldest->asked))
-		question_fail(e->oldest, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
+		question_overdue(e->oldest);
 	ev_timer_stop(loop, w);
 	if (e->oldest != NULL) {
 		w->repeat = (double)mono_diff_us(e->oldest->asked, due) / 1e6 + 0.001;

@@ -20,7 +20,7 @@ has_room(const struct engine *e)
 {
 	int64_t cap = e->conf->engine.in_flight;
 
-	return e->refreshes < (cap + REFRESH_SHARE - 1) / REFRESH_SHARE &&
+	return !upstream_is_cut(e) && e->refreshes < (cap + REFRESH_SHARE - 1) / REFRESH_SHARE &&
 	    e->in_flight < (cap + 1) / 2 &&
 	    standing_state(&e->standing, e->running, e->stopping, true) == SCORE_ANSWERING;
 }

@@ -44,6 +44,9 @@ enum entry_origin { ORIGIN_RECURSION, ORIGIN_L3, ORIGIN_BACKUP, N_ORIGINS };
 #define ORIGIN_WHO(origin) ((origin) & 0x0f)
 #define ORIGIN_NUMBER(origin) ((origin) >> 4)
 
+/* An answer so long past its time is not given any more (RFC 8767, 5). */
+#define ENTRY_STALE_MAX_S 86400
+
 /* Header of an entry; then TTL offsets (uint16_t each, of the message, ascending), message, of a
  * failure perhaps a text that says why (printable, ended by a zero), zeros. */
 struct entry {

@@ -53,6 +53,24 @@ opt_of(const struct worker *w, const struct asker *a, int ede, const char *text)
 	};
 }
 
+/* Why nobody reachable had an answer, in words (RFC 8914); `origin` of the failure's entry. */
+static const char *
+unreachable_text(const struct worker *w, int ede, uint8_t origin)
+{
+	bool backup = ORIGIN_WHO(origin) == ORIGIN_BACKUP,
+	     forward = w->conf->engine.mode == ENGINE_FORWARD;
+
+	if (ede == EDE_NETWORK_ERROR)
+		return backup	 ? "no way out; no backup resolver answered"
+		       : forward ? "no way out: no forwarder answers"
+				 : "no way out: the root's servers do not answer";
+	if (ede == EDE_NO_REACHABLE_AUTHORITY)
+		return backup	 ? "no authority and no backup resolver answered"
+		       : forward ? "no forwarder answered"
+				 : "no authority answered";
+	return NULL;
+}
+
 /* An answer without records. */
 static size_t
 plain(struct worker *w, const struct asker *a, const uint8_t *wire, unsigned rcode, int ede,
@@ -70,6 +88,8 @@ worker_fail(struct worker *w, const struct asker *a, const uint8_t *wire, enum s
     int ede, const char *text, uint8_t *out, size_t room)
 {
 	account(w, DNS_SERVFAIL, LAYER_ENGINE, (int)cause);
+	if (text == NULL)
+		text = unreachable_text(w, ede, 0);
 	return plain(w, a, wire, DNS_SERVFAIL, ede, text, out, room);
 }
 
@@ -117,10 +137,12 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	const struct query *q = &a->query;
 	int64_t now_s = seconds(w->now);
 	bool stale = layer == LAYER_STALE && !entry_fresh(e, now_s);
-	struct reply_opt opt = opt_of(w, a, entry_ede(e, stale), stale ? NULL : entry_text(e));
+	int ede = entry_ede(e, stale), cause = -1;
+	struct reply_opt opt = opt_of(w, a, ede, stale ? NULL : entry_text(e));
 	size_t body = room - DNS_HEADER - q->question_length, opt_length, length;
-	int cause = -1;
 
+	if (opt.ede_text == NULL && (e->flags & ENTRY_FAILURE) != 0)
+		opt.ede_text = unreachable_text(w, ede, e->origin);
 	opt.cached_error =
 	    (e->flags & ENTRY_FAILURE) != 0 && (layer == LAYER_L1 || layer == LAYER_L2);
 	opt_length = reply_opt_length(q, &opt);

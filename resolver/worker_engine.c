@@ -45,6 +45,14 @@ engine_link_hopeful(const struct engine_link *l)
 }
 
 bool
+engine_links_cut(struct worker *w, const struct key *k)
+{
+	const struct engine_link *l = engine_link_of(w, k);
+
+	return l->up && l->cut;
+}
+
+bool
 engine_links_hopeful(const struct worker *w)
 {
 	for (int i = 0; i < w->conf->engines; i++)
@@ -328,6 +336,7 @@ told_take(struct engine_link *l, size_t length, int fd)
 			probation_take(w, fd);
 		else
 			shard_take(l, fd);
+		l->cut = t.state == TOLD_CUT;
 		if (!l->up)
 			link_up(l);
 		return true;

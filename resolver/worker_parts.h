@@ -24,7 +24,7 @@
 #include "resolver/worker.h"
 
 #define WORKER_STALE_WAIT_MS 1800   /* RFC 8767: the first asker waits so long */
-#define WORKER_STALE_MAX_S 86400    /* past this an answer is not given any more */
+#define WORKER_STALE_MAX_S ENTRY_STALE_MAX_S
 #define WORKER_STALE_TTL_S 30
 #define WORKER_STALE_RECHECK_MS 30000 /* stale at once after a failure */
 #define WORKER_AWAY_MS 1000	    /* an engine gets so long to come back before questions fail */
@@ -76,6 +76,7 @@ struct engine_link {
 	bool connected, up; /* up: it has said hello */
 	bool known;	    /* it has been up */
 	struct last_words last; /* said since the hello; signal 0: none */
+	bool cut;	    /* ... and that recursion's breaker is not closed */
 	struct mono away_since;
 	uint64_t told;
 	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
@@ -278,6 +279,8 @@ void engine_links_send(struct worker *w, uint32_t question);
 /* Sends it to its own engine; false when that does not take it. */
 bool engine_link_refresh(struct worker *w, uint32_t question);
 bool engine_links_up(const struct worker *w);
+/* Has a key's own engine, which is there, said that it does not reach out? */
+bool engine_links_cut(struct worker *w, const struct key *k);
 /* Once a turn: where a shard was purged, what was copied out of it goes as well. */
 void engine_links_heed(struct worker *w);
 /* Is one there, or so shortly away that waiting for it is worth while? */

@@ -243,7 +243,7 @@ known_failure(struct worker *w, const struct asker *a, const struct key *k, uint
 		o = (struct outcome){.cause = f->cause, .ede = f->ede, .again = true};
 	else if (!w->served)
 		o.ede = EDE_NOT_READY;
-	if (f == NULL && engine_links_up(w))
+	if (f == NULL && engine_links_up(w) && !engine_links_cut(w, k))
 		return 0;
 	o.entry = o.cause == CAUSE_BOGUS ? NULL : worker_find_stale(w, k);
 	o.layer = LAYER_STALE;

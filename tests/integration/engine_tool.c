@@ -9,7 +9,8 @@
  *     raw HEX                         sends these octets as a packet
  *     pass                            sends a question with a descriptor along, which nobody should
  *     flood COUNT ID NAME TYPE [...]  asks so often, under this id, and reads nothing meanwhile
- * "hello" is printed once the engine's came, "closed" at the connection's end.
+ * "hello" is printed once the engine's came, "again cut=0|1" when it says it again, "closed" at the
+ * connection's end.
  *
  *     engine_tool scored COMMAND...
  *
@@ -92,6 +93,11 @@ receive(int socket)
 	if (n <= 0)
 		return false;
 	ENSURE(told_decode(packet, (size_t)n, &t, &e));
+	if (t.id == TOLD_HELLO && shard != NULL) {
+		ENSURE(descriptor < 0);
+		printf("again cut=%u\n", t.state);
+		return true;
+	}
 	if (t.id == TOLD_HELLO) {
 		ENSURE(descriptor >= 0);
 		ENSURE(write(descriptor, "x", 1) < 0); /* it can only be read */

@@ -145,6 +145,15 @@ told_points_into_the_packet(void **state)
 	told_encode(TOLD_HELLO, 0, packet);
 	assert_true(told_decode(packet, TOLD_HEAD, &t, &entry));
 	assert_int_equal(t.id, TOLD_HELLO);
+	assert_int_equal(t.state, 0);
+	assert_int_equal(told_hello(true, packet), TOLD_HEAD);
+	assert_true(told_decode(packet, TOLD_HEAD, &t, &entry));
+	assert_true(t.id == TOLD_HELLO && t.state == TOLD_CUT);
+	packet[12] |= 2; /* a state that is none */
+	assert_false(told_decode(packet, TOLD_HEAD, &t, &entry));
+	told_hello(false, packet);
+	assert_true(told_decode(packet, TOLD_HEAD, &t, &entry));
+	assert_int_equal(t.state, 0);
 }
 
 static void

@@ -262,6 +262,62 @@ mistakes_of_the_regional_cache_are_told(void **state)
 	assert_true(resolver_conf_redis_server(c->redis.servers[1], &addr, &port) && port == 7);
 }
 
+#define BACKUP(text) {"ttl = {", "backup = ( " text " ); ttl = {"
+
+static void
+mistakes_of_backups_are_told(void **state)
+{
+	static const struct row rows[] = {
+	    BACKUP("{ ^address = \"here\"; }"), "backup[0].address", "neither an address"},
+	    BACKUP("{ ^address = \"192.0.2.53\"; }"), "backup[0].address", "our own service"},
+	    BACKUP("{ ^address = \"2001:db8::1\"; }"), "backup[0].address", "none of its family"},
+	    BACKUP("{ address = \"192.0.2.1\"; }, { ^address = \"192.0.2.1@53\"; }"),
+		"backup[1].address", "there twice"},
+	    BACKUP("{ address = \"192.0.2.1\"; ^transport = \"tls\"; }"), "backup[0].transport",
+		"\"dot\""},
+	    BACKUP("{ address = \"192.0.2.1\"; ^tls_name = \"a.example\"; }"), "backup[0].tls_name",
+		"transport \"dot\""},
+	    BACKUP("{ address = \"192.0.2.1\"; ^trusted = true; }"), "backup[0].trusted",
+		"transport \"dot\""},
+	    BACKUP("{ address = \"192.0.2.1\"; transport = \"dot\"; ^tls_name = \"192.0.2.1\"; }"),
+		"backup[0].tls_name", "could be checked"},
+	    BACKUP("{ address = \"192.0.2.1\"; transport = \"dot\"; tls_name = \"a.example\"; "
+		   "^ca_file = \"/nowhere\"; }"), "backup[0].ca_file", "install ca-certificates"},
+	    {"ttl = {", "backup = ( { address = \"192.0.2.1\"; } ); ^backup_after_ms = 4000; ttl = {",
+		"backup_after_ms", "no time left"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+a_backup_has_its_port(void **state)
+{
+	static const struct {
+		const char *address;
+		int transport;
+		uint16_t port;
+	} rows[] = {
+	    {"192.0.2.1", BACKUP_UDP, 53},
+	    {"192.0.2.1", BACKUP_TCP, 53},
+	    {"192.0.2.1", BACKUP_DOT, 853},
+	    {"2001:db8::1@5353", BACKUP_DOT, 5353},
+	    {"192.0.2.1@54", BACKUP_UDP, 54},
+	};
+	struct addr a;
+	uint16_t port;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct backup_conf b = {.address = rows[i].address, .transport = rows[i].transport};
+
+		assert_true(resolver_conf_backup(&b, &a, &port));
+		assert_int_equal(port, rows[i].port);
+	}
+}
+
 static void
 defaults_are_there(void **state)
 {
@@ -349,6 +405,8 @@ the_example_shows_every_key_and_the_defaults(void **state)
 		char *dot;
 
 		line[strcspn(line, " \t")] = '\0';
+		if (strlen(line) > 2 && strcmp(line + strlen(line) - 2, "[]") == 0)
+			line[strlen(line) - 2] = '\0';
 		dot = strrchr(line, '.');
 		if (strstr(example(), arena_printf(arena, "%s = ", dot != NULL ? dot + 1 : line)) ==
 		    NULL)
@@ -376,6 +434,8 @@ main(void)
 	    cmocka_unit_test(mistakes_of_limits_are_told),
 	    cmocka_unit_test(mistakes_of_engines_are_told),
 	    cmocka_unit_test(mistakes_of_the_regional_cache_are_told),
+	    cmocka_unit_test(mistakes_of_backups_are_told),
+	    cmocka_unit_test(a_backup_has_its_port),
 	    cmocka_unit_test(defaults_are_there),
 	    cmocka_unit_test(values_arrive),
 	    cmocka_unit_test(what_is_printed_reads_to_the_same),

@@ -31,6 +31,15 @@ hand_scores(struct brain *b)
 		score_add(&s->latency[0], 1);
 		score_add(&s->latency[10], 2);
 		score_add(&s->latency[31], 1);
+		if (i == 1) {
+			score_add(&s->upstream[0].name[0], 0x6f6f72); /* "roo" */
+			score_add(&s->upstream[0].name[5], UINT64_C(0x7878787878787878));
+			score_add(&s->upstream[1].name[0], 0x22); /* a quote */
+			score_add(&s->upstream[1].breaker, BREAKER_OPEN);
+			score_add(&s->upstream[1].since_us, (uint64_t)mono_now().us);
+			score_add(&s->upstream[1].opened, 7);
+			score_add(&s->upstream[1].rtt_us, 1500);
+		}
 		scores_second(b);
 		scoreboard_unmap(s);
 	}
@@ -331,6 +340,12 @@ metrics_tell_what_workers_and_engines_count(void **state)
 	    "\nanypop_engine_up{engine=\"0\"} 1\n",
 	    "\nanypop_engine_answers_total{engine=\"0\",rcode=\"SERVFAIL\"} 3\n",
 	    "\nanypop_engine_failures_total{engine=\"0\",cause=\"internal\"} 2\n",
+	    "\nanypop_upstream_breaker{engine=\"0\",name=\"roo\",state=\"closed\"} 1\n",
+	    "\nanypop_upstream_breaker{engine=\"0\",name=\"\\\"\",state=\"closed\"} 0\n",
+	    "\nanypop_upstream_breaker{engine=\"0\",name=\"\\\"\",state=\"open\"} 1\n",
+	    "\nanypop_upstream_opened_total{engine=\"0\",name=\"\\\"\"} 7\n",
+	    "\nanypop_upstream_asked_total{engine=\"0\",name=\"roo\"} 0\n",
+	    "\nanypop_upstream_rtt_seconds{engine=\"0\",name=\"\\\"\"} 0.0015\n",
 	};
 	struct brain *b = busy_brain();
 	const char *type;
@@ -342,6 +357,8 @@ metrics_tell_what_workers_and_engines_count(void **state)
 			fail_msg("not there: %s", lines[i]);
 	assert_null(strstr(text, "anypop_worker_state{worker=\"1\""));
 	assert_null(strstr(text, "anypop_engine_layer_total"));
+	assert_null(strstr(text, "anypop_upstream_rtt_seconds{engine=\"0\",name=\"roo\""));
+	assert_null(strstr(text, "anypop_upstream_breaker{engine=\"1\""));
 	free(text);
 	busy_drop(b);
 }
