@@ -280,7 +280,8 @@ look_at(struct look *l, int way)
 static void
 print_quarantine(const struct look *l)
 {
-	int64_t now_s = mono_now().us / 1000000;
+	struct mono now = mono_now(), by = mono_add_ms(now, PROBATION_MS);
+	int64_t now_s = now.us / 1000000;
 	enum quarantine_state state = QUARANTINE_FREE;
 	struct visit v = {.socket = -1};
 	struct sentence s;
@@ -288,7 +289,7 @@ print_quarantine(const struct look *l)
 	struct err err;
 
 	if (l->c->conf->engine.probation &&
-	    visit_open(l->c, ENGINE_PROBATION, mono_add_ms(mono_now(), PROBATION_MS), &v, &err) == 0 &&
+	    visit_open(l->c, ENGINE_PROBATION, by, &v, &err) == 0 &&
 	    key_make(
 		&k, l->name.wire, l->name.length, l->type, DNS_CLASS_IN, false, false))
 		state = quarantine_find(v.quarantine, &k, now_s, &s);

@@ -71,7 +71,9 @@ number_parse(const char *text)
 		return ENGINE_PROBATION;
 	errno = 0;
 	n = strtol(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && n >= 0 && n < ENGINE_PROBATION ? (int)n : -1;
+	if (errno != 0 || end == text || *end != '\0' || n < 0 || n >= ENGINE_PROBATION)
+		return -1;
+	return (int)n;
 }
 
 static int

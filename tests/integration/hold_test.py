@@ -438,7 +438,8 @@ def what_does_not_fit_is_made_anew(k):
         k.hold(2, given=given)
     expect(set(k.held), named(2), 'names')
     kept = {n for n, i in inodes(k.held).items() if i == good[n]}
-    expect(kept, {'udp.0.0', 'udp.1.0', 'tcp.0'}, 'what is kept')
+    expect(kept, {'udp.0.0', 'udp.1.0', 'tcp.0', 'listen.probation', 'score.probation', 'quarantine'},
+           'what is kept')
     expect([where(k.held[f'udp.{w}.1'])[1] for w in (0, 1)], [SIX, SIX], 'what is new')
     expect(os.fstat(k.held['shard.0']).st_size, 1 << 20, 'a shard')
 

