@@ -70,10 +70,17 @@ ghost_of(const struct l2 *s, uint64_t hash)
 	return &s->ghosts[(hash & UINT32_MAX) * s->n_ghosts >> 32];
 }
 
+/* 0 is none. */
+static uint16_t
+ghost_tag(uint64_t hash)
+{
+	return (uint16_t)(hash >> 32 | 1);
+}
+
 bool
 l2_ghost_is(const struct l2 *s, uint64_t hash)
 {
-	return *ghost_of(s, hash) == (uint16_t)(hash >> 32);
+	return *ghost_of(s, hash) == ghost_tag(hash);
 }
 
 /* ---- segments -------------------------------------------------------------------------------- */
@@ -306,7 +313,7 @@ record_settle(struct l2 *s, const struct entry *e, uint64_t place)
 		return;
 	}
 	if (own->log == L2_SMALL && hits == 0)
-		*ghost_of(s, hash) = (uint16_t)(hash >> 32);
+		*ghost_of(s, hash) = ghost_tag(hash);
 	l2_slot_drop(s, b, slot);
 	l2_count(&s->header->evictions, 1);
 }

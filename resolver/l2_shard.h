@@ -81,7 +81,7 @@ struct l2 {
 	/* What follows is the writer's. */
 	int fd; /* its lock hangs on it; owned. -1: a reader */
 	struct l2_own *own; /* owned; NULL: a reader */
-	/* Owned; by hash, 16 other bits of it: what left the small log without being asked. */
+	/* Owned; by hash, 15 other bits of it: what left the small log without being asked. */
 	uint16_t *ghosts;
 	uint64_t n_ghosts;
 	struct entry *opened; /* owned; the record that is looked at */
