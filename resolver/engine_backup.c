@@ -92,8 +92,8 @@ backup_ask(struct question *q)
 	size_t length;
 	int n;
 
-	if (e->n_upstreams == 1 || e->shard == NULL || q->refresh || q->exchange != NULL || q->peer == NULL || !q->waiting ||
-	    (q->n_tried == 0 && stale_at_hand(q)))
+	if (e->n_upstreams == 1 || e->shard == NULL || q->refresh || q->exchange != NULL ||
+	    q->peer == NULL || !q->waiting || (q->n_tried == 0 && stale_at_hand(q)))
 		return false;
 	while (q->n_tried < TRIES_MOST && !forward_full(e->forward) &&
 	       (u = next_of(q, &n)) != NULL) {

@@ -169,8 +169,8 @@ context_options(FILE *to, const struct resolver_conf *c, int number, long ports)
 	fprintf(to,
 	    "\toutgoing-range: %ld\n\toutgoing-num-tcp: %d\n\tnum-queries-per-thread: %lld\n",
 	    ports, TCP_OUT, (long long)c->engine.in_flight);
-	/* The library, unlike Unbound, tells all it knows: addresses beside an MX made answers too large
-	 * for UDP that are not. */
+	/* The library, unlike Unbound, tells all it knows: addresses beside an MX made answers too
+	 * large for UDP that are not. */
 	fprintf(to, "\tedns-buffer-size: %d\n\taggressive-nsec: yes\n\tminimal-responses: yes\n",
 	    DNS_UDP_PAYLOAD);
 	put_caches(to, c, number);

@@ -154,13 +154,21 @@ const struct entry *refresh_settle(struct engine *e, const struct key *k, const 
 /* Nobody has answered it yet: on to a backup, to recursion if that was passed over, or to the end.
  */
 void question_go_on(struct question *q);
+/* Its slot is free unless somebody still works on it. */
+void question_release(struct question *q);
+/* A backup says that it must not be answered. */
+void question_bogus(struct question *q, uint16_t ede);
+/* It is told: out of the list by deadline. */
+void question_wait_no_more(struct question *q);
+
+/* engine_told.c: each tells whoever still waits. An answer of recursion, kept as well; a failure,
+ * kept where nothing better is; what is in `entry`. */
+void question_answer(struct question *q, const struct outcome *o, const struct verdict *v);
+void question_fail(struct question *q, enum score_cause cause, uint16_t ede);
+void question_tell(struct question *q, const struct entry *entry);
 /* A backup's answer: told, kept, and then true; false where it cannot be used. */
 bool question_told_by(
     struct question *q, const struct upstream *u, const struct forward_told *told);
-/* A backup says that it must not be answered. */
-void question_bogus(struct question *q, uint16_t ede);
-/* Its slot is free unless somebody still works on it. */
-void question_release(struct question *q);
 
 /* engine_upstream.c: opens all of them, before the cage closes. */
 int upstreams_open(struct engine *e, struct err *err);

@@ -26,8 +26,8 @@ struct l3_command;
 /* A question to it; owned by who asks, zeros at first. */
 struct l3_get {
 	const struct key *key; /* borrowed */
-	/* Called once, from the loop, unless it is forgotten before: NULL, or a good entry with some
-	 * of its life left, which lasts for the call. */
+	/* Called once, from the loop, unless it is forgotten before: NULL, or a good entry with
+	 * some of its life left, which lasts for the call. */
 	void (*told)(struct l3_get *g, const struct entry *entry);
 	struct l3_command *command; /* NULL: none is under way */
 };

@@ -1,6 +1,6 @@
 /*
- * l3_reply: how hiredis makes replies of a server's octets. It takes room for as many elements as an
- * array announces, before any of them is there; here an array that announces more than
+ * l3_reply: how hiredis makes replies of a server's octets. It takes room for as many elements as
+ * an array announces, before any of them is there; here an array that announces more than
  * L3_ELEMENTS_MAX is an error.
  */
 #ifndef RESOLVER_L3_REPLY_H

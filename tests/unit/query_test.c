@@ -280,7 +280,7 @@ a_reply_carries_the_question_as_it_was_asked(void **state)
 	    OPT("\x04\xd0", "\0", "\x80\0", "\0\4") "\0\3\0\0";
 	static const char want[] = "\x12\x34\x81\x92\0\1\0\0\0\0\0\1" WWW A_IN
 	    "\0\0\x29\x04\xd0\0\0\x80\0\0\x12" "\0\3\0\3a/b" "\0\x0f\0\7\0\x16" "gone!";
-	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1, false};
+	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, "gone!", "a/b", -1, false, NULL};
 	uint8_t out[512];
 	struct query q;
 	struct key k;
@@ -300,7 +300,7 @@ static void
 an_extended_rcode_is_split_between_header_and_opt(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\1", "\0\0", "\0\0");
-	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1, false};
+	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1, false, NULL};
 	struct dns_message m;
 	uint8_t out[512];
 	struct query q;
@@ -321,7 +321,7 @@ static void
 options_make_way_when_room_is_short(void **state)
 {
 	static const char wire[] = RD_E WWW A_IN OPT("\x04\xd0", "\0", "\0\0", "\0\4") "\0\3\0\0";
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false, NULL};
 	bool seen_all = false, seen_nsid = false, seen_bare = false, seen_none = false;
 	struct dns_message m;
 	uint8_t out[512];
@@ -356,7 +356,7 @@ a_cookie_is_kept_and_goes_back(void **state)
 						     "\0\x0a\0\x08" "another!";
 	static const char want[] = "\x12\x34\x81\x07\0\1\0\0\0\0\0\1" WWW A_IN
 	    "\0\0\x29\x04\xd0\1\0\0\0\0\x1c\0\x0a\0\x18" "clientcoours, as it is!!";
-	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1,
+	struct reply_opt opt = {1232, EDE_NONE, NULL, "a", -1, false,
 	    (const uint8_t *)"clientcoours, as it is!!"};
 	uint8_t out[512];
 	struct query q;
@@ -379,7 +379,7 @@ a_cookie_is_kept_and_goes_back(void **state)
 static void
 a_client_without_edns_gets_no_opt(void **state)
 {
-	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false};
+	struct reply_opt opt = {1232, EDE_STALE, "text", "nsid", 100, false, NULL};
 	static const char wire[] = RD_Q WWW A_IN;
 	uint8_t out[512];
 	struct query q;
@@ -424,7 +424,7 @@ static void
 what_is_told_again_says_so_beside_its_cause(void **state)
 {
 	static const uint8_t both[] = {0, 15, 0, 2, 0, 22, 0, 15, 0, 2, 0, 13};
-	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, NULL, NULL, -1, true};
+	struct reply_opt opt = {1232, EDE_NO_REACHABLE_AUTHORITY, NULL, NULL, -1, true, NULL};
 	struct query q = {.edns = true};
 	uint8_t out[512] = {0};
 	size_t n = reply_opt(&q, DNS_SERVFAIL, &opt, out, DNS_HEADER, sizeof(out));
