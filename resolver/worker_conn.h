@@ -19,7 +19,7 @@ struct conn {
 	bool trusted;
 	bool broken;  /* to be closed */
 	bool ended;   /* the client sends no more */
-	bool deaf;    /* it sent what is no query: nothing more is taken from it, but it is answered */
+	bool deaf;    /* it sent what is no query: nothing more is taken, but it is answered */
 	bool reading; /* in conn_read(): not to be freed */
 	int waiting;  /* queries that an engine works on */
 	int events;   /* what io watches for; 0: it is stopped */

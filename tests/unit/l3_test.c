@@ -139,7 +139,8 @@ the_map_is_of_configured_servers(void **state)
 	memset(map, 7, sizeof(map));
 	/* Of the first; of the one that tells; of a stranger; and a gap. */
 	assert_int_equal(take("*3\r\n" RANGE("0", "99", "$9\r\n192.0.2.1")
-				 RANGE("200", "16382", "$-1") RANGE("100", "109", "$9\r\n192.0.2.9"),
+				 RANGE("200", "16382", "$-1")
+				 RANGE("100", "109", "$9\r\n192.0.2.9"),
 			     map),
 	    10);
 	assert_int_equal(map[0], 0);

@@ -248,8 +248,8 @@ mistakes_of_the_regional_cache_are_told(void **state)
 	    {"engine = { mode", "redis = { ^race_ms = 600; }; engine = { deadline_ms = 500; mode",
 		"redis.race_ms", "not under engine.deadline_ms = 500"},
 	};
-	struct resolver_conf *c = read_well(
-	    replaced(base, "pop = \"ams\";", REDIS("servers = [ \"192.0.2.1\", \"192.0.2.1@7\" ];")));
+	struct resolver_conf *c = read_well(replaced(base, "pop = \"ams\";",
+	    REDIS("servers = [ \"192.0.2.1\", \"192.0.2.1@7\" ];")));
 	struct addr addr;
 	uint16_t port;
 

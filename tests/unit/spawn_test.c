@@ -253,7 +253,7 @@ garbage_is_believed_in_nothing(void **state)
 	const char *broken[] = {
 	    "", "hello\n", "anypop-handover 2\nend\n", "anypop-handover 1\n",
 	    "anypop-handover 1\nslot 0 %d 5 1\n",	/* no end */
-	    "anypop-handover 1\nslot 72 %d 5 1\nend\n", /* no such slot */
+	    "anypop-handover 1\nslot 73 %d 5 1\nend\n", /* no such slot */
 	    "anypop-handover 1\nheld udp.0.0 2\nend\n", /* not one to be held */
 	    "anypop-handover 1\nheld udp.0.0 999\nend\n", /* not open */
 	    "anypop-handover 1\nheld a:b 0\nend\n", "anypop-handover 1\nheld x\nend\n",
