@@ -17,10 +17,19 @@ _Static_assert(sizeof(struct packed) % 8 == 0 && sizeof(struct entry) % 8 == 0,
 
 #define QUESTION_TAIL 4 /* type, class */
 
+/* A failure has no TTLs: there it is the octets of its text. */
+static bool
+has_text(uint8_t flags)
+{
+	return (flags & ENTRY_FAILURE) != 0;
+}
+
 size_t
 packed_size(const struct packed *p)
 {
-	return (sizeof(*p) + 2 * (size_t)p->n_ttls + p->message_length + 7) / 8 * 8;
+	size_t more = has_text(p->flags) ? p->n_ttls : 2 * (size_t)p->n_ttls;
+
+	return (sizeof(*p) + more + p->message_length + 7) / 8 * 8;
 }
 
 static uint32_t
@@ -41,13 +50,16 @@ packed_whole(const struct packed *p, const void *body, uint64_t seed)
 bool
 packed_make(const struct entry *e, uint64_t seed, struct packed *out)
 {
-	if (e->stored_s > INT32_MAX || e->stored_s < INT32_MIN)
+	const char *text = entry_text(e);
+
+	if (e->stored_s > INT32_MAX || e->stored_s < INT32_MIN ||
+	    (has_text(e->flags) && e->n_ttls > 0))
 		return false;
 	*out = (struct packed){
 	    .ttl_s = e->ttl_s,
 	    .stored_s = (int32_t)e->stored_s,
 	    .message_length = e->message_length,
-	    .n_ttls = e->n_ttls,
+	    .n_ttls = text != NULL ? (uint16_t)(strlen(text) + 1) : e->n_ttls,
 	    .ede = e->ede,
 	    .flags = e->flags,
 	    .rcode = e->rcode,
@@ -63,7 +75,8 @@ packed_make(const struct entry *e, uint64_t seed, struct packed *out)
 bool
 packed_open(const struct packed *p, struct entry *e)
 {
-	size_t question = 2 * (size_t)p->n_ttls + DNS_HEADER + p->name_length;
+	uint16_t n_ttls = has_text(p->flags) ? 0 : p->n_ttls;
+	size_t question = 2 * (size_t)n_ttls + DNS_HEADER + p->name_length;
 	const uint8_t *tail = (const uint8_t *)(e + 1) + question;
 
 	if (DNS_HEADER + (size_t)p->name_length + QUESTION_TAIL > p->message_length)
@@ -73,7 +86,7 @@ packed_open(const struct packed *p, struct entry *e)
 	    .ttl_s = p->ttl_s,
 	    .stored_s = p->stored_s,
 	    .message_length = p->message_length,
-	    .n_ttls = p->n_ttls,
+	    .n_ttls = n_ttls,
 	    .ede = p->ede,
 	    .flags = p->flags,
 	    .rcode = p->rcode,

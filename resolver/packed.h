@@ -2,7 +2,7 @@
  * packed: an entry as it lies in a shard: its header in 24 octets with a checksum, instead of 32
  * and one beside. What the question says already (type, class) and what follows from the other
  * numbers (size) is left out, and the time is one of 32 bits. The body (TTL offsets, message,
- * zeros) is the entry's own. Pure.
+ * zeros) is the entry's own; of a failure it is the message and its text. Pure.
  */
 #ifndef RESOLVER_PACKED_H
 #define RESOLVER_PACKED_H
@@ -13,14 +13,16 @@ struct packed {
 	uint32_t check; /* of all that follows; xxh3, seeded */
 	uint32_t ttl_s;
 	int32_t stored_s;
-	uint16_t message_length, n_ttls, ede;
+	uint16_t message_length;
+	uint16_t n_ttls; /* of a failure, which has none: octets of its text, with the zero */
+	uint16_t ede;
 	uint8_t flags, rcode, cause, origin, key_flags, name_length;
 };
 
 #define PACKED_ROOM (ENTRY_ROOM - sizeof(struct entry) + sizeof(struct packed))
 
 /* The header of a sound entry, its checksum too. False where it can't hold it: one stored 68 years
- * from the clock's begin. */
+ * from the clock's begin, a failure with TTLs. */
 bool packed_make(const struct entry *e, uint64_t seed, struct packed *out);
 /* Octets of header and body, a multiple of 8; what the numbers say, which may be more than
  * PACKED_ROOM. */

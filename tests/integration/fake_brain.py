@@ -21,7 +21,7 @@ import sys
 import time
 
 LAYOUT = "=IiiiQqI256s4x"
-VERSION = 2
+VERSION = 3
 TYPES = ["", "hello", "lease", "start", "stop", "upgrade", "drained", "roster", "started",
          "failed", "exited", "shutdown", "yield", "note"]
 

