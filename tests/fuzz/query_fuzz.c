@@ -32,7 +32,7 @@ reply_sound(const struct query *q, const uint8_t *wire, const uint8_t *out, size
 static void
 replies(const struct query *q, const uint8_t *wire, unsigned rcode)
 {
-	struct reply_opt opt = {1232, EDE_STALE, "because", "pop/node/1", 100,
+	struct reply_opt opt = {1232, EDE_STALE, "because", "pop/node/1", 100, true,
 	    q->cookie_length > 0 ? q->cookie : NULL};
 	uint8_t out[QUERY_UDP_LEAST];
 	size_t n, end, least = DNS_HEADER + (size_t)q->question_length;
