@@ -72,6 +72,15 @@ packed_make(const struct entry *e, uint64_t seed, struct packed *out)
 	return true;
 }
 
+/* Is a failure's text, which ends with its zero before `room` does, as long as the header says? */
+static bool
+text_as_said(const struct packed *p, const char *text, size_t room)
+{
+	size_t n = strnlen(text, room);
+
+	return p->n_ttls == (n > 0 ? n + 1 : 0);
+}
+
 bool
 packed_open(const struct packed *p, struct entry *e)
 {
@@ -97,5 +106,7 @@ packed_open(const struct packed *p, struct entry *e)
 	    .key_flags = p->key_flags,
 	    .name_length = p->name_length,
 	};
-	return true;
+	return !has_text(p->flags) ||
+	       text_as_said(p, (const char *)(e + 1) + p->message_length,
+		   e->size - sizeof(*e) - p->message_length);
 }

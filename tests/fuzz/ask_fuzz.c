@@ -69,7 +69,9 @@ as_answer(const uint8_t *data, size_t size)
 	ENSURE(packet != NULL);
 	memcpy(packet, data, size);
 	if (told_decode(packet, size, &t, &e)) {
-		ENSURE(told_encode(t.id, t.entry_size, head) == TOLD_HEAD);
+		ENSURE((t.id == TOLD_HELLO && t.entry_size == 0
+				? told_hello(t.state == TOLD_CUT, head)
+				: told_encode(t.id, t.entry_size, head)) == TOLD_HEAD);
 		ENSURE(memcmp(head, packet, TOLD_HEAD) == 0);
 		ENSURE((e != NULL) == (t.entry_size > 0));
 		ENSURE(e == NULL || (const uint8_t *)e + t.entry_size == packet + size);

@@ -23,16 +23,18 @@ signature(uint16_t type)
 	return type == 46 || type == 47 || type == 50;
 }
 
-/* The next record that a plain answer keeps; false at the end. */
+/* The next record that a plain answer keeps: of the last `*left`, of which those beyond `others`
+ * answer. False at the end. */
 static bool
-next_kept(const uint8_t *wire, size_t length, size_t *at, unsigned *left, uint16_t asked,
-    struct dns_record *r)
+next_kept(const uint8_t *wire, size_t length, size_t *at, unsigned *left, unsigned others,
+    uint16_t asked, struct dns_record *r)
 {
 	for (; *left > 0; --*left) {
 		ENSURE(dns_record_read(wire, length, at, r));
 		if (r->type == DNS_TYPE_OPT)
 			*left = 1;
-		else if (!signature(r->type) || r->type == asked || asked == DNS_TYPE_ANY)
+		else if (!signature(r->type) ||
+			 (*left > others && (r->type == asked || asked == DNS_TYPE_ANY)))
 			return --*left, true;
 	}
 	return false;
@@ -43,22 +45,24 @@ same_records(const uint8_t *data, size_t size, size_t n, const struct key *k)
 {
 	struct dns_record was, is;
 	struct dns_message before, after;
-	unsigned left, left_after;
+	unsigned left, left_after, others, others_after;
 	size_t at, at_after;
 
 	ENSURE(dns_message_parse(data, size, &before) == DNS_SOUND);
 	ENSURE(dns_message_parse(plain, n, &after) == DNS_SOUND);
 	at = before.answers;
 	at_after = after.answers;
-	left = (unsigned)before.ancount + before.nscount + before.arcount;
-	left_after = (unsigned)after.ancount + after.nscount + after.arcount;
-	while (next_kept(data, size, &at, &left, k->type, &was)) {
-		ENSURE(next_kept(plain, n, &at_after, &left_after, k->type, &is));
+	others = (unsigned)before.nscount + before.arcount;
+	others_after = (unsigned)after.nscount + after.arcount;
+	left = before.ancount + others;
+	left_after = after.ancount + others_after;
+	while (next_kept(data, size, &at, &left, others, k->type, &was)) {
+		ENSURE(next_kept(plain, n, &at_after, &left_after, others_after, k->type, &is));
 		ENSURE(was.type == is.type && was.class == is.class && was.ttl == is.ttl);
 		ENSURE(was.owner.length == is.owner.length &&
 		       memcmp(was.owner.wire, is.owner.wire, was.owner.length) == 0);
 	}
-	ENSURE(!next_kept(plain, n, &at_after, &left_after, k->type, &is));
+	ENSURE(!next_kept(plain, n, &at_after, &left_after, others_after, k->type, &is));
 }
 
 static bool

@@ -869,8 +869,8 @@ what_was_evicted_and_comes_back_enters_the_main_log(void **state)
 	close(fd);
 }
 
-/* Whatever is told, each put empties what it takes itself and little more; the rest of a segment where,
- * once in a great while, no room is left without it. */
+/* Whatever is told, each put empties what it takes itself and little more; the rest of a segment
+ * where, once in a great while, no room is left without it. */
 static void
 no_put_takes_long(void **state)
 {
