@@ -134,11 +134,13 @@ class Engine:
         """Asked, and the answer is Redis's."""
         before = self.score()['write']
         self.get(name, RECURSION)
-        wait_for(lambda: self.score()['write'] == before + 1, 'it is written')
-        # Behind it in the same connection: what was written has been taken when this is answered.
-        before = self.score()['miss']
+        wait_for(lambda: self.score()['write'] >= before + 1, 'it is written')
+        # Behind it in the same connection: what was written has been taken when this is answered. It
+        # is written too, and counted before the next one begins.
+        missed = self.score()['miss']
         self.get(next(names))
-        wait_for(lambda: self.score()['miss'] == before + 1, 'it is taken')
+        wait_for(lambda: self.score()['miss'] >= missed + 1, 'it is taken')
+        wait_for(lambda: self.score()['write'] >= before + 2, 'the one behind it is written')
 
     def stop(self):
         self.worker.close()
