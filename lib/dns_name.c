@@ -117,14 +117,14 @@ dns_name_equal(const struct dns_name *a, const struct dns_name *b)
 bool
 dns_name_read(const uint8_t *wire, size_t length, size_t *at, struct dns_name *out)
 {
-	size_t p = *at, bound = *at, w = 0, target;
+	size_t p = *at, bound = *at, end = length, w = 0, target;
 	bool jumped = false;
 	uint8_t c;
 
-	while (p < length) {
+	while (p < end) {
 		c = wire[p];
 		if (c >= 0xc0) {
-			if (p + 1 >= length)
+			if (p + 1 >= end)
 				return false;
 			target = (size_t)(c & 0x3f) << 8 | wire[p + 1];
 			if (target >= bound)
@@ -132,10 +132,12 @@ dns_name_read(const uint8_t *wire, size_t length, size_t *at, struct dns_name *o
 			if (!jumped)
 				*at = p + 2;
 			jumped = true;
+			/* A name that is pointed to has ended before the pointing one begins. */
+			end = bound;
 			p = bound = target;
 			continue;
 		}
-		if (c > DNS_LABEL_MAX || p + 1 + c > length || w + 1 + c > DNS_NAME_MAX)
+		if (c > DNS_LABEL_MAX || p + 1 + c > end || w + 1 + c > DNS_NAME_MAX)
 			return false;
 		memcpy(out->wire + w, wire + p, (size_t)c + 1);
 		w += (size_t)c + 1;
