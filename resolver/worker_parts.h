@@ -24,7 +24,6 @@
 #include "resolver/worker.h"
 
 #define WORKER_STALE_WAIT_MS 1800   /* RFC 8767: the first asker waits so long */
-#define WORKER_STALE_MAX_S ENTRY_STALE_MAX_S
 #define WORKER_STALE_TTL_S 30
 #define WORKER_STALE_RECHECK_MS 30000 /* stale at once after a failure */
 #define WORKER_AWAY_MS 1000	    /* an engine gets so long to come back before questions fail */

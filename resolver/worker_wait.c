@@ -28,7 +28,7 @@ worker_find_stale(struct worker *w, const struct key *k)
 	int64_t now_s = w->now.us / 1000000;
 
 	if (e == NULL || (e->flags & ENTRY_FAILURE) ||
-	    now_s - e->stored_s - (int64_t)e->ttl_s > WORKER_STALE_MAX_S)
+	    now_s - e->stored_s - (int64_t)e->ttl_s > ENTRY_STALE_MAX_S)
 		return NULL;
 	return e;
 }
