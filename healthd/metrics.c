@@ -131,20 +131,13 @@ metrics_timeout(struct ev_loop *loop, struct ev_timer *timer, int revents)
 static int
 metrics_listen(struct metrics *m, const struct addr *a, uint16_t port)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const struct sockaddr *sa = (const struct sockaddr *)&v4;
-	unsigned flags = MHD_USE_EPOLL;
+	struct sockaddr_storage at;
+	unsigned flags = MHD_USE_EPOLL | (a->family == FAMILY_V6 ? MHD_USE_IPv6 : 0);
 
-	memcpy(&v4.sin_addr, a->bytes, sizeof(v4.sin_addr));
-	memcpy(&v6.sin6_addr, a->bytes, sizeof(v6.sin6_addr));
-	if (a->family == FAMILY_V6) {
-		sa = (const struct sockaddr *)&v6;
-		flags |= MHD_USE_IPv6;
-	}
+	addr_sockaddr(a, port, &at);
 	errno = 0;
 	m->daemon = MHD_start_daemon(flags, port, NULL, NULL, request, m,
-	    MHD_OPTION_SOCK_ADDR, sa,
+	    MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&at,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_END);

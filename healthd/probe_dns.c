@@ -47,25 +47,6 @@ dns_of(struct probe *p)
 	return (struct dns_probe *)p;
 }
 
-static socklen_t
-sockaddr_from(const struct addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	*out = (struct sockaddr_storage){0};
-	if (a->family == FAMILY_V4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof(*v6);
-}
-
 static void
 socket_close(struct dns_probe *d)
 {
@@ -402,9 +383,9 @@ probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct d
 	d->tcp_on_tc = asking->tcp_on_tc;
 	d->keep_port = asking->keep_port;
 	d->expect = asking->expect;
-	d->server_size = sockaddr_from(server, port, &d->server);
+	d->server_size = addr_sockaddr(server, port, &d->server);
 	if (source != NULL)
-		d->source_size = sockaddr_from(source, 0, &d->source);
+		d->source_size = addr_sockaddr(source, 0, &d->source);
 	ev_init(&d->io, on_ready);
 	d->io.data = d;
 	probe_init(&d->base, &dns_kind, loop, t, done, arg);

@@ -1,6 +1,7 @@
 #include "lib/addr.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,25 @@ prefix_render(const struct prefix *p, char buf[static PREFIX_TEXT])
 	len = strlen(buf);
 	snprintf(buf + len, PREFIX_TEXT - len, "/%u", p->length);
 	return buf;
+}
+
+unsigned
+addr_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (a->family == FAMILY_V4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->bytes, 4);
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->bytes, 16);
+	return sizeof(*v6);
 }
 
 bool

@@ -37,6 +37,10 @@ bool prefix_parse(const char *text, struct prefix *out);
 const char *addr_render(const struct addr *a, char buf[static ADDR_TEXT]);
 const char *prefix_render(const struct prefix *p, char buf[static PREFIX_TEXT]);
 
+struct sockaddr_storage;
+/* As the kernel takes it (netinet/in.h), zeros where nothing is said; its size. */
+unsigned addr_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_storage *out);
+
 bool addr_equal(const struct addr *a, const struct addr *b);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_holds(const struct prefix *p, const struct addr *a);

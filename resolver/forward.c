@@ -91,25 +91,6 @@ exchange_broken(struct exchange *x)
 	exchange_end(x, &(struct forward_told){.end = FORWARD_BROKEN});
 }
 
-static socklen_t
-sockaddr_of(const struct addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (a->family == FAMILY_V4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof(*v6);
-}
-
 /* One of our addresses of that family, if any is to be used. */
 static int
 bind_source(const struct forward *f, int fd, enum family family)
@@ -123,7 +104,7 @@ bind_source(const struct forward *f, int fd, enum family family)
 		if (!addr_parse(f->conf->engine.outgoing_addresses[(from + i) % n], &a) ||
 		    a.family != family)
 			continue;
-		size = sockaddr_of(&a, 0, &source);
+		size = addr_sockaddr(&a, 0, &source);
 		return bind(fd, (struct sockaddr *)&source, size);
 	}
 	errno = EADDRNOTAVAIL;
@@ -134,7 +115,7 @@ int
 forward_socket(struct forward_server *s, int type)
 {
 	struct sockaddr_storage to;
-	socklen_t size = sockaddr_of(&s->address, s->port, &to);
+	socklen_t size = addr_sockaddr(&s->address, s->port, &to);
 	int fd = socket(to.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && bind_source(s->forward, fd, s->address.family) == 0 &&

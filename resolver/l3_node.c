@@ -183,21 +183,15 @@ greet(struct l3_node *n)
 static int
 open_socket(const struct l3_server *s)
 {
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(s->port)};
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(s->port)};
-	bool is_v4 = s->addr.family == FAMILY_V4;
+	struct sockaddr_storage to;
+	socklen_t size = addr_sockaddr(&s->addr, s->port, &to);
 	static const int one = 1;
-	int fd = socket(
-	    is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	memcpy(&v4.sin_addr, s->addr.bytes, sizeof(v4.sin_addr));
-	memcpy(&v6.sin6_addr, s->addr.bytes, sizeof(v6.sin6_addr));
-	if (connect(fd, is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6,
-		is_v4 ? sizeof(v4) : sizeof(v6)) == 0 ||
-	    errno == EINPROGRESS)
+	if (connect(fd, (const struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS)
 		return fd;
 	close(fd);
 	return -1;
