@@ -4,6 +4,7 @@
 A story holds BFD, probes and clients to times; on a machine that gives none of its processes a turn for
 a quarter of a second, sessions drop and probes end for that reason alone. This is the evidence.
 """
+import os
 import subprocess
 import sys
 import time
@@ -43,5 +44,14 @@ class Stalls:
         self.process.wait()
 
 
+def _until_orphaned(parent):
+    """A sleep that ends this process when the one that began it is gone, however that ended."""
+    def sleep(seconds):
+        time.sleep(seconds)
+        if os.getppid() != parent:
+            sys.exit()
+    return sleep
+
+
 if __name__ == '__main__':
-    watch()
+    watch(_until_orphaned(os.getppid()))
