@@ -284,6 +284,7 @@ print_quarantine(const struct look *l)
 	int64_t now_s = now.us / 1000000;
 	enum quarantine_state state = QUARANTINE_FREE;
 	struct visit v = {.socket = -1};
+	char how[QUARANTINE_HOW];
 	struct sentence s;
 	struct key k;
 	struct err err;
@@ -303,13 +304,13 @@ print_quarantine(const struct look *l)
 		    (long long)(state == QUARANTINE_HELD ? s.until_s - now_s : 0), s.strikes,
 		    s.signal);
 	else if (state == QUARANTINE_HELD)
-		printf("quarantine: not resolved for %lld s more: it ended the probation engine by "
-		       "signal %u, time %u\n",
-		    (long long)(s.until_s - now_s), s.signal, s.strikes);
+		printf("quarantine: not resolved for %lld s more: it ended the probation engine "
+		       "(%s), time %u\n",
+		    (long long)(s.until_s - now_s), quarantine_how(&s, how), s.strikes);
 	else if (state == QUARANTINE_PAROLE)
-		printf("quarantine: its time is over; asked of the probation engine only (signal "
-		       "%u, time %u)\n",
-		    s.signal, s.strikes);
+		printf("quarantine: its time is over; asked of the probation engine only (%s, time "
+		       "%u)\n",
+		    quarantine_how(&s, how), s.strikes);
 }
 
 static int

@@ -30,7 +30,7 @@ probation_conf(const struct resolver_conf *conf)
 static void
 say(enum quarantine_settled settled, const struct sentence *s)
 {
-	char text[DNS_NAME_TEXT], type[DNS_WORD];
+	char text[DNS_NAME_TEXT], type[DNS_WORD], how[QUARANTINE_HOW];
 	struct dns_name name = {.length = s->key.name_length};
 
 	memcpy(name.wire, s->key.name, s->key.name_length);
@@ -43,10 +43,10 @@ say(enum quarantine_settled settled, const struct sentence *s)
 		    text, type);
 	else
 		event_say(EVENT_ALARM, "quarantined",
-		    "%s %s ended the probation engine (%s %u): nobody resolves it for %lld s; "
+		    "%s %s ended the probation engine (%s): nobody resolves it for %lld s; "
 		    "times so far: %u",
-		    text, type, s->signal != 0 ? "signal" : "killed twice,", s->signal,
-		    (long long)(s->until_s - s->since_s), s->strikes);
+		    text, type, quarantine_how(s, how), (long long)(s->until_s - s->since_s),
+		    s->strikes);
 }
 
 int

@@ -1,5 +1,6 @@
 #include "resolver/quarantine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct quarantine) <= 96 << 10, "a table of some pages");
@@ -219,4 +220,13 @@ quarantine_find(
 		return QUARANTINE_PAROLE;
 	}
 	return QUARANTINE_FREE;
+}
+
+const char *
+quarantine_how(const struct sentence *s, char out[static QUARANTINE_HOW])
+{
+	if (s->signal == 0)
+		return strcpy(out, "killed twice");
+	snprintf(out, QUARANTINE_HOW, "signal %u", s->signal);
+	return out;
 }

@@ -69,6 +69,11 @@ struct sentence {
 	uint32_t strikes, signal;
 	int64_t since_s, until_s;
 };
+#define QUARANTINE_HOW 24
+/* How the engine ended that had it in hand, in words: "signal 6", or "killed twice", without a
+ * fault of its own. Returns `out`. */
+const char *quarantine_how(const struct sentence *s, char out[static QUARANTINE_HOW]);
+
 enum quarantine_settled {
 	SETTLED_NOBODY,	 /* the hand was empty */
 	SETTLED_SPARED,	 /* whoever killed the engine, it is not shown to have been the question */

@@ -313,6 +313,9 @@ def who_kills_without_a_word_is_found_as_well(m):
     for worker in (0, 1):
         convict(m, name, worker)
     expect(m.ended, before, 'ends')
+    text = m.cache('explain', name)
+    if 'ended the probation engine (killed twice), time 1' not in text:
+        raise Failed(f'it is explained by {text}')
 
 
 def a_worker_that_comes_later_knows(m):

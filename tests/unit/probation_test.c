@@ -124,6 +124,7 @@ a_fault_convicts_and_the_time_grows(void **state)
 {
 	static const int64_t terms[] = {600, 1200, 2400, 4800, 9600, 19200, 38400, 76800, 86400,
 	    86400};
+	char how[QUARANTINE_HOW];
 	struct sentence s;
 	int64_t now_s = 1000;
 
@@ -133,6 +134,7 @@ a_fault_convicts_and_the_time_grows(void **state)
 		assert_int_equal(s.until_s - now_s, terms[i]);
 		assert_int_equal(s.strikes, i + 1);
 		assert_int_equal(s.signal, 11);
+		assert_string_equal(quarantine_how(&s, how), "signal 11");
 		assert_int_equal(stands(1, s.until_s - 1), QUARANTINE_HELD);
 		assert_int_equal(stands(1, s.until_s), QUARANTINE_PAROLE);
 		assert_int_equal(stands(2, now_s), QUARANTINE_FREE);
@@ -181,6 +183,7 @@ static void
 whoever_is_killed_with_it_proves_nothing_the_first_time(void **state)
 {
 	struct key k = key_of(1, false);
+	char how[QUARANTINE_HOW];
 	struct sentence s;
 
 	(void)state;
@@ -189,6 +192,7 @@ whoever_is_killed_with_it_proves_nothing_the_first_time(void **state)
 	assert_int_equal(ends(2, 0, 1000, &s), SETTLED_SPARED);
 	assert_int_equal(ends(1, 0, 1001, &s), SETTLED_CONVICTED);
 	assert_int_equal(s.signal, 0);
+	assert_string_equal(quarantine_how(&s, how), "killed twice");
 	assert_int_equal(stands(1, 1002), QUARANTINE_HELD);
 	/* Between the two times it passed. */
 	quarantine_begin(table, &k);
