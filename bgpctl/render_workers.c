@@ -90,6 +90,50 @@ print_scores(FILE *to, const char *noun, const json_t *slots)
 	json_array_foreach(slots, i, w) print_score(to, w);
 }
 
+/* A row of those members of `counts` that are not 0, if there are any; below a head, once. */
+static void
+print_named(FILE *to, const char *noun, bool *headed, const json_t *w, const char *what,
+    const json_t *counts)
+{
+	bool begun = false;
+	const char *name;
+	json_t *count;
+
+	json_object_foreach((json_t *)counts, name, count)
+	{
+		if (json_number_value(count) == 0)
+			continue;
+		if (!*headed)
+			fprintf(to, "\n%-6s COUNTED  SO FAR\n", noun);
+		*headed = true;
+		if (!begun)
+			fprintf(to, "%4.0f%s  %-7s  ", pick_number(w, "slot", 0),
+			    pick_bool(w, "spare") ? "s" : " ", what);
+		fprintf(to, "%s%s %.0f", begun ? ", " : "", name, json_number_value(count));
+		begun = true;
+	}
+	if (begun)
+		fputc('\n', to);
+}
+
+/* What was dropped, and what else happened: limits, cookies, renewals, suspects, the regional
+ * cache. */
+static void
+print_counts(FILE *to, const char *noun, const json_t *slots)
+{
+	bool headed = false;
+	const json_t *w;
+	size_t i;
+
+	json_array_foreach(slots, i, w)
+	{
+		const json_t *score = pick_part(w, "score");
+
+		print_named(to, noun, &headed, w, "drops", pick_part(score, "drops"));
+		print_named(to, noun, &headed, w, "events", pick_part(score, "events"));
+	}
+}
+
 static void
 print_upstream(FILE *to, const json_t *engine, const json_t *u)
 {
@@ -165,11 +209,13 @@ render_workers(FILE *to, const json_t *workers)
 	print_summary(to, workers);
 	print_slots(to, "SLOT", pick_part(workers, "workers"));
 	print_scores(to, "SLOT", pick_part(workers, "workers"));
+	print_counts(to, "SLOT", pick_part(workers, "workers"));
 	if (json_array_size(engines) == 0)
 		return;
 	fputc('\n', to);
 	print_slots(to, "ENGINE", engines);
 	print_scores(to, "ENGINE", engines);
+	print_counts(to, "ENGINE", engines);
 	print_upstreams(to, engines);
 	if (json_array_size(pick_part(workers, "probation")) == 0)
 		return;
