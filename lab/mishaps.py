@@ -1,6 +1,7 @@
 """What a story does to the lab: processes killed, stopped and replaced, networks cut, configurations
 changed, power off. A fault that lasts is a `with` block, and ends with it."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -87,24 +88,34 @@ class Mishaps:
         return self.workers_instead(
             pop, 'exec python3 /srv/anypop/lab/servfail.py "$@"')
 
+    def engines_mortal(self, pop):
+        """A bug in what resolves: engines that start from now on die of names that begin with die-,
+        late-, segv-, spin- or mute- (tests/integration/mortal_tool.c)."""
+        return self.instead_of(pop, self.RESOLVER, (
+            '#!/bin/sh\ncase "$*" in *" engine "*) exec /srv/anypop/build/lab/mortal "$@" ;; esac\n'
+            'exec /run/stand-in-resolver.real "$@"\n'))
+
     @contextlib.contextmanager
-    def engines_cut_off(self, pop):
-        """What engines of this PoP send to the Internet is lost, and healthd's own probes are not."""
+    def engines_cut_off(self, pop, spare=()):
+        """What engines of this PoP send to the Internet is lost, but for what goes to the IPv4
+        addresses `spare`, and healthd's own probes are not."""
         node = self.nodes[pop]
+        spared = f'ip daddr {{ {", ".join(spare)} }} accept; ' if spare else ''
         node.run('nft', '-f', '-', stdin=(
             'table inet engines {\nchain output {\ntype filter hook output priority 0; '
-            'meta skuid "anypop-engine" oifname "eth*" drop\n}\n}\n'))
+            f'{spared}meta skuid "anypop-engine" oifname "eth*" drop\n}}\n}}\n'))
         try:
             yield
         finally:
             node.run('nft', 'delete', 'table', 'inet', 'engines', check=False)
 
     def _render_cuts(self):
+        spared = f'ip daddr {{ {", ".join(self.spared)} }} accept;' if self.spared else ''
         rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
                         for pop in self.cut for end in (['', 'b'] if pop == 'pop1' else ['']))
         self.nodes['transit'].run('nft', '-f', '-', stdin=(
             'table inet lab {}\ndelete table inet lab\ntable inet lab {\nchain cut {\n'
-            f'type filter hook forward priority 0; {rules}\n}}\n}}\n'))
+            f'type filter hook forward priority 0; {spared}{rules}\n}}\n}}\n'))
 
     def cut_upstream(self, *pops):
         """From now on nothing of these PoPs reaches the Internet; clients still reach them."""
@@ -116,12 +127,15 @@ class Mishaps:
         self._render_cuts()
 
     @contextlib.contextmanager
-    def without_upstream(self, *pops):
-        """Cut for these PoPs; at its end the upstream is there again for all."""
+    def without_upstream(self, *pops, spare=()):
+        """Cut for these PoPs, but for the IPv4 addresses `spare`; at its end the upstream is there
+        again for all."""
+        self.spared = tuple(spare)
         self.cut_upstream(*pops)
         try:
             yield
         finally:
+            self.spared = ()
             self.mend_upstream(*POPS)
 
     @contextlib.contextmanager
@@ -174,6 +188,31 @@ class Mishaps:
         finally:
             self.put_configuration(pop, before)
             self.reload(pop)
+
+    @contextlib.contextmanager
+    def resolving(self, edit, *pops):
+        """The resolver of these PoPs has a configuration changed by `edit(text, pop)`: its processes
+        are replaced one after the other, as an operator does it."""
+        path = '/etc/anypop/resolver.conf'
+        before = {pop: self.nodes[pop].sh(f'cat {path}') for pop in pops}
+
+        def put(texts):
+            for pop, text in texts.items():
+                self.nodes[pop].run('sh', '-c', f'cat >{path}.new && mv {path}.new {path}',
+                                    stdin=text)
+            self.upgrade(*pops)
+        after = {pop: edit(text, pop) for pop, text in before.items()}
+        self.need(all(after[pop] != before[pop] for pop in pops), 'the edit changed nothing')
+        try:
+            put(after)
+            yield
+        finally:
+            put(before)
+
+    def upgrade(self, *pops):
+        """`bgpctl upgrade`, at all of them at once."""
+        with concurrent.futures.ThreadPoolExecutor() as each:
+            list(each.map(lambda pop: self.bgpctl(pop, 'upgrade'), pops))
 
     def reload(self, pop):
         """SIGHUP, until the brain that read the new file answers."""

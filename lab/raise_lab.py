@@ -38,7 +38,7 @@ def prepare(conf, say):
     with open(conf, encoding='utf-8') as f:
         text = f.read()
     say('make install')
-    done = subprocess.run(['make', '-s', '-C', nodes.REPOSITORY, 'install',
+    done = subprocess.run(['make', '-s', '-C', nodes.REPOSITORY, 'install', 'lab-tools',
                            f'DESTDIR={nodes.BUILD}/root'], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:

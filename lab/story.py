@@ -174,6 +174,7 @@ class Lab(mishaps.Mishaps):
         self.out = out
         self.routes_log = f'{nodes.RUN}/transit/routes.log'
         self.cut = set()
+        self.spared = ()
         self.processes = []
         self.timeline = None
         self.told = None  # what the PoPs thought when a wait was given up
@@ -316,6 +317,17 @@ class Lab(mishaps.Mishaps):
                 found.append((f['from'], f['to']))
         return found
 
+    def metrics(self, pop):
+        """/metrics, as Prometheus reads it."""
+        return self.nodes[pop].run('python3', '-c', 'import urllib.request as r; print(r.urlopen('
+                                   '"http://127.0.0.1:9753/metrics").read().decode())').stdout
+
+    @staticmethod
+    def logged(pop):
+        """What healthd and its processes have written so far."""
+        with open(f'{nodes.RUN}/{pop}/healthd.log', encoding='utf-8', errors='replace') as f:
+            return f.read()
+
     def bgpctl(self, pop, *words, check=True):
         """Runs bgpctl in a PoP as an operator would; its CompletedProcess."""
         return self.nodes[pop].run('bgpctl', *words, check=check)
@@ -326,6 +338,12 @@ class Lab(mishaps.Mishaps):
             if found['name'] == name and found['family'] in (None, family):
                 return found
         return None
+
+    def counted(self, pop, group, name):
+        """A counter of the scoreboards, such as ('events', 'l3_hit'), of all workers and engines."""
+        told = self.ask(pop, 'workers')
+        return sum(slot['score'][group][name] for kind in ('workers', 'engines')
+                   for slot in told[kind] if slot['score'])
 
     def alarms(self, pop, family):
         """Names of the alarms that stand, the lane's and the node's."""
@@ -470,7 +488,7 @@ class Lab(mishaps.Mishaps):
     def settle(self):
         """Back to a lab in which everything is well and no story has left a trace: what is not is
         switched off and on."""
-        self.cut = set()
+        self.cut, self.spared = set(), ()
         self._render_cuts()
         dirty = [pop for pop in POPS if self.unwell(pop) or self.spent(pop) > 100]
         if dirty:

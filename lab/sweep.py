@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Asks many names once, each a few milliseconds after the last, and says what came of it:
 
-    sweep.py KIND COUNT [SECONDS]    KIND: hit (popular names) or miss (names that no cache knows)
+    sweep.py KIND COUNT [SECONDS]    KIND: hit (popular names), miss (names that no cache knows) or
+                                     TAG (names like miss's, the same for the same word)
 
 prints "ASKED RIGHT SERVFAIL WRONG LOST" when all are answered, or SECONDS (1) after it began: what
 is not answered by then is lost. Of a few flows, so that each worker of the PoP that answers gets some.
@@ -19,13 +20,15 @@ PACE_S = 0.002
 def names(kind, count):
     """(number, question) of each."""
     for i in range(count):
+        label = f'{time.time_ns():x}' if kind == 'miss' else kind
         name = (f'www{i}.example.test' if kind == 'hit' else
-                f's{time.time_ns():x}-{i}.random.example.test')
+                f's{label}-{i}.random.example.test')
         yield i, client.encode(name)
 
 
 def sweep(kind, count, seconds):
     poll, sockets, asked, told = select.epoll(), {}, {}, []
+    truth = 'hit' if kind == 'hit' else 'miss'
     for i in range(client.PORTS):
         family, address = client.ANYCAST['v6' if i % 2 else 'v4']
         s = socket.socket(family, socket.SOCK_DGRAM)
@@ -51,7 +54,7 @@ def sweep(kind, count, seconds):
             except OSError:
                 continue
             number = int.from_bytes(answer[:2], 'big')
-            told.append((answer[3] & 15, client.truth(kind, number, asked[number], answer)))
+            told.append((answer[3] & 15, client.truth(truth, number, asked[number], answer)))
     return told
 
 
