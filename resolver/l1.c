@@ -362,15 +362,6 @@ l1_put(struct l1 *c, const struct entry *e)
 }
 
 void
-l1_drop(struct l1 *c, const struct key *k)
-{
-	uint64_t *slot = slot_find(c, k, key_hash(k, c->seed));
-
-	if (slot != NULL)
-		slot_clear(c, slot);
-}
-
-void
 l1_clear(struct l1 *c)
 {
 	memset(c->buckets, 0, c->n_buckets * sizeof(*c->buckets));

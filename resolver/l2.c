@@ -234,12 +234,3 @@ l2_stats(const struct l2 *s, struct l2_stats *out)
 	    .since_us = atomic_load_explicit(&h->since_us, memory_order_relaxed),
 	};
 }
-
-int
-l2_clear(struct l2 *s, struct err *err)
-{
-	int status = l2_format(s, err);
-
-	atomic_fetch_sub(&s->header->remade, status == 0);
-	return status;
-}

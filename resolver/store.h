@@ -37,7 +37,6 @@ void l1_prefetch(const struct l1 *c, const struct key *k, bool index);
 /* `e` is copied, and does not lie in this cache. One of more than a twentieth of the cache is not
  * kept. */
 void l1_put(struct l1 *c, const struct entry *e);
-void l1_drop(struct l1 *c, const struct key *k);
 void l1_clear(struct l1 *c);
 struct l1_stats {
 	uint64_t entries, bytes_used, bytes, puts, evictions;
@@ -72,8 +71,6 @@ bool l2_hits_fit(int fd, size_t shard_bytes);
 int l2_hits_use(struct l2 *s, int fd, struct err *err);
 void l2_put(struct l2 *s, const struct entry *e);
 void l2_drop(struct l2 *s, const struct key *k);
-/* All entries gone, for readers at once. 0 or -1. */
-int l2_clear(struct l2 *s, struct err *err);
 /* Drops all entries that `match` says so of, for readers at once, and then counts one purge more:
  * whoever keeps copies drops them when l2_purges() changes. `match` may be shown replaced ones as
  * well; of a damaged segment all go, unseen. How many went. */
