@@ -96,6 +96,9 @@ $(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(A_TEST)
 # The resolver with engines that die of certain names: its main() around the same archives.
 $(B)/tests/integration/mortal_tool: LDFLAGS += -Wl,--wrap=ub_resolve_event $(B)/resolver/main.o
 $(B)/tests/integration/mortal_tool: | $(B)/resolver/main.o
+# The resolver with workers that stray when they are told to: likewise.
+$(B)/tests/integration/stray_tool: LDFLAGS += -Wl,--wrap=recvmmsg $(B)/resolver/main.o
+$(B)/tests/integration/stray_tool: | $(B)/resolver/main.o
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

@@ -44,6 +44,7 @@ struct resolver_conf {
 		int64_t max_udp_bytes, tcp_clients, tcp_idle_ms, in_flight, old_ms, deadline_ms;
 		int64_t l1_mib, l2_mib; /* l2: of each engine's shard */
 		const char *user; /* "" = stay */
+		bool seccomp;
 	} worker;
 	struct {
 		int mode; /* enum engine_mode */

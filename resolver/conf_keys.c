@@ -67,6 +67,8 @@ static const struct conf_key worker_keys[] = {
 	.number = 256, .help = "each engine's shard of the shared cache"},
     {.name = "user", .type = CONF_STR, .offset = IN(worker, user), .text = "",
 	.help = "who workers become once their sockets are open; \"\": as started"},
+    {.name = "seccomp", .type = CONF_BOOL, .offset = IN(worker, seccomp), .number = 1,
+	.help = "a system call that answering does not need ends the worker"},
     {.name = NULL},
 };
 

@@ -17,7 +17,7 @@
 #include "lib/sealed.h"
 #include "resolver/ask_io.h"
 #include "resolver/engine_bridge.h"
-#include "resolver/engine_cage.h"
+#include "resolver/cage.h"
 #include "resolver/engine_context.h"
 #include "resolver/engine_fault.h"
 #include "resolver/engine_impl.h"
@@ -153,12 +153,12 @@ start_watchers(struct engine *e)
 static int
 enter_cage(struct engine *e, struct err *err)
 {
-	if (cage_drop(e->conf->engine.user, err) < 0)
+	if (cage_drop(CAGE_ENGINE, e->conf->engine.user, err) < 0)
 		return -1;
 	e->user = geteuid();
 	if (geteuid() == 0)
 		event_say(EVENT_WARN, "engine_root", "the engine runs as root; write engine.user");
-	return e->conf->engine.seccomp ? cage_close(err) : 0;
+	return e->conf->engine.seccomp ? cage_close(CAGE_ENGINE, err) : 0;
 }
 
 /* An answer of before a purge must not come back by way of Redis, and the purge may have been of
@@ -200,7 +200,6 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 	if (upstreams_open(e, err) < 0)
 		return -1;
 	start_watchers(e);
-	/* Said before the cage: the C library reads its time zone once, from a file. */
 	event_say(EVENT_NOTICE, "engine_started", "engine %s resolves with libunbound %s, %s%s",
 	    given_engine(name, "", e->number), ub_version(),
 	    e->conf->engine.mode == ENGINE_ROOT ? "from the root" : "by forwarders",

@@ -13,7 +13,7 @@
 
 #include "lib/event.h"
 #include "resolver/ask.h"
-#include "resolver/engine_cage.h"
+#include "resolver/cage.h"
 #include "resolver/given.h"
 #include "resolver/worker_parts.h"
 
@@ -233,9 +233,7 @@ open_all(struct worker *w, struct held *given, struct err *err)
 		return -1;
 	if (worker_sockets_open(w, given, err) == -1)
 		return -1;
-	if (cage_drop(w->conf->worker.user, err) == -1)
-		return err_wrap(err, "worker");
-	return 0;
+	return cage_drop(CAGE_WORKER, w->conf->worker.user, err);
 }
 
 static void
@@ -274,6 +272,10 @@ worker_run(const struct resolver_conf *conf, int number, struct err *err)
 	held_fini(&given);
 	if (done == 0) {
 		watchers_start(&w);
+		if (conf->worker.seccomp)
+			done = cage_close(CAGE_WORKER, err);
+	}
+	if (done == 0) {
 		event_say(
 		    EVENT_NOTICE, "worker_ready", "%s, %d UDP sockets", w.local.identity, w.n_udp);
 		ev_run(w.loop, 0);

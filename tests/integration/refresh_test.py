@@ -34,7 +34,7 @@ REFRESH = 4
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "{service}" ]; port = {port};
 probe_port = {probe};
-worker = {{ l1_mib = 1; l2_mib = 4; deadline_ms = 4500; }};
+worker = {{ l1_mib = 1; l2_mib = 4; deadline_ms = 4500; seccomp = {seccomp}; }};
 engine = {{ mode = "forward"; forwarders = [ "127.0.0.1@{upstream}" ]; trust_anchor = ""; seccomp = {seccomp};
 	deadline_ms = {deadline}; cache_mib = 4; }};
 refresh = {{ percent = {percent}; per_s = {per_s}; }};

@@ -29,6 +29,8 @@ BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
 TOOL = os.environ.get('ENGINE_TEST_TOOL', os.path.dirname(os.path.realpath(BINDIR))
                       + '/tests/integration/engine_tool')
 PATIENCE = 10.0  # for what must come, at some time
+STRAY = os.path.dirname(TOOL) + '/stray_tool'
+SECCOMP = not os.path.basename(os.path.dirname(os.path.realpath(BINDIR))).endswith('-san')
 SERVICE, CLIENT, STRANGER = '127.0.0.53', '127.0.0.1', '127.9.9.9'
 UPSTREAM, BOGUS, INTERNAL = 0, 1, 2
 SECURE, NEGATIVE, FAILURE = 1, 2, 4
@@ -37,7 +39,7 @@ CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "{service}", "::1" ]; port = {port};
 probe_port = {probe}; allow = [ "127.0.0.0/24", "::1/128" ]; engines = {engines};
 worker = {{ deadline_ms = {deadline}; l1_mib = 1; tcp_idle_ms = {idle}; tcp_clients = {clients};
-	old_ms = {old}; in_flight = {in_flight}; max_udp_bytes = {udp}; }};
+	old_ms = {old}; in_flight = {in_flight}; max_udp_bytes = {udp}; seccomp = {seccomp}; }};
 engine = {{ root_hints = ""; trust_anchor = ""; deadline_ms = 100; }};
 ttl = {{ failure_s = {failure}; }};
 '''
@@ -172,7 +174,8 @@ class Engine:
 
 class Worker:
     def __init__(self, engines=1, deadline=4500, idle=10000, clients=64, old=1500, in_flight=64,
-                 udp=1232, failure=5, held=None, start_engine=True):
+                 udp=1232, failure=5, held=None, start_engine=True, seccomp=SECCOMP,
+                 binary=BINDIR + '/resolver'):
         self.dir = tempfile.mkdtemp(prefix='anypop-worker-')
         os.mkdir(self.dir + '/run')
         self.port, self.probe = free_port(), free_port()
@@ -180,11 +183,12 @@ class Worker:
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(CONF.format(dir=self.dir, service=SERVICE, port=self.port, probe=self.probe,
                                 engines=engines, deadline=deadline, idle=idle, clients=clients,
-                                old=old, in_flight=in_flight, udp=udp, failure=failure))
+                                old=old, in_flight=in_flight, udp=udp, failure=failure,
+                                seccomp=str(seccomp).lower()))
         self.log = open(f'{self.dir}/log', 'w+', encoding='utf-8')
         self.engine = Engine(self.dir + '/run') if start_engine else None
-        self.sockets = []
-        self.process = heldwire.start([BINDIR + '/resolver', '-c', self.conf, 'worker', '0'], held,
+        self.sockets, self.ends = [], 0
+        self.process = heldwire.start([binary, '-c', self.conf, 'worker', '0'], held,
                                       stderr=self.log)
         if self.engine:
             self.engine.accept()
@@ -1079,6 +1083,29 @@ def what_nobody_knows_is_not_minded(start):
     expect(w.get('id.server', dns.TXT, dns.CH).rcode, 0, 'it makes its own')
 
 
+def what_it_does_not_need_ends_it(start):
+    """A worker that strays: in its cage it is gone, with nothing done; without it lives on."""
+    for stray in ('open', 'dial', 'code', 'exec'):
+        if SECCOMP:
+            w = start(binary=STRAY)
+            expect(caged(w), True, 'the filter')
+            w.udp().send(dns.query(f'{stray}-up.example', dns.A))
+            expect(w.process.wait(PATIENCE), -signal.SIGSYS, f'its end by {stray}')
+            w.ends = -signal.SIGSYS
+        if stray != 'exec':
+            w = start(binary=STRAY, seccomp=False)
+            expect(caged(w), False, 'a filter')
+            s = w.udp()
+            s.send(dns.query(f'{stray}-up.example', dns.A, qid=7))
+            w.engine.tell(w.engine.ask())
+            expect(dns.Answer(s.recv(4096)).id, 7, f'it lives on after {stray}')
+
+
+def caged(w):
+    with open(f'/proc/{w.process.pid}/status', encoding='ascii') as f:
+        return 'Seccomp:\t2\n' in f.read()
+
+
 def the_command_line_is_checked(start):
     conf = start().conf
     for arguments, status, where in ((('--help',), 0, 'usage:'), ((), 2, 'usage:'),
@@ -1115,7 +1142,7 @@ def run(case):
     try:
         case(start)
         for w in workers:
-            if w.process.poll() not in (None, 0):
+            if w.process.poll() not in (None, w.ends):
                 raise Failed(f'a worker ended with {w.process.returncode}')
         return True
     except (Failed, OSError, ValueError, struct.error, subprocess.SubprocessError) as e:

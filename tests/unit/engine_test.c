@@ -1,23 +1,13 @@
-/* The engine's pure parts and its cage: what libunbound's words mean, answers without DNSSEC, no
- * way out. */
+/* The engine's pure parts: what libunbound's words mean, answers without DNSSEC, its options. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "lib/dns.h"
-#include "resolver/engine_cage.h"
 #include "resolver/engine_context.h"
 #include "resolver/engine_plain.h"
 #include "resolver/engine_verdict.h"
@@ -228,132 +218,6 @@ cut_messages_and_small_rooms_are_refused(void **state)
 	assert_int_equal(plain_render(&k, signed_answer, sizeof(signed_answer) - 1, out, n), n);
 }
 
-/* The child's wait status after `call` within the cage. */
-static int
-caged(void (*call)(void))
-{
-	struct err err;
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (cage_drop("", &err) < 0 || cage_close(&err) < 0)
-			syscall(SYS_exit_group, 99);
-		call();
-		syscall(SYS_exit_group, 7);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-static void
-opens(void)
-{
-	syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY);
-}
-
-static void
-executes(void)
-{
-	syscall(SYS_execve, "/bin/true", NULL, NULL);
-}
-
-static void
-forks(void)
-{
-	syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
-static void
-kills(void)
-{
-	syscall(SYS_kill, getppid(), 0);
-}
-
-static void
-signals_another(void)
-{
-	syscall(SYS_tgkill, getppid(), getppid(), 0);
-}
-
-static void
-goes_to_unix(void)
-{
-	syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
-}
-
-static void
-makes_code(void)
-{
-	syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
-static void
-makes_memory_code(void)
-{
-	syscall(SYS_mprotect, 0, 0, PROT_EXEC);
-}
-
-static void
-traces(void)
-{
-	syscall(SYS_ptrace, 0, 0, 0, 0);
-}
-
-static void
-unlinks(void)
-{
-	syscall(SYS_unlinkat, AT_FDCWD, "/nonexistent", 0);
-}
-
-static void
-what_is_forbidden_ends_the_process(void **state)
-{
-	static void (*const calls[])(void) = {opens, executes, forks, kills, signals_another,
-	    goes_to_unix, makes_code, makes_memory_code, traces, unlinks};
-	size_t i;
-	int status;
-
-	(void)state;
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		status = caged(calls[i]);
-		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-			fail_msg("call %zu: status %x", i, (unsigned)status);
-	}
-}
-
-static void
-resolves(void)
-{
-	long fd = syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
-	long memory =
-	    syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (fd < 0 || memory < 0)
-		syscall(SYS_exit_group, 98);
-}
-
-static void
-what_resolving_needs_is_allowed(void **state)
-{
-	int status = caged(resolves);
-
-	(void)state;
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 7);
-}
-
-static void
-a_user_who_is_not_there_is_told(void **state)
-{
-	struct err err;
-
-	(void)state;
-	assert_int_equal(cage_drop("nobody-like-this", &err), -1);
-	assert_non_null(strstr(err.text, "engine.user"));
-}
-
 static char *
 options(const struct resolver_conf *c)
 {
@@ -450,9 +314,6 @@ main(void)
 	    cmocka_unit_test(compressed_targets_survive_what_goes_before_them),
 	    cmocka_unit_test(what_was_asked_for_stays_as_an_answer),
 	    cmocka_unit_test(cut_messages_and_small_rooms_are_refused),
-	    cmocka_unit_test(what_is_forbidden_ends_the_process),
-	    cmocka_unit_test(what_resolving_needs_is_allowed),
-	    cmocka_unit_test(a_user_who_is_not_there_is_told),
 	    cmocka_unit_test(options_follow_the_configuration),
 	};
 

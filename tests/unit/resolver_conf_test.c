@@ -333,6 +333,7 @@ defaults_are_there(void **state)
 	assert_int_equal(c->engines, 1);
 	assert_int_equal(c->engine.mode, ENGINE_ROOT);
 	assert_true(c->engine.seccomp);
+	assert_true(c->worker.seccomp);
 	assert_int_equal(c->log_level, EVENT_INFO);
 	assert_int_equal(c->ttl.neg_min_s, 30);
 	assert_int_equal(c->ttl.neg_max_s, 3600);

@@ -1,0 +1,287 @@
+/* The cage of engines and of workers: what ends the process, and what they live on. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "resolver/cage.h"
+
+#define ENGINE (1 << CAGE_ENGINE)
+#define WORKER (1 << CAGE_WORKER)
+#define BOTH (ENGINE | WORKER)
+
+static int local = -1; /* a socket that is open before the cage is closed */
+
+/* The child's wait status after `call` within the cage. 7: it went through. */
+static int
+caged(enum cage role, void (*call)(void))
+{
+	struct err err;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (cage_drop(role, "", &err) < 0 || cage_close(role, &err) < 0)
+			syscall(SYS_exit_group, 99);
+		call();
+		syscall(SYS_exit_group, 7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void
+opens(void)
+{
+	syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY);
+}
+
+static void
+looks_at_a_path(void)
+{
+	struct stat st;
+
+	syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &st, 0);
+}
+
+static void
+executes(void)
+{
+	syscall(SYS_execve, "/bin/true", NULL, NULL);
+}
+
+static void
+forks(void)
+{
+	syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static void
+kills(void)
+{
+	syscall(SYS_kill, getppid(), 0);
+}
+
+static void
+signals_another(void)
+{
+	syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static void
+makes_code(void)
+{
+	syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void
+makes_memory_code(void)
+{
+	syscall(SYS_mprotect, 0, 0, PROT_EXEC);
+}
+
+static void
+traces(void)
+{
+	syscall(SYS_ptrace, 0, 0, 0, 0);
+}
+
+static void
+unlinks(void)
+{
+	syscall(SYS_unlinkat, AT_FDCWD, "/nonexistent", 0);
+}
+
+static void
+changes_its_limits(void)
+{
+	syscall(SYS_prlimit64, 0, 0, NULL, NULL);
+}
+
+static void
+changes_itself(void)
+{
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static void
+goes_to_unix(void)
+{
+	syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void
+goes_to_the_internet(void)
+{
+	syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+}
+
+static void
+goes_to_the_newer_internet(void)
+{
+	syscall(SYS_socket, AF_INET6, SOCK_STREAM, 0);
+}
+
+static void
+goes_to_the_wire(void)
+{
+	syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0);
+}
+
+static void
+binds(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+
+	syscall(SYS_bind, local, &any, sizeof(any));
+}
+
+static void
+listens(void)
+{
+	syscall(SYS_listen, local, 1);
+}
+
+static void
+filters_a_socket(void)
+{
+	int number = 0;
+
+	syscall(SYS_setsockopt, local, SOL_SOCKET, SO_DETACH_FILTER, &number, sizeof(number));
+}
+
+static void
+sets_another_level(void)
+{
+	int number = 0;
+
+	syscall(SYS_setsockopt, local, IPPROTO_IP, SO_SNDBUF, &number, sizeof(number));
+}
+
+static const struct {
+	const char *name;
+	void (*call)(void);
+	int roles; /* that it ends */
+} forbidden[] = {
+    {"opens", opens, BOTH},
+    {"looks_at_a_path", looks_at_a_path, BOTH},
+    {"executes", executes, BOTH},
+    {"forks", forks, BOTH},
+    {"kills", kills, BOTH},
+    {"signals_another", signals_another, BOTH},
+    {"makes_code", makes_code, BOTH},
+    {"makes_memory_code", makes_memory_code, BOTH},
+    {"traces", traces, BOTH},
+    {"unlinks", unlinks, BOTH},
+    {"changes_its_limits", changes_its_limits, BOTH},
+    {"changes_itself", changes_itself, BOTH},
+    {"goes_to_the_wire", goes_to_the_wire, BOTH},
+    {"listens", listens, BOTH},
+    {"goes_to_unix", goes_to_unix, BOTH},
+    {"goes_to_the_internet", goes_to_the_internet, WORKER},
+    {"goes_to_the_newer_internet", goes_to_the_newer_internet, WORKER},
+    {"binds", binds, WORKER},
+    {"filters_a_socket", filters_a_socket, WORKER},
+    {"sets_another_level", sets_another_level, WORKER},
+};
+
+/* What is forbidden to one of them alone the other may: the rows tell of both. */
+static void
+what_is_forbidden_ends_the_process(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+		for (int role = CAGE_ENGINE; role <= CAGE_WORKER; role++) {
+			int status = caged((enum cage)role, forbidden[i].call);
+			bool ended = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+			bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 7;
+
+			if (forbidden[i].roles >> role & 1 ? !ended : !passed)
+				fail_msg("%s, role %d: status %x", forbidden[i].name, role,
+				    (unsigned)status);
+		}
+}
+
+static void
+takes_memory(void)
+{
+	long memory =
+	    syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory < 0)
+		syscall(SYS_exit_group, 98);
+}
+
+static void
+comes_back_to_an_engine(void)
+{
+	static const int buffer = 4096;
+	struct stat st;
+	long fd = syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 ||
+	    syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) != 0 ||
+	    fstat((int)fd, &st) != 0)
+		syscall(SYS_exit_group, 98);
+}
+
+static void
+what_they_need_is_allowed(void **state)
+{
+	static const struct {
+		enum cage role;
+		void (*call)(void);
+	} rows[] = {
+	    {CAGE_ENGINE, takes_memory},
+	    {CAGE_WORKER, takes_memory},
+	    {CAGE_WORKER, comes_back_to_an_engine},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int status = caged(rows[i].role, rows[i].call);
+
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+			fail_msg("row %zu: status %x", i, (unsigned)status);
+	}
+}
+
+static void
+a_user_who_is_not_there_is_told(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(cage_drop(CAGE_ENGINE, "nobody-like-this", &err), -1);
+	assert_non_null(strstr(err.text, "engine.user"));
+	assert_int_equal(cage_drop(CAGE_WORKER, "nobody-like-this", &err), -1);
+	assert_non_null(strstr(err.text, "worker.user"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_forbidden_ends_the_process),
+	    cmocka_unit_test(what_they_need_is_allowed),
+	    cmocka_unit_test(a_user_who_is_not_there_is_told),
+	};
+
+	local = socket(AF_INET, SOCK_DGRAM, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
