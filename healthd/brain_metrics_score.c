@@ -206,6 +206,63 @@ render_upstreams(FILE *f, const struct group *g)
 	    "Times its circuit breaker opened.", offsetof(struct upstream_reading, opened));
 }
 
+static void
+server_sample(FILE *f, const char *what, int engine, const struct score_server_look *l)
+{
+	char text[LABEL_TEXT];
+
+	fprintf(f, "anypop_redis_%s{engine=\"%d\",name=\"%s\"", what, engine,
+	    metrics_label(l->name, text));
+}
+
+/* Those of each engine, one after the other; false at the end. `n` begins at -1. */
+static bool
+server_next(const struct group *g, int *n, struct score_server_look *out)
+{
+	while (++*n < g->n * SCORE_SERVERS) {
+		const struct scoreboard *s = g->slots[*n / SCORE_SERVERS].score;
+
+		if (s != NULL && score_server_read(s, *n % SCORE_SERVERS, out))
+			return true;
+	}
+	return false;
+}
+
+/* One number of each Redis server of each engine. */
+static void
+render_server(FILE *f, const struct group *g, const char *what, const char *help, size_t offset)
+{
+	struct score_server_look l;
+	const uint64_t *count = (const uint64_t *)((const char *)&l + offset);
+	char name[64];
+
+	snprintf(name, sizeof(name), "redis_%s", what);
+	metrics_head(f, name, "counter", help);
+	for (int n = -1; server_next(g, &n, &l);) {
+		server_sample(f, what, n / SCORE_SERVERS, &l);
+		fprintf(f, "} %llu\n", (unsigned long long)*count);
+	}
+}
+
+static void
+render_servers(FILE *f, const struct group *g)
+{
+	struct score_server_look l;
+
+	metrics_head(f, "redis_state", "gauge", "1 for the state in which an engine has it.");
+	for (int n = -1; server_next(g, &n, &l);)
+		for (uint64_t p = 0; p < N_PACES; p++) {
+			server_sample(f, "state", n / SCORE_SERVERS, &l);
+			fprintf(f, ",state=\"%s\"} %d\n", score_pace_name(p), l.pace == p);
+		}
+	render_server(f, g, "asked_total", "Questions that a Redis server was asked.",
+	    offsetof(struct score_server_look, asked));
+	render_server(f, g, "answered_total", "Answers that it gave.",
+	    offsetof(struct score_server_look, answered));
+	render_server(f, g, "lost_total", "Times that it was left alone for a while.",
+	    offsetof(struct score_server_look, lost));
+}
+
 void
 metrics_scores(FILE *f, const struct brain *b)
 {
@@ -217,4 +274,5 @@ metrics_scores(FILE *f, const struct brain *b)
 	    offsetof(struct traffic_counts, layer), N_LAYERS, traffic_layer_name);
 	render_group(f, &engines);
 	render_upstreams(f, &engines);
+	render_servers(f, &engines);
 }

@@ -251,6 +251,9 @@ traffic_event_name(int event)
 	    [SCORED_L3_FAILED] = "l3_failed",
 	    [SCORED_L3_WRITE] = "l3_write",
 	    [SCORED_BACKUP_ASKED] = "backup_asked",
+	    [SCORED_L3_STALE] = "l3_stale",
+	    [SCORED_L3_UNTRUSTED] = "l3_untrusted",
+	    [SCORED_L3_TIMEOUT] = "l3_timeout",
 	};
 
 	return NAME(names, (size_t)event);

@@ -16,7 +16,7 @@
 #include "lib/mono.h"
 
 #define SCOREBOARD_MAGIC 0x70706e61u /* "anpp" */
-#define SCOREBOARD_VERSION 2
+#define SCOREBOARD_VERSION 3
 
 enum score_state {
 	SCORE_STARTING,	  /* or not there; ends when its loop turns */
@@ -77,13 +77,17 @@ enum score_event {
 	SCORED_L3_MISS,
 	SCORED_L3_LATE,	  /* it came after the race was lost */
 	SCORED_L3_BAD,	  /* a value that is none of ours, or damaged */
-	SCORED_L3_FAILED, /* no connection, an error, no answer in time */
+	SCORED_L3_FAILED, /* no connection, an error */
 	SCORED_L3_WRITE,
 	SCORED_BACKUP_ASKED, /* questions taken to a backup resolver (engine) */
+	SCORED_L3_STALE,     /* a value whose life was over, or of before a purge */
+	SCORED_L3_UNTRUSTED, /* a validated one, which is not believed here */
+	SCORED_L3_TIMEOUT,   /* asked of a server that then was silent for too long */
 	N_SCORED
 };
 #define SCORE_RCODES 16
 #define SCORE_UPSTREAMS 16 /* recursion itself (0), backup resolvers in the file's order */
+#define SCORE_SERVERS 16   /* of Redis, in the file's order */
 #define SCORE_BUCKETS 32 /* of latency: bucket i counts answers under 2^i microseconds */
 
 /* One upstream of an engine, and its circuit breaker. */
@@ -94,6 +98,21 @@ struct score_upstream {
 	_Atomic uint64_t since_us; /* CLOCK_BOOTTIME of its last change */
 	_Atomic uint64_t asked, answered, failed, opened;
 	_Atomic uint64_t rtt_us; /* smoothed; 0: none yet */
+};
+
+/* One Redis server of an engine, and whether it is spoken to (resolver/l3_pace.h). */
+enum score_pace {
+	PACE_DOWN, /* left alone for a while */
+	PACE_GREETED,
+	PACE_UP,
+	PACE_LATE, /* up, and too late for every race: asked, and not waited for */
+	N_PACES
+};
+struct score_server {
+	_Atomic uint64_t name[6];		/* as of an upstream */
+	_Atomic uint64_t pace;			/* enum score_pace */
+	_Atomic uint64_t since_us;		/* CLOCK_BOOTTIME of its last change */
+	_Atomic uint64_t asked, answered, lost; /* lost: times it was left alone */
 };
 
 struct scoreboard {
@@ -108,6 +127,7 @@ struct scoreboard {
 	_Atomic uint64_t in_flight, joined, truncated;
 	_Atomic uint64_t event[N_SCORED];
 	struct score_upstream upstream[SCORE_UPSTREAMS];
+	struct score_server server[SCORE_SERVERS];
 };
 
 /* Only the one writer of a slot calls this. */
@@ -117,6 +137,19 @@ score_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter,
 	    atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
+
+/* Writes a name of SCORE_NAME octets at most, what is longer cut. True: it was that already, so
+ * that what was counted under it goes on. */
+#define SCORE_NAME 47
+bool score_name(_Atomic uint64_t name[static 6], const char *text);
+
+/* One server as read; false: there is no such. */
+struct score_server_look {
+	char name[SCORE_NAME + 1];
+	uint64_t pace, since_us, asked, answered, lost;
+};
+bool score_server_read(const struct scoreboard *s, int number, struct score_server_look *out);
+const char *score_pace_name(uint64_t pace); /* "?" where it is none */
 
 /* A fresh sealed slot; *fd is the writer's descriptor (owned by the caller). NULL on error. */
 struct scoreboard *scoreboard_make(uint32_t kind, int *fd, struct err *err);

@@ -208,6 +208,22 @@ purged_decode(const void *in, size_t length, struct purged *p)
 	       p->verdict < N_PURGE_VERDICTS && (p->gone == 0 || p->verdict == PURGE_DONE);
 }
 
+void
+look_encode(uint32_t id, uint8_t out[static LOOK_SIZE])
+{
+	put32(out, LOOK_VERSION);
+	put32(out + 4, id);
+}
+
+bool
+look_decode(const void *in, size_t length, uint32_t *id)
+{
+	if (length != LOOK_SIZE || get32(in) != LOOK_VERSION)
+		return false;
+	*id = get32((const uint8_t *)in + 4);
+	return *id != TOLD_HELLO;
+}
+
 static bool
 last_sound(const struct last_words *l)
 {

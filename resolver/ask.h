@@ -12,6 +12,9 @@
  * questions, lets what it works on end, drops these names from its shard, tells how many entries
  * went, and ends; its successor knows nothing of them. Only from root or the engine's own user.
  *
+ * Anybody who is connected may ask for a look at the engine's scoreboard: a packet of the same
+ * octets comes back, and with it a descriptor that can only be read.
+ *
  * An engine that ends by a fault of its own (not by another's hand) may say one thing more to all
  * its peers: its last words, which signal it was and the question that it was at.
  */
@@ -33,6 +36,8 @@
 #define PURGE_HEAD 12 /* of a purge: version, id, flags, name_length, zeros; then the name */
 #define PURGE_MAX (PURGE_HEAD + ENTRY_NAME_MAX)
 #define PURGED_SIZE 16 /* its answer: version, id, verdict, gone */
+#define LOOK_VERSION 0x6c6f0001u /* of a look and its answer, in the place of an ask's */
+#define LOOK_SIZE 8		 /* version, id */
 #define LAST_VERSION 0x6c770001u /* of last words, in the place of a told's */
 #define LAST_HEAD 16 /* version, signal, type, class, flags, name_length, zeros; then the name */
 #define LAST_MAX (LAST_HEAD + ENTRY_NAME_MAX)
@@ -99,6 +104,10 @@ void purged_encode(const struct purged *p, uint8_t out[static PURGED_SIZE]);
 bool purge_is(const void *in, size_t length);
 bool purge_decode(const void *in, size_t length, struct purge *p);
 bool purged_decode(const void *in, size_t length, struct purged *p);
+
+/* `id`: not TOLD_HELLO. False: it is no look, nor an answer to one. */
+void look_encode(uint32_t id, uint8_t out[static LOOK_SIZE]);
+bool look_decode(const void *in, size_t length, uint32_t *id);
 
 /* As ask_encode() and ask_decode(); may be called in a signal handler. */
 size_t last_encode(const struct last_words *l, void *out, size_t room);

@@ -17,6 +17,7 @@
 #include "resolver/given.h"
 
 #define RETRY_MS 20
+#define LOOK_ID 1
 
 static const struct task {
 	const char *name;
@@ -160,11 +161,37 @@ visit_open(const struct cachectl *c, int number, struct mono by, struct visit *v
 	return -1;
 }
 
+int
+visit_look(struct visit *v, struct mono by, struct err *err)
+{
+	uint8_t packet[TOLD_HEAD];
+	ssize_t n = LOOK_SIZE;
+	uint32_t id;
+	int fd = -1;
+
+	look_encode(LOOK_ID, packet);
+	if (ask_send(v->socket, packet, LOOK_SIZE, NULL, 0, -1) < 0)
+		return err_errno(err, "cannot ask for its scoreboard");
+	do { /* it may say hello once more in between */
+		if (fd >= 0)
+			close(fd);
+		n = visit_receive(v->socket, packet, sizeof(packet), &fd, by, err);
+		if (n == 0)
+			return err_set(err, "it is of another release, and shows no scoreboard");
+		if (n < 0)
+			return -1;
+	} while (!look_decode(packet, (size_t)n, &id) || fd < 0);
+	v->score = scoreboard_map(fd, false, err);
+	close(fd);
+	return v->score != NULL ? 0 : -1;
+}
+
 void
 visit_close(struct visit *v)
 {
 	l2_close(v->shard);
 	quarantine_close(v->quarantine);
+	scoreboard_unmap(v->score);
 	if (v->socket >= 0)
 		close(v->socket);
 	*v = (struct visit){.socket = -1};

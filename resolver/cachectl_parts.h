@@ -30,11 +30,14 @@ struct visit {
 	int socket;	  /* owned */
 	struct l2 *shard; /* owned; NULL: of the probation engine, which has none */
 	struct quarantine *quarantine; /* owned; the probation engine's, else NULL */
+	struct scoreboard *score;      /* owned, can only be read; NULL before visit_look() */
 };
 
 /* Waits until the engine of that number says hello, until `by` at most. 0, or -1 with why not. */
 int
 visit_open(const struct cachectl *c, int number, struct mono by, struct visit *v, struct err *err);
+/* Asks for its scoreboard. 0, or -1 with why not: one of an older release ends the connection. */
+int visit_look(struct visit *v, struct mono by, struct err *err);
 void visit_close(struct visit *v);
 /* The next packet, waited for until `by`: its length, 0 at the end, -1 with what went wrong. */
 ssize_t
@@ -46,6 +49,21 @@ int cachectl_trouble(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 int cachectl_name(const char *text, struct dns_name *out, struct err *err);
 /* A JSON string with its quotes. */
 void cachectl_quote(FILE *to, const char *text);
+
+/* cachectl_redis.c: what an engine's scoreboard says of the regional cache; n_servers 0: it has
+ * none. */
+#define REDIS_COUNTS 9
+struct redis_look {
+	uint64_t counts[REDIS_COUNTS];
+	int n_servers; /* of a sum: above 0 where any has one */
+	struct score_server_look servers[SCORE_SERVERS];
+};
+void redis_look(const struct scoreboard *s, struct redis_look *out);
+void redis_add(struct redis_look *total, const struct redis_look *one);
+/* One more member of an object, with its comma; null where it has none. */
+void redis_json(const struct redis_look *l, bool servers);
+/* A table of those that have one, and their servers; nothing when none has. */
+void redis_print(const struct redis_look looks[], int n, const struct redis_look *sum);
 
 int cachectl_stats(const struct cachectl *c);
 int cachectl_explain(const struct cachectl *c);

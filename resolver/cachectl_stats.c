@@ -1,8 +1,10 @@
 /*
- * `resolver cache stats`: a line for each shard, and the sums.
+ * `resolver cache stats`: a line for each shard, and the sums; then the regional cache.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "lib/ensure.h"
 #include "resolver/cachectl_parts.h"
 
 #define MIB (1024.0 * 1024.0)
@@ -69,9 +71,25 @@ print_head(void)
 	puts("  pid, up");
 }
 
-/* One engine's; false: it does not answer. */
+static void
+print_engine(
+    const struct cachectl *c, const char *name, struct l2_stats *s, const struct redis_look *redis)
+{
+	if (!c->json) {
+		print_row(name, s);
+		printf("  %" PRIu64 ", %.0f s\n", s->writer, up_s(s));
+		return;
+	}
+	print_json(s);
+	printf(", \"pid\": %" PRIu64 ", \"up_s\": %.1f", s->writer, up_s(s));
+	redis_json(redis, true);
+	putchar('}');
+}
+
+/* One engine's; false: it does not answer. One of an older release has nothing to say of Redis. */
 static bool
-tell_engine(const struct cachectl *c, int number, struct mono by, struct l2_stats *total)
+tell_engine(const struct cachectl *c, int number, struct mono by, struct l2_stats *total,
+    struct redis_look *redis)
 {
 	struct l2_stats s;
 	struct visit v;
@@ -93,17 +111,33 @@ tell_engine(const struct cachectl *c, int number, struct mono by, struct l2_stat
 		return false;
 	}
 	l2_stats(v.shard, &s);
+	if (visit_look(&v, by, &err) == 0)
+		redis_look(v.score, redis);
 	visit_close(&v);
 	for (size_t i = 0; i < N_COLUMNS; i++)
 		*of(total, &columns[i]) += *of(&s, &columns[i]);
-	if (c->json) {
-		print_json(&s);
-		printf(", \"pid\": %" PRIu64 ", \"up_s\": %.1f}", s.writer, up_s(&s));
-	} else {
-		print_row(name, &s);
-		printf("  %" PRIu64 ", %.0f s\n", s.writer, up_s(&s));
-	}
+	print_engine(c, name, &s, redis);
 	return true;
+}
+
+static void
+print_total(
+    const struct cachectl *c, struct l2_stats *total, const struct redis_look redis[], int n)
+{
+	struct redis_look sum = {0};
+
+	for (int i = 0; i < n; i++)
+		redis_add(&sum, &redis[i]);
+	if (!c->json) {
+		print_row("total", total);
+		putchar('\n');
+		redis_print(redis, n, &sum);
+		return;
+	}
+	printf("\n  ],\n  \"total\": {");
+	print_json(total);
+	redis_json(&sum, false);
+	puts("}\n}");
 }
 
 int
@@ -111,22 +145,19 @@ cachectl_stats(const struct cachectl *c)
 {
 	struct mono by = mono_add_ms(mono_now(), HELLO_MS);
 	int n = (int)c->conf->engines, answered = 0;
+	struct redis_look *redis = calloc((size_t)n, sizeof(*redis));
 	struct l2_stats total = {0};
 
+	ENSURE(redis != NULL);
 	if (c->json)
 		printf("{\n  \"engines\": [");
 	else
 		print_head();
 	for (int i = 0; i < n; i++)
-		answered += tell_engine(c, i, by, &total);
-	if (c->json) {
-		printf("\n  ],\n  \"total\": {");
-		print_json(&total);
-		puts("}\n}");
-	} else if (answered > 0) {
-		print_row("total", &total);
-		putchar('\n');
-	}
+		answered += tell_engine(c, i, by, &total, &redis[i]);
+	if (c->json || answered > 0)
+		print_total(c, &total, redis, n);
+	free(redis);
 	if (answered == 0)
 		return cachectl_trouble("no engine answers in %s; are they running, and may you "
 					"(be root)?",

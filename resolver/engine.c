@@ -168,6 +168,10 @@ open_l3(struct engine *e, struct err *err)
 {
 	struct l2_stats stats;
 
+	for (int i = e->conf->redis.n_servers; i < SCORE_SERVERS; i++)
+		score_name(e->score->server[i].name, "");
+	if (e->conf->redis.n_servers == 0)
+		return 0;
 	l2_stats(e->shard, &stats);
 	e->l3 = l3_new(e->conf, e->loop, e->score, stats.purges > 0, err);
 	return e->l3 != NULL ? 0 : err_wrap(err, "redis");
@@ -181,7 +185,7 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 
 	if (listener < 0)
 		return -1;
-	e->score = given_score(given, 'e', e->number, err);
+	e->score = given_score(given, 'e', e->number, &e->score_reader, err);
 	if (e->score == NULL ||
 	    (e->number == ENGINE_PROBATION ? probation_open(e, given, err)
 					   : open_shard(e, given, err)) < 0)
@@ -193,7 +197,7 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 		if (e->ctx[i] == NULL)
 			return -1;
 	}
-	if (e->conf->redis.n_servers > 0 && e->shard != NULL && open_l3(e, err) < 0)
+	if (e->shard != NULL && open_l3(e, err) < 0)
 		return -1;
 	questions_init(e);
 	backup_init(e);
@@ -229,6 +233,8 @@ engine_free(struct engine *e)
 	scoreboard_unmap(e->score);
 	if (e->shard_reader >= 0)
 		close(e->shard_reader);
+	if (e->score_reader >= 0)
+		close(e->score_reader);
 	if (e->quarantine != NULL)
 		probation_close(e);
 	free(e);
@@ -249,7 +255,7 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	e->conf = number == ENGINE_PROBATION ? probation_conf(conf) : conf;
 	e->capacity = number == ENGINE_PROBATION ? 1 : conf->engine.in_flight;
 	e->number = number;
-	e->shard_reader = -1;
+	e->shard_reader = e->score_reader = -1;
 	e->loop = ev_default_loop(EVFLAG_NOENV);
 	ENSURE(e->loop != NULL);
 	e->base = bridge_new(e->loop);

@@ -108,6 +108,7 @@ struct engine {
 	int shard_reader; /* descriptor of either that is handed to peers */
 	struct l3 *l3; /* NULL: none is configured */
 	struct scoreboard *score;
+	int score_reader; /* descriptor of it that is handed to peers who ask */
 	struct standing standing;
 	struct ev_io listener;
 	struct ev_timer heartbeat, deadline;

@@ -105,6 +105,16 @@ peer_tell(struct peer *p, uint32_t id, const struct entry *entry)
 	peer_send(p, head, entry, size);
 }
 
+/* To one that does not read it: its own loss. */
+static void
+peer_show(const struct peer *p, uint32_t id)
+{
+	uint8_t out[LOOK_SIZE];
+
+	look_encode(id, out);
+	ask_send(p->fd, out, sizeof(out), NULL, 0, p->engine->score_reader);
+}
+
 void
 peers_hello(struct engine *e)
 {
@@ -154,6 +164,7 @@ peer_read_one(struct peer *p)
 {
 	uint8_t in[ASK_MAX]; /* a purge is shorter */
 	struct ask a;
+	uint32_t id;
 	int descriptor;
 	ssize_t n = ask_receive(p->fd, in, sizeof(in), &descriptor);
 
@@ -167,6 +178,10 @@ peer_read_one(struct peer *p)
 	}
 	if (n > 0 && descriptor < 0 && purge_is(in, (size_t)n) && purge_take(p, in, (size_t)n))
 		return true;
+	if (n > 0 && descriptor < 0 && look_decode(in, (size_t)n, &id)) {
+		peer_show(p, id);
+		return true;
+	}
 	if (n < 0 || descriptor >= 0 || !ask_decode(in, (size_t)n, &a)) {
 		peer_cut(p, DROP_MALFORMED, "what it sent is no question");
 		return false;

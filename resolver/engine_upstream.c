@@ -180,15 +180,8 @@ upstream_failed(struct upstream *u, uint64_t zone)
 static void
 score_begin(struct score_upstream *s, const char *name)
 {
-	uint64_t words[sizeof(s->name) / sizeof(s->name[0])] = {0};
-	bool same = true;
+	bool same = score_name(s->name, name);
 
-	memcpy(words, name, strnlen(name, sizeof(words) - 1));
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		same = same &&
-		       atomic_load_explicit(&s->name[i], memory_order_relaxed) == words[i];
-		count(&s->name[i], words[i]);
-	}
 	count(&s->breaker, BREAKER_CLOSED);
 	count(&s->since_us, *name != '\0' ? (uint64_t)mono_now().us : 0);
 	if (same)

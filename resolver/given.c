@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/sealed.h"
+
 int
 given_take(struct held *h, const char *name)
 {
@@ -48,7 +50,7 @@ score_begin(struct scoreboard *s)
 }
 
 struct scoreboard *
-given_score(struct held *h, uint32_t kind, int number, struct err *err)
+given_score(struct held *h, uint32_t kind, int number, int *reader, struct err *err)
 {
 	char name[HELD_NAME], word[] = {'s', 'c', 'o', 'r', 'e', '.', (char)kind, '\0'};
 	int fd = given_take(h, number == ENGINE_PROBATION ? "score.probation"
@@ -65,6 +67,10 @@ given_score(struct held *h, uint32_t kind, int number, struct err *err)
 	if (s->kind != kind) {
 		scoreboard_unmap(s);
 		err_set(err, "%s is the scoreboard of another kind of process", name);
+		return NULL;
+	}
+	if (reader != NULL && (*reader = sealed_reopen(fd, err)) < 0) {
+		scoreboard_unmap(s);
 		return NULL;
 	}
 	score_begin(s);

@@ -20,7 +20,9 @@ const char *given_name(char name[static HELD_NAME], const char *word, int number
 const char *given_engine(char name[static HELD_NAME], const char *word, int number);
 
 /* The scoreboard of this kind that was handed in, or a new one, as its next process has it at the
- * start: counters go on, the state is SCORE_STARTING. NULL with why. */
-struct scoreboard *given_score(struct held *h, uint32_t kind, int number, struct err *err);
+ * start: counters go on, the state is SCORE_STARTING. `reader` (NULL: not wanted): a descriptor of
+ * it that can only be read, the caller's. NULL with why. */
+struct scoreboard *
+given_score(struct held *h, uint32_t kind, int number, int *reader, struct err *err);
 
 #endif

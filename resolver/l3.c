@@ -57,6 +57,7 @@ get_from(struct l3_node *n, struct l3_get *g, const struct l3_word *key, uint8_t
 	c = l3_node_send(n, L3_GET, words, 2);
 	if (c == NULL)
 		return false;
+	score_add(&n->score->asked, 1);
 	c->get = g;
 	c->hops = hops;
 	g->command = c;
@@ -222,6 +223,11 @@ on_error(struct l3_node *n, const struct l3_command *c, const redisReply *reply)
 static void
 on_value(struct l3 *l, struct l3_get *g, const redisReply *reply)
 {
+	static const enum score_event refusals[] = {
+	    [L3_STALE] = SCORED_L3_STALE,
+	    [L3_UNTRUSTED] = SCORED_L3_UNTRUSTED,
+	    [L3_WRONG] = SCORED_L3_BAD,
+	};
 	enum l3_verdict verdict = L3_WRONG;
 	struct entry *e = (struct entry *)(void *)l->entry;
 
@@ -234,8 +240,7 @@ on_value(struct l3 *l, struct l3_get *g, const redisReply *reply)
 		tell(g, e);
 		return;
 	}
-	count(l, verdict == L3_WRONG && reply->type != REDIS_REPLY_NIL ? SCORED_L3_BAD
-								     : SCORED_L3_MISS);
+	count(l, reply->type == REDIS_REPLY_NIL ? SCORED_L3_MISS : refusals[verdict]);
 	tell(g, NULL);
 }
 
@@ -256,9 +261,12 @@ l3_replied(struct l3_node *n, const struct l3_command *c, const redisReply *repl
 	/* A server that takes everything and gives nothing is of no use. */
 	if (reply != NULL && reply->type != REDIS_REPLY_ERROR && c->kind != L3_SET)
 		l3_pace_answer(&n->pace, spent_us <= n->l3->conf->redis.race_ms * 1000);
+	l3_node_pace(n);
+	if (reply != NULL && c->kind == L3_GET)
+		score_add(&n->score->answered, 1);
 	if (reply == NULL) {
 		if (c->kind == L3_GET)
-			count(n->l3, SCORED_L3_FAILED);
+			count(n->l3, n->silent ? SCORED_L3_TIMEOUT : SCORED_L3_FAILED);
 		if (c->get != NULL)
 			tell(c->get, NULL);
 	} else if (reply->type == REDIS_REPLY_ERROR) {

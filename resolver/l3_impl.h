@@ -49,6 +49,8 @@ struct l3_node {
 	struct mono heard;  /* when the last answer came */
 	struct mono said;   /* when a loss was last told */
 	enum l3_known known; /* what was last told */
+	bool silent;	     /* is being lost for its silence */
+	struct score_server *score;
 	uint32_t losses;     /* since then */
 };
 
@@ -81,6 +83,8 @@ void l3_node_start(struct l3_node *n);
 /* Queues a command. NULL when it is not up, or over a bound. Borrowed until its answer. */
 struct l3_command *l3_node_send(
     struct l3_node *n, enum l3_kind kind, const struct l3_word *words, size_t count);
+/* Tells the scoreboard how it stands. */
+void l3_node_pace(struct l3_node *n);
 /* Writes what is queued. */
 void l3_node_flush(struct l3_node *n);
 /* Leaves it alone for a while. What it has not answered is told as lost. */

@@ -79,6 +79,20 @@ tell_up(struct l3_node *n)
 }
 
 void
+l3_node_pace(struct l3_node *n)
+{
+	enum score_pace pace = n->pace.state == L3_DOWN	     ? PACE_DOWN
+			       : n->pace.state == L3_GREETED ? PACE_GREETED
+			       : l3_pace_waits(&n->pace)     ? PACE_UP
+							     : PACE_LATE;
+
+	if (atomic_load_explicit(&n->score->pace, memory_order_relaxed) == pace)
+		return;
+	atomic_store_explicit(&n->score->pace, pace, memory_order_relaxed);
+	atomic_store_explicit(&n->score->since_us, (uint64_t)mono_now().us, memory_order_relaxed);
+}
+
+void
 l3_node_lose(struct l3_node *n, const char *fmt, ...)
 {
 	struct l3_command lost;
@@ -95,6 +109,8 @@ l3_node_lose(struct l3_node *n, const char *fmt, ...)
 	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
 		chance = n->number;
 	pause = l3_pace_lost(&n->pace, mono_now(), chance);
+	score_add(&n->score->lost, 1);
+	l3_node_pace(n);
 	ev_io_stop(n->l3->loop, &n->io);
 	if (n->fd >= 0)
 		close(n->fd);
@@ -203,6 +219,7 @@ try(struct l3_node *n)
 	struct l3 *l = n->l3;
 
 	l3_pace_greet(&n->pace, mono_now());
+	l3_node_pace(n);
 	n->reader = redisReaderCreateWithFunctions(&l->replies);
 	ENSURE(n->reader != NULL);
 	n->fed = 0;
@@ -220,6 +237,7 @@ static void
 on_up(struct l3_node *n)
 {
 	l3_pace_up(&n->pace, mono_now());
+	l3_node_pace(n);
 	ev_timer_stop(n->l3->loop, &n->timer);
 	tell_up(n);
 }
@@ -311,10 +329,13 @@ on_silence(struct l3_node *n)
 	if (n->count == 0 || n->pace.state != L3_UP)
 		return;
 	spent_us = mono_diff_us(mono_now(), mono_max(n->ring[n->first].sent, n->heard));
-	if (spent_us >= most_ms * 1000)
-		l3_node_lose(n, "it was silent for %lld ms", (long long)most_ms);
-	else
+	if (spent_us < most_ms * 1000) {
 		timer_set(n, most_ms - spent_us / 1000);
+		return;
+	}
+	n->silent = true;
+	l3_node_lose(n, "it was silent for %lld ms", (long long)most_ms);
+	n->silent = false;
 }
 
 static void
@@ -368,6 +389,22 @@ on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 		read_some(n);
 }
 
+/* Counters go on over restarts of the engine, as long as it is the same server's. */
+static void
+score_begin(struct l3_node *n)
+{
+	struct score_server *s = n->score;
+	bool same = score_name(s->name, n->name);
+
+	atomic_store_explicit(&s->pace, PACE_DOWN, memory_order_relaxed);
+	atomic_store_explicit(&s->since_us, (uint64_t)mono_now().us, memory_order_relaxed);
+	if (same)
+		return;
+	atomic_store_explicit(&s->asked, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->answered, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->lost, 0, memory_order_relaxed);
+}
+
 void
 l3_node_init(struct l3_node *n, struct l3 *l, int number)
 {
@@ -375,6 +412,8 @@ l3_node_init(struct l3_node *n, struct l3 *l, int number)
 	    .number = (uint8_t)number,
 	    .name = l->conf->redis.servers[number],
 	    .fd = -1};
+	n->score = &l->score->server[number];
+	score_begin(n);
 	n->out = malloc(L3_OUT_MAX);
 	n->ring = calloc(ring_size(n), sizeof(*n->ring));
 	ENSURE(n->out != NULL && n->ring != NULL);

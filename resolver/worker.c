@@ -222,7 +222,7 @@ watchers_start(struct worker *w)
 static int
 open_all(struct worker *w, struct held *given, struct err *err)
 {
-	w->score = given_score(given, 'w', w->number, err);
+	w->score = given_score(given, 'w', w->number, NULL, err);
 	if (w->score == NULL || local_make(w, err) == -1 || memory_get(w, err) == -1)
 		return -1;
 	if (getrandom(&w->secret, sizeof(w->secret), 0) != sizeof(w->secret) ||

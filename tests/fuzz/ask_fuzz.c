@@ -57,6 +57,18 @@ as_last_words(const uint8_t *data, size_t size)
 }
 
 static void
+as_look(const uint8_t *data, size_t size)
+{
+	uint8_t again[LOOK_SIZE];
+	uint32_t id;
+
+	if (!look_decode(data, size, &id))
+		return;
+	look_encode(id, again);
+	ENSURE(size == LOOK_SIZE && memcmp(data, again, size) == 0);
+}
+
+static void
 as_answer(const uint8_t *data, size_t size)
 {
 	static uint8_t served[65535];
@@ -94,6 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	as_question(data, size);
 	as_purge(data, size);
+	as_look(data, size);
 	as_last_words(data, size);
 	as_answer(data, size);
 	return 0;

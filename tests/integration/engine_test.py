@@ -137,7 +137,7 @@ def serve_zones(base):
 
 
 def answers(address):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    with socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(0.2)
         try:
             s.sendto(b'\1\2\0\0\0\1\0\0\0\0\0\0\0\0\6\0\1', (address, 53))

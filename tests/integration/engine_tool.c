@@ -272,9 +272,11 @@ print_score(const struct scoreboard *s)
 	    s->state, s->generation, s->pid, s->heartbeat_us, s->rcode[DNS_NOERROR],
 	    s->rcode[DNS_SERVFAIL], s->cause[CAUSE_UPSTREAM], s->cause[CAUSE_BOGUS],
 	    s->cause[CAUSE_INTERNAL], s->drop[DROP_FULL], s->drop[DROP_MALFORMED], s->in_flight);
-	printf(" hit=%lu miss=%lu late=%lu bad=%lu failed=%lu write=%lu\n", s->event[SCORED_L3_HIT],
+	printf(" hit=%lu miss=%lu late=%lu bad=%lu failed=%lu write=%lu", s->event[SCORED_L3_HIT],
 	    s->event[SCORED_L3_MISS], s->event[SCORED_L3_LATE], s->event[SCORED_L3_BAD],
 	    s->event[SCORED_L3_FAILED], s->event[SCORED_L3_WRITE]);
+	printf(" stale=%lu untrusted=%lu timeout=%lu\n", s->event[SCORED_L3_STALE],
+	    s->event[SCORED_L3_UNTRUSTED], s->event[SCORED_L3_TIMEOUT]);
 }
 
 static int

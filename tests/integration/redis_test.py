@@ -10,6 +10,7 @@ to be answered; what is looked at is who told the answer, and what the engine co
 import atexit
 import glob
 import itertools
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import heldwire  # noqa: E402  (first: it keeps the low descriptors)
+import dnswire as dns  # noqa: E402
 import engine_test as et  # noqa: E402
 from engine_test import Worker, children, expect, start, wait_for  # noqa: E402
 
@@ -34,11 +36,13 @@ WITHIN = 30
 
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = 16;
-worker = {{ l2_mib = 4; deadline_ms = 60000; }};
-engine = {{ mode = "forward"; forwarders = [ "{dns}" ]; trust_anchor = ""; special = [ "test." ];
+worker = {{ l2_mib = 4; deadline_ms = 60000; seccomp = {seccomp}; }};
+engine = {{ {way} special = [ "test." ];
 	deadline_ms = 20000; seccomp = {seccomp}; user = "{user}"; }};
 redis = {{ servers = [ {servers} ]; {more} }};
 '''
+FORWARD = f'mode = "forward"; forwarders = [ "{DNS}" ]; trust_anchor = "";'
+SIGNED = ('10.9.0.1', '10.9.1.1', '10.9.2.1')  # engine_test's little signed Internet
 # A busy machine may keep Redis waiting; only a case about time has other times.
 PATIENT = 'race_ms = 1000; connect_ms = 5000; command_ms = 5000; '
 passed, failures, finished = 0, [], False
@@ -85,12 +89,12 @@ class Engine:
     """One with its scoreboard, and a worker that asks it."""
     numbers = itertools.count(1)
 
-    def __init__(self, base, servers, more=''):
+    def __init__(self, base, servers, more='', way=FORWARD):
         self.number = next(Engine.numbers) % 16
         self.conf = write(f'{base}/resolver-{self.number}.conf', CONF.format(
-            dir=base, dns=DNS, seccomp=str(et.SECCOMP).lower(), user='nobody', more=more,
+            dir=base, way=way, seccomp=str(et.SECCOMP).lower(), user='nobody', more=more,
             servers=', '.join(f'"{s}"' for s in servers)))
-        self.base, self.log = base, f'{base}/engine-{self.number}.log'
+        self.base, self.log, self.way = base, f'{base}/engine-{self.number}.log', way
         self.start()
 
     def start(self):
@@ -122,25 +126,29 @@ class Engine:
         wait_for(missed, 'Redis is asked again', WITHIN)
         return self
 
-    def get(self, name, origin=None, **wanted):
+    def get(self, name, origin=None, flags='', **wanted):
         """Answered, well, and by whom."""
-        told = self.worker.get(name)
+        told = self.worker.get(name, 'A', flags)
         expect(told, failure=0, **wanted)
         if origin is not None:
             expect(told, origin=origin)
         return told
 
-    def put(self, name):
+    def put(self, name, flags='', **wanted):
         """Asked, and the answer is Redis's."""
         before = self.score()['write']
-        self.get(name, RECURSION)
+        self.get(name, RECURSION, flags, **wanted)
         wait_for(lambda: self.score()['write'] >= before + 1, 'it is written')
         # Behind it in the same connection: what was written has been taken when this is answered. It
         # is written too, and counted before the next one begins.
         missed = self.score()['miss']
-        self.get(next(names))
+        self.get(self.another())
         wait_for(lambda: self.score()['miss'] >= missed + 1, 'it is taken')
         wait_for(lambda: self.score()['write'] >= before + 2, 'the one behind it is written')
+
+    def another(self):
+        """A name that nobody has asked for."""
+        return next(names) if self.way == FORWARD else f'{next(names)[:-5]}.insecure.test'
 
     def stop(self):
         self.worker.close()
@@ -264,6 +272,54 @@ class Cases:
             e.stop()
         redis.stop()
 
+    @staticmethod
+    def stats(conf, *options):
+        """What `resolver cache stats` prints; its exit status is not looked at, as not all 16 run."""
+        return subprocess.run([*PROGRAM, '-c', conf, 'cache', 'stats', *options], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout
+
+    def test_what_became_of_questions_is_told(self):
+        redis = self.alone()
+        a, b = self.pair(ALONE)
+        a.put('told.test')
+        b.get('told.test', L3)
+        told, words = json.loads(self.stats(a.conf, '--json')), (
+            ('hits', 'hit'), ('misses', 'miss'), ('late', 'late'), ('stale', 'stale'), ('wrong', 'bad'),
+            ('untrusted', 'untrusted'), ('failed', 'failed'), ('timeouts', 'timeout'), ('written', 'write'))
+        scores = [e.score() for e in (a, b)]
+        for e, score in zip((a, b), scores):
+            one = told['engines'][e.number]['redis']
+            assert {w: one[w] for w, _ in words} == {w: score[s] for w, s in words}, (one, score)
+            server, = one['servers']
+            asked = score['hit'] + score['miss'] + score['late']
+            assert (server['name'], server['state'], server['asked'], server['answered'], server['lost']) == \
+                (ALONE, 'up', asked, asked, 0), server
+        assert told['total']['redis'] == {w: sum(x[s] for x in scores) for w, s in words}, told['total']
+        text = self.stats(a.conf)
+        assert re.search(r'^redis +hits +misses +late +stale +untrusted +wrong +failed +timeouts +written$',
+                         text, re.M), text
+        assert re.search(rf'^engine {b.number} +1 +0 ', text, re.M), text
+        assert re.search(rf'^engine {b.number:<2} {ALONE}: up for \d+ s; 1 asked, 1 answered, lost 0 times$',
+                         text, re.M), text
+        redis.stop()
+        wait_for(lambda: 'l3_lost' in b.logged(), 'its loss', WITHIN)
+        server, = json.loads(self.stats(b.conf, '--json'))['engines'][b.number]['redis']['servers']
+        assert server['lost'] > 0 and server['state'] in ('down', 'greeted'), server
+        for e in (a, b):
+            e.stop()
+
+    def test_silence_is_told_from_refusals(self):
+        redis = self.alone()
+        a = self.engine(ALONE, more='race_ms = 3; connect_ms = 100; command_ms = 100;').ready()
+        redis.process.send_signal(signal.SIGSTOP)
+        a.get(next(names), RECURSION)
+        wait_for(lambda: a.score()['timeout'] == 1, 'a timeout', WITHIN)
+        a.get(next(names), RECURSION)
+        assert (a.score()['timeout'], a.score()['failed']) == (1, 1), a.score()
+        redis.process.send_signal(signal.SIGCONT)
+        a.stop()
+        redis.stop()
+
     def test_without_the_internet_hits_are_still_told(self):
         redis = self.alone()
         a, b = self.pair(ALONE)
@@ -299,7 +355,7 @@ class Cases:
         a = self.engine(ALONE).ready()
         a.put('purged.test')
         conf = write(f'{self.base}/held.conf', CONF.format(
-            dir=self.base, dns=DNS, seccomp=str(et.SECCOMP).lower(), user='nobody',
+            dir=self.base, way=FORWARD, seccomp=str(et.SECCOMP).lower(), user='nobody',
             more=PATIENT, servers=f'"{ALONE}"'))
         shard = heldwire.memory(b'', 4 << 20)
 
@@ -318,6 +374,8 @@ class Cases:
         process.wait(WITHIN)
         process, w = held()
         expect(w.get('purged.test'), origin=RECURSION)
+        told = json.loads(self.stats(conf, '--json'))['engines'][0]['redis']
+        assert (told['stale'], told['hits'], told['misses'], told['wrong']) == (1, 0, 0, 0), told
         assert redis.say('EXISTS', 'anypop:1:default::1:1:purged.test.') == '1'
         process.kill()
         a.stop()
@@ -410,6 +468,95 @@ class Cases:
         for e in (a, b):
             e.stop()
         second.stop()
+
+    # Of answers that were validated.
+
+    def validating(self, more, anchor=True, far=False):
+        """From the root, with its key; `far`: with a directory of its own."""
+        base = self.base
+        if not os.path.exists(f'{base}/zones'):
+            et.make_internet(base)
+            et.serve_zones(base)
+            os.mkdir(f'{base}/far')
+        way = f'mode = "root"; root_hints = "{base}/root.hints"; ' \
+              f'trust_anchor = "{base + "/anchor.key" if anchor else ""}";'
+        return Engine(base + '/far' if far else base, [ALONE], PATIENT + more, way).ready()
+
+    def test_what_was_validated_is_so_for_others(self):
+        redis = self.alone()
+        secret = 'secret_file = "%s";' % write(f'{self.base}/secret', '0123456789abcdef0123456789abcdef\n')
+        a, b, blind = self.validating(secret), self.validating(secret), self.validating(secret, anchor=False)
+        for name, flags, wanted in (('www.example.test', '', {'rcode': 0, 'secure': 1}),
+                                    ('www.example.test', 'do', {'rcode': 0, 'secure': 1}),
+                                    ('alias.example.test', 'do', {'rcode': 0, 'secure': 1}),
+                                    ('none.example.test', 'do', {'rcode': 3, 'secure': 1}),
+                                    ('none.example.test', '', {'rcode': 3, 'secure': 1}),
+                                    ('www.insecure.test', 'do', {'rcode': 0, 'secure': 0})):
+            a.put(name, flags, **wanted)
+            told = b.get(name, L3, flags, **wanted)
+            assert told.records == a.worker.find(name, 'A', flags).records, told.line
+            assert 'do' not in flags or not wanted['secure'] or 'RRSIG/...' in \
+                told.section('an') + told.section('ns'), told.line
+            # Who does not validate shares with nobody who does.
+            blind.get(name, RECURSION, flags, secure=0)
+        # What is bogus is nobody's: each finds it out.
+        for e in (a, b):
+            wrote = e.score()['write']
+            expect(e.worker.get('www.bogus.test'), rcode=2, cause=et.BOGUS, origin=RECURSION)
+            assert e.score()['write'] == wrote, e.score()
+        assert redis.say('KEYS', '*bogus*') == '', redis.say('KEYS', '*bogus*')
+        assert [e.score()['bad'] for e in (a, b, blind)] == [0, 0, 0]
+        for e in (a, b, blind):
+            e.stop()
+        redis.stop()
+
+    def test_validation_is_not_believed_without_a_secret_unless_one_says_so(self):
+        redis = self.alone()
+        wary, other = self.validating(''), self.validating('')
+        wary.put('www.insecure.test')
+        other.get('www.insecure.test', L3, secure=0)
+        wrote = wary.score()['write']
+        wary.get('www.example.test', RECURSION, secure=1)
+        assert wary.score()['write'] == wrote, wary.score()
+        trusting, too = self.validating('trust_ad = true;'), self.validating('trust_ad = true;')
+        trusting.put('www.example.test', secure=1)
+        too.get('www.example.test', L3, secure=1)
+        other.get('www.example.test', RECURSION, secure=1)
+        assert other.score()['untrusted'] == 1 and other.score()['bad'] == 0, other.score()
+        for e in (wary, other, trusting, too):
+            e.stop()
+        redis.stop()
+
+    def test_clients_are_told_that_another_node_validated_it(self):
+        redis = self.alone()
+        secret = 'secret_file = "%s";' % write(f'{self.base}/secret', '0123456789abcdef0123456789abcdef\n')
+        a, b = self.validating(secret), self.validating(secret, far=True)
+        for flags in ('', 'do'):
+            a.put('www.example.test', flags, secure=1)
+            a.put('www.insecure.test', flags, secure=0)
+        with open(b.log, 'a', encoding='ascii') as log:
+            worker = start(*PROGRAM, '-c', b.conf, 'worker', '0', stderr=log)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect(('127.0.0.1', 5300))  # the worker's private listener
+            s.settimeout(1)
+
+            def ask(name, **more):
+                s.send(dns.query(name, dns.A, **more))
+                return dns.Answer(s.recv(4096))
+            wait_for(lambda: b.logged().count('event=worker_ready') == 1, 'the worker is there', WITHIN)
+            hits = b.score()['hit']
+            for _ in range(2):  # out of Redis; out of the worker's own cache
+                for name, ad in (('www.example.test.', True), ('www.insecure.test.', False)):
+                    a_, b_, c_ = ask(name, ad=True), ask(name, edns=dns.opt(do=True)), ask(name)
+                    assert [x.rcode for x in (a_, b_, c_)] == [0, 0, 0], name
+                    assert (a_.ad, b_.ad, c_.ad) == (ad, ad, False), (name, a_.ad, b_.ad, c_.ad)
+                    assert ad == (dns.RRSIG in [x[1] for x in b_.answers]), name
+            assert b.score()['hit'] == hits + 4, b.score()
+        expect(b.worker.find('www.example.test'), origin=L3, secure=1)
+        worker.kill()
+        for e in (a, b):
+            e.stop()
+        redis.stop()
 
     # A server that lies.
 
@@ -636,7 +783,7 @@ def main():
         os.environ['REDIS_TEST_INSIDE'] = '1'
         os.execvp('unshare', ['unshare', '--net', sys.executable, *sys.argv])
     for command in ('ip link set lo up', *(f'ip address add {a}/32 dev lo'
-                                           for a in (DNS, ALONE, LIAR, *CLUSTER))):
+                                           for a in (DNS, ALONE, LIAR, *CLUSTER, *SIGNED, '192.0.2.53'))):
         subprocess.run(command.split(), check=True)
     base = tempfile.mkdtemp(prefix='anypop-redis-')
     os.chmod(base, 0o755)

@@ -390,6 +390,36 @@ last_words_that_are_not_ours_are_refused(void **state)
 	assert_false(last_decode(out, TOLD_HEAD, &l));
 }
 
+static void
+a_look_is_a_look_and_nothing_else(void **state)
+{
+	_Alignas(8) uint8_t out[ASK_MAX] = {0};
+	const struct entry *entry;
+	struct purged purged;
+	struct purge purge;
+	struct ask a;
+	struct told t;
+	uint32_t id;
+
+	(void)state;
+	look_encode(9, out);
+	assert_true(look_decode(out, LOOK_SIZE, &id));
+	assert_int_equal(id, 9);
+	for (size_t i = 0; i <= sizeof(out); i++) {
+		if (i != LOOK_SIZE)
+			assert_false(look_decode(out, i, &id));
+		assert_false(ask_decode(out, i, &a));
+		assert_false(purge_decode(out, i, &purge) || purged_decode(out, i, &purged));
+		assert_false(told_decode(out, i, &t, &entry));
+	}
+	assert_false(purge_is(out, LOOK_SIZE));
+	look_encode(TOLD_HELLO, out);
+	assert_false(look_decode(out, LOOK_SIZE, &id));
+	look_encode(9, out);
+	out[0] ^= 2;
+	assert_false(look_decode(out, LOOK_SIZE, &id));
+}
+
 int
 main(void)
 {
@@ -405,6 +435,7 @@ main(void)
 	    cmocka_unit_test(a_purge_that_is_not_ours_is_refused),
 	    cmocka_unit_test(questions_and_purges_are_told_apart),
 	    cmocka_unit_test(what_a_purge_came_to_is_read_and_nothing_else),
+	    cmocka_unit_test(a_look_is_a_look_and_nothing_else),
 	    cmocka_unit_test(last_words_come_back_as_they_were),
 	    cmocka_unit_test(last_words_that_are_not_ours_are_refused),
 	};

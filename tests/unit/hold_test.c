@@ -177,7 +177,7 @@ a_given_scoreboard_goes_on_and_is_of_its_kind(void **state)
 	atomic_store(&s->in_flight, 3);
 	scoreboard_unmap(s);
 	assert_int_equal(held_add(&h, "score.w5", fd, &err), 0);
-	s = given_score(&h, 'w', 5, &err);
+	s = given_score(&h, 'w', 5, NULL, &err);
 	assert_non_null(s);
 	assert_int_equal(held_find(&h, "score.w5"), -1); /* taken */
 	assert_int_equal(atomic_load(&s->queries_udp), 7);
@@ -187,7 +187,7 @@ a_given_scoreboard_goes_on_and_is_of_its_kind(void **state)
 	assert_int_equal(atomic_load(&s->pid), getpid());
 	scoreboard_unmap(s);
 	assert_int_equal(held_add(&h, "score.e5", fcntl(fd, F_DUPFD, 0), &err), 0);
-	assert_null(given_score(&h, 'e', 5, &err));
+	assert_null(given_score(&h, 'e', 5, NULL, &err));
 	assert_non_null(strstr(err.text, "another kind"));
 	held_fini(&h);
 }

@@ -39,6 +39,12 @@ hand_scores(struct brain *b)
 			score_add(&s->upstream[1].since_us, (uint64_t)mono_now().us);
 			score_add(&s->upstream[1].opened, 7);
 			score_add(&s->upstream[1].rtt_us, 1500);
+			score_add(&s->event[SCORED_L3_UNTRUSTED], 5);
+			score_name(s->server[2].name, "10.9.7.1");
+			score_add(&s->server[2].pace, PACE_LATE);
+			score_add(&s->server[2].asked, 9);
+			score_add(&s->server[2].answered, 8);
+			score_add(&s->server[2].lost, 2);
 		}
 		scores_second(b);
 		scoreboard_unmap(s);
@@ -346,6 +352,12 @@ metrics_tell_what_workers_and_engines_count(void **state)
 	    "\nanypop_upstream_opened_total{engine=\"0\",name=\"\\\"\"} 7\n",
 	    "\nanypop_upstream_asked_total{engine=\"0\",name=\"roo\"} 0\n",
 	    "\nanypop_upstream_rtt_seconds{engine=\"0\",name=\"\\\"\"} 0.0015\n",
+	    "\nanypop_engine_events_total{engine=\"0\",event=\"l3_untrusted\"} 5\n",
+	    "\nanypop_redis_state{engine=\"0\",name=\"10.9.7.1\",state=\"late\"} 1\n",
+	    "\nanypop_redis_state{engine=\"0\",name=\"10.9.7.1\",state=\"up\"} 0\n",
+	    "\nanypop_redis_asked_total{engine=\"0\",name=\"10.9.7.1\"} 9\n",
+	    "\nanypop_redis_answered_total{engine=\"0\",name=\"10.9.7.1\"} 8\n",
+	    "\nanypop_redis_lost_total{engine=\"0\",name=\"10.9.7.1\"} 2\n",
 	};
 	struct brain *b = busy_brain();
 	const char *type;
@@ -359,6 +371,8 @@ metrics_tell_what_workers_and_engines_count(void **state)
 	assert_null(strstr(text, "anypop_engine_layer_total"));
 	assert_null(strstr(text, "anypop_upstream_rtt_seconds{engine=\"0\",name=\"roo\""));
 	assert_null(strstr(text, "anypop_upstream_breaker{engine=\"1\""));
+	assert_null(strstr(text, "anypop_redis_state{engine=\"1\""));
+	assert_null(strstr(text, "anypop_redis_state{engine=\"0\",name=\"\""));
 	free(text);
 	busy_drop(b);
 }
