@@ -22,7 +22,10 @@ from engine_test import UPSTREAM, BOGUS, expect, expect_records, start, wait_for
 
 CUT = ('10.9.0.1', '10.9.1.1', '10.9.2.1')
 WELL, PLAIN, SIGNED, LIAR, DEAD = '10.9.7.1', '10.9.5.1', '10.9.6.1', '10.9.8.1', '10.9.9.1'
+PLAIN6, SIGNED6, DEAD6 = 'fd00:9:5::1', 'fd00:9:6::1', 'fd00:9:9::1'
+FORWARDER, FAILING = '10.9.10.1', '10.9.11.1'
 NAME = 'dns.backup.test'
+EDE_NETWORK = 23
 PATIENCE = 60  # seconds, of what waits for a half-open breaker
 UNBOUND = '''
 server:
@@ -31,6 +34,7 @@ server:
 	tls-service-key: "{base}/server.key"
 	tls-service-pem: "{base}/server.pem"
 	access-control: 10.0.0.0/8 allow
+	access-control: fd00::/8 allow
 	do-daemonize: no
 	username: ""
 	chroot: ""
@@ -54,11 +58,11 @@ def nft(*words):
     subprocess.run(['nft', *words], check=True)
 
 
-def cut(yes):
-    """Nothing reaches the authorities."""
+def cut(yes, those=CUT):
+    """Nothing reaches the authorities, or others."""
     nft('flush', 'chain', 'inet', 'cut', 'in')
     if yes:
-        nft('add', 'rule', 'inet', 'cut', 'in', 'ip', 'daddr', '{ %s }' % ', '.join(CUT), 'drop')
+        nft('add', 'rule', 'inet', 'cut', 'in', 'ip', 'daddr', '{ %s }' % ', '.join(those), 'drop')
 
 
 def make_certificates(base):
@@ -91,9 +95,8 @@ def serve_backup(base, address, validates):
     with open(conf, 'w', encoding='ascii') as f:
         f.write(UNBOUND.format(base=base, address=address, well=WELL, anchor=anchor,
                                modules='validator iterator' if validates else 'iterator'))
-    process = start('unbound', '-d', '-c', conf, stderr=subprocess.DEVNULL)
-    wait_for(lambda: et.answers(address), f'backup {address} serves')
-    return process
+    start('unbound', '-d', '-c', conf, stderr=subprocess.DEVNULL)
+    wait_for(lambda: et.answers(address), f'{address} serves')
 
 
 class Liar:
@@ -148,10 +151,33 @@ class Liar:
             pass
 
 
+class Failing:
+    """A forwarder that fails whatever it is asked, but for who the root's servers are where it knows."""
+
+    def __init__(self):
+        self.knows, self.trials = False, 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((FAILING, 53))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            q, client = self.socket.recvfrom(4096)
+            end = q.index(b'\0', 12) + 5
+            root = q[12:end] == b'\0\0\2\0\1'
+            self.trials += root
+            if root and self.knows:
+                answer = b'\x81\x80\0\1\0\1\0\0\0\0' + q[12:end] + \
+                    b'\0\0\2\0\1\0\0\x0e\x10\0\x0f\1a\x0broot-server\0'
+            else:
+                answer = b'\x81\x82\0\1\0\0\0\0\0\0' + q[12:end]
+            self.socket.sendto(q[:2] + answer, client)
+
+
 class Rig:
     def __init__(self, base, program, tool):
         self.base, self.program, self.tool, self.number = base, program, tool, 0
-        self.template = et.CONF
+        self.template, self.failing = et.CONF, Failing()
 
     def engine(self, *backups, after=200, **more):
         """An engine with these backups, and a worker of it."""
@@ -174,6 +200,13 @@ class Rig:
 
 def plain(address=PLAIN, transport='udp'):
     return f'address = "{address}"; transport = "{transport}";'
+
+
+def connections(address, port):
+    shown = subprocess.run(['ss', '-Htn', 'state', 'established', 'dst',
+                            f'[{address}]:{port}' if ':' in address else f'{address}:{port}'],
+                           stdout=subprocess.PIPE, text=True, check=True).stdout
+    return len(shown.splitlines())
 
 
 def from_backup(t, number=1):
@@ -239,9 +272,7 @@ def by_tcp_one_connection_serves_many(r):
     from_backup(w.get('www.example.test'))
     for number in [w.ask(f'{i}.random.example.test') for i in range(100)]:
         from_backup(w.told(number))
-    shown = subprocess.run(['ss', '-Htn', 'state', 'established', 'dst', f'{PLAIN}:53'],
-                           stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert len(shown.splitlines()) == 1, shown
+    assert connections(PLAIN, 53) == 1, connections(PLAIN, 53)
     r.end(e, w)
 
 
@@ -263,6 +294,41 @@ def by_tls_the_certificate_is_checked(r):
             wait_for(lambda e=e, why=why: f'{why}' in e.logged() and 'to=open' in e.logged(),
                      'the breaker opens, and says why')
         r.end(e, w)
+
+
+def over_ipv6_they_answer_as_well(r):
+    cut(True)
+    for backup, port in ((plain(PLAIN6), None), (plain(PLAIN6, 'tcp'), 53),
+                         (r.dot(SIGNED6, more='trusted = true;'), 853)):
+        e, w = r.engine(backup, deadline=10000)
+        t = w.get('www.example.test')
+        from_backup(t)
+        expect(t, secure=1 if port == 853 else 0)
+        expect_records(t, 'an', 'A/203.0.113.5')
+        for number in [w.ask(f'{i}.random.example.test') for i in range(100)]:
+            from_backup(w.told(number))
+        if port is not None:
+            of = SIGNED6 if port == 853 else PLAIN6
+            assert connections(of, port) == 1, connections(of, port)
+        t = w.get('big.example.test', 'TXT')  # by UDP it is truncated, and comes by TCP
+        from_backup(t)
+        assert len(t.section('an')) == 60, t.line
+        r.end(e, w)
+
+
+def over_ipv6_the_certificate_is_checked_and_the_dead_are_passed_over(r):
+    cut(True)
+    for backup, why in ((r.dot(SIGNED6, name='other.test'), 'hostname mismatch'),
+                        (r.dot(SIGNED6, ca='other'), 'unable to get local issuer')):
+        e, w = r.engine(backup, deadline=10000)
+        for i in range(6):
+            expect(w.get(f'{i}.random.example.test'), rcode=2, cause=UPSTREAM)
+        wait_for(lambda e=e, why=why: f'upstream={SIGNED6}' in e.logged() and why in e.logged() and
+                 'to=open' in e.logged(), 'the breaker opens, and says why')
+        r.end(e, w)
+    e, w = r.engine(plain(DEAD6), plain(PLAIN6), deadline=6000)
+    from_backup(w.get('www.example.test'), 2)
+    r.end(e, w)
 
 
 def a_trusted_one_is_believed_what_it_validated(r):
@@ -327,6 +393,71 @@ def without_any_answer_it_says_so(r):
     r.end(e, w)
 
 
+def without_a_way_out_that_is_said(r):
+    """Once recursion's breaker is open, it is not this zone's servers that are away."""
+    cut(True)
+    e, w = r.engine(deadline=1500)
+    for zone in et.LEAVES:
+        expect(w.get(f'n.random.{zone}.test'), rcode=2, cause=UPSTREAM, ede=et.EDE_UNREACHABLE)
+    w.line('again cut=1', PATIENCE)
+    expect(w.get('m.random.insecure.test'), rcode=2, failure=1, cause=UPSTREAM, ede=EDE_NETWORK)
+    expect(w.find('m.random.insecure.test'), rcode=2, ede=EDE_NETWORK)
+    r.end(e, w)
+
+
+def forwarders(*those):
+    return {'mode': 'forward', 'more': 'forwarders = [ %s ];' % ', '.join(f'"{x}"' for x in those)}
+
+
+def fail_everywhere(w, turn):
+    """Five failures in a row, about five zones."""
+    for zone in et.LEAVES:
+        w.ask(f'f{turn}.random.{zone}.test')
+
+
+def forwarders_that_are_silent_open_the_breaker_and_close_it(r):
+    e, w = r.engine(plain(), **forwarders(FORWARDER))
+    expect(w.get('www.example.test'), rcode=0, secure=1, origin=0)
+    cut(True, [FORWARDER])
+    fail_everywhere(w, 1)
+    w.line('again cut=1', PATIENCE)
+    assert 'upstream=recursion from=closed to=open because="a trial had no answer"' in e.logged(), e.logged()
+    t = w.get('m.random.insecure.test')
+    from_backup(t)
+    assert t.ms < 1000, t.ms  # at once, not after the forwarder
+    cut(False)
+    w.line('again cut=1', PATIENCE)  # half-open
+    w.line('again cut=0', PATIENCE)
+    assert 'from=half-open to=closed because="a trial was answered"' in e.logged(), e.logged()
+    wait_for(lambda: w.get(f'{time.monotonic_ns()}.random.insecure.test')['origin'] == 0,
+             'the forwarder answers again', PATIENCE)
+    r.end(e, w)
+
+
+def a_forwarder_without_a_way_out_opens_the_breaker(r):
+    """It lives, and knows nothing: SERVFAIL to everything, the trial too."""
+    r.failing.knows = False
+    e, w = r.engine(plain(), **forwarders(FAILING))
+    fail_everywhere(w, 1)
+    w.line('again cut=1', PATIENCE)
+    assert 'to=open because="a trial had rcode 2"' in e.logged(), e.logged()
+    from_backup(w.get('m.random.insecure.test'))
+    r.end(e, w)
+
+
+def one_forwarder_that_answers_a_trial_is_enough(r):
+    """Names that fail are then not for want of a way out: recursion goes first as before."""
+    r.failing.knows = True
+    e, w = r.engine(plain(), **forwarders(DEAD, FAILING))
+    for turn in (1, 2, 3):
+        before = r.failing.trials
+        wait_for(lambda b=before: fail_everywhere(w, time.monotonic_ns()) or r.failing.trials > b,
+                 f'trial {turn}', PATIENCE)
+    from_backup(w.get('m.random.insecure.test'))
+    assert 'event=breaker' not in e.logged(), e.logged()
+    r.end(e, w)
+
+
 def a_broken_authority_file_is_told_at_the_start(r):
     with open(f'{r.base}/broken.pem', 'w', encoding='ascii') as f:
         f.write('no certificate\n')
@@ -342,8 +473,10 @@ def main():
         os.environ['BACKUP_TEST_INSIDE'] = '1'
         os.execvp('unshare', ['unshare', '--net', sys.executable, *sys.argv])
     subprocess.run('ip link set lo up'.split(), check=True)
-    for a in (*CUT, WELL, PLAIN, SIGNED, LIAR, DEAD, et.SILENT, et.SLOW):
+    for a in (*CUT, WELL, PLAIN, SIGNED, LIAR, DEAD, FORWARDER, FAILING, et.SILENT, et.SLOW):
         subprocess.run(f'ip address add {a}/32 dev lo'.split(), check=True)
+    for a in (PLAIN6, SIGNED6, DEAD6):
+        subprocess.run(f'ip -6 address add {a}/128 dev lo nodad'.split(), check=True)
     nft('add', 'table', 'inet', 'cut')
     nft('add', 'chain', 'inet', 'cut', 'in', '{ type filter hook input priority 0; }')
     program = os.environ.get('ENGINE_TEST_PROGRAM', f'{et.BUILD}/bin/resolver').split()
@@ -355,10 +488,13 @@ def main():
     et.serve_zones(base)
     serve_well(base)
     make_certificates(base)
-    dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    dead.bind((DEAD, 53))
-    serve_backup(base, PLAIN, False)
-    serve_backup(base, SIGNED, True)
+    dead = [socket.socket(f, socket.SOCK_DGRAM) for f in (socket.AF_INET, socket.AF_INET6)]
+    dead[0].bind((DEAD, 53))
+    dead[1].bind((DEAD6, 53))
+    for address in (PLAIN, PLAIN6, FORWARDER):
+        serve_backup(base, address, False)
+    for address in (SIGNED, SIGNED6):
+        serve_backup(base, address, True)
     rig = Rig(base, program, tool)
     wanted = sys.argv[1:]
     for function in [x for x in globals().copy().values() if callable(x) and

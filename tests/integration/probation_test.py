@@ -364,6 +364,38 @@ def who_had_an_answer_keeps_it_in_quarantine(m):
     expect(m.get(name).rcode, 0, 'from cache')
 
 
+def what_is_past_its_time_is_told_in_quarantine(m):
+    """Whoever has had an answer is given that, and no engine ends any more."""
+    name = 'die-stale.random.example.test.'
+    for binary in (BINDIR + '/resolver', MORTAL):
+        m.binary = binary
+        for n in list(m.named):
+            stop(m.named[n])
+        m.supervise()
+        m.settle()
+        if binary != MORTAL:
+            for worker in (0, 1):
+                fresh = m.get(name, worker)
+                expect((fresh.rcode, fresh.edes, len(fresh.answers)), (0, [], 1), 'with engines that live')
+            ends = time.monotonic() + fresh.answers[0][2] + 1
+    m.ended = dict.fromkeys(m.ended, 0)
+    eventually('its time is over', lambda: m.supervise() or time.monotonic() > ends)
+    at = m.get(name)
+    stale = (0, [3], fresh.data())
+    expect((at.rcode, at.edes, at.data()), stale, 'as its engine ends, or its time was over before')
+    eventually('its quarantine', lambda: m.get(name) and 'event=quarantined' in m.text())
+    m.settle()
+    before = dict(m.ended)
+    expect((before['0'] + before['1'], before['probation']), (1, 1), 'ends')
+    for worker in (0, 1):
+        for _ in range(50):
+            a = m.get(name, worker)
+            expect((a.rcode, a.edes, a.data(), a.answers[0][2]), (*stale, 30), f'worker {worker}')
+        # What has no answer from before has none now.
+        quarantined(m.get(name, worker, cd=True), name)
+    expect(m.ended, before, 'ends')
+
+
 def without_a_probation_engine_two_losses_are_enough(m):
     stop(m.named.pop('probation'))
     for w in m.workers:

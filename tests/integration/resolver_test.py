@@ -323,6 +323,77 @@ def without_engines_the_cache_answers_and_they_come_back(r):
         compare(r.client, f'back{i}.random.example.test.', dns.A, False)
 
 
+def before_any_engine_has_been_there_that_is_said(r):
+    """Not Ready (14), and nothing beside it; once one has been there it is never said again."""
+    for e in (*r.engines, r.worker):
+        stop(e)
+    r.start_worker()
+    eventually('the worker answers', lambda: answers(r.client))
+    for name in ('www1.example.test.', 'www2.example.test.', 'www1.example.test.'):
+        a = r.client.get(name, dns.A, edns=dns.opt())
+        expect((a.rcode, a.edes, a.options[dns.EDE][2:], a.answers), (dns.SERVFAIL, [14], b'no engine', []),
+               name)
+    r.engines = [r.engine(n) for n in (0, 1)]
+    r.ready()
+    for name in ('www1.example.test.', 'www2.example.test.'):
+        expect(compare(r.client, name, dns.A, True).edes, [], f'{name}: what failed before is not remembered')
+    for e in r.engines:
+        stop(e)
+    a = r.client.get('www3.example.test.', dns.A, edns=dns.opt())
+    expect((a.rcode, a.edes, a.options[dns.EDE][2:]), (dns.SERVFAIL, [0], b'no engine'), 'later')
+    r.engines = [r.engine(n) for n in (0, 1)]
+
+
+def without_a_way_out_that_is_said(r):
+    """At first no authority answered (22); when nothing has for a while, the network is at fault (23)."""
+    expect(r.client.get('n.random.insecure.test.', dns.A).rcode, 0, 'the way down is known')
+    halt(signal.SIGSTOP)
+    try:
+        seen, asked, words = set(), 0, {
+            22: b'no authority answered', 23: b"no way out: the root's servers do not answer"}
+
+        def look():
+            nonlocal asked
+            asked += 20
+            ids = ask_all(r.client, [f'w{n}.random.insecure.test.' for n in range(asked - 20, asked)])
+            for a in ids:
+                expect((a.rcode, len(a.edes), a.answers), (dns.SERVFAIL, 1, []), f'{a.question}: {a.edes}')
+                expect(a.options[dns.EDE][2:], words[a.ede], f'{a.question}')
+                seen.add(a.ede)
+            return 23 in seen
+        eventually('23', look, 60)
+        expect(seen, {22, 23}, 'what was said')
+        a = r.client.get('w0.random.insecure.test.', dns.A, edns=dns.opt())
+        expect((a.rcode, a.answers), (dns.SERVFAIL, []), 'again')
+    finally:
+        halt(signal.SIGCONT)
+    eventually('the network is back', lambda: [a.rcode for a in ask_all(
+        r.client, [f'b{time.monotonic_ns()}.random.insecure.test.'])] == [0], 60)
+
+
+def halt(how):
+    """All of NSD's processes."""
+    for server in nsd.values():
+        pids = [server.pid]
+        for pid in pids:
+            with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+                pids += [int(x) for x in f.read().split()]
+        for pid in pids:
+            os.kill(pid, how)
+
+
+def ask_all(client, names):
+    """At once; the answers, as they come."""
+    ids = {}
+    for name in names:
+        client.id = client.id + 1 & 0xffff
+        ids[client.id] = name
+        client.udp.send(dns.query(name, dns.A, qid=client.id, edns=dns.opt()))
+    got = [dns.Answer(client.udp.recv(65536)) for _ in names]
+    expect({a.id: a.question[0] for a in got}, ids, 'whose answers')
+    return got
+
+
 def an_engine_is_killed_again_and_again(r):
     """What is asked meanwhile is right or an honest SERVFAIL, and nothing else."""
     wrong = failed = 0
