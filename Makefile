@@ -193,7 +193,7 @@ $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(A_TEST)
 
 # Tests that others wrote, or that others are: as root. docs/differential.md and docs/deckard.md are
 # what they last found; DECKARD is a checkout of CZ.NIC's harness, which stays outside of this tree.
-DIFFERENTIAL ?= --count 30000 --seed 1
+DIFFERENTIAL ?= --count 30000 --seed 1 --width 32
 differential:
 	lab/setup build test
 	$(MAKE) all
@@ -203,7 +203,7 @@ deckard:
 	@[ -n "$(DECKARD)" ] || { echo "deckard: which? make deckard DECKARD=path" >&2; exit 2; }
 	lab/setup build deckard
 	$(MAKE) all
-	tests/deckard/run $(DECKARD)
+	tests/deckard/run $(DECKARD) --jobs 4
 
 # clang-tidy over the rooms, or over TIDY="file.c ...".
 TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)

@@ -3,8 +3,13 @@
 - lief only looks for jemalloc in a binary, which --force-run leaves out; Debian has no package of it,
   and the import alone must not fail.
 - Kernels without `dummy` links have bridges: for addresses of one's own one is as good as the other.
+- Python sleeps until an absolute time from 3.11 on, which libfaketime 0.9.10 refuses with EINVAL; Deckard's
+  pauses and retries would fail, and where it knows of that it spins. select() waits for a span.
 """
+import os
+import select
 import sys
+import time
 import types
 
 import pyroute2
@@ -23,3 +28,11 @@ def _link_or_bridge(self, command, **more):
 
 
 pyroute2.IPRoute.link = _link_or_bridge
+
+
+def _sleep(seconds):
+    select.select([], [], [], seconds)
+
+
+time.sleep = _sleep
+os.sched_yield = lambda: _sleep(0.05)

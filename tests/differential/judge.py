@@ -36,7 +36,7 @@ class Seen:
     """One answer by facets."""
 
     def __init__(self, a, truncated, question):
-        self.answer = self.negative = {}
+        self.answer = self.negative = self.told = {}
         self.words = dict.fromkeys(FACETS, '-')
         if a is None:
             self.words['rcode'] = 'silence'
