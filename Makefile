@@ -207,8 +207,8 @@ TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)
 tidy:
 	@clang-tidy --quiet $(TIDY) -- $(filter-out -MMD -MP,$(CFLAGS))
 
-# The echo and the clients of tests/bench/hits.
-HITS := hits_echo hits_load
+# The echo and the clients of tests/bench/hits and its siblings; the distance of tests/bench/firstminute.
+HITS := hits_echo hits_load distance
 hits-tools: $(HITS:%=$(B)/tests/bench/%)
 	@mkdir -p build/bench
 	@for tool in $(HITS); do ln -sfn ../../$(B)/tests/bench/$$tool build/bench/$$tool; done
