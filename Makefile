@@ -213,6 +213,7 @@ hits-tools: $(HITS:%=$(B)/tests/bench/%)
 	@mkdir -p build/bench
 	@for tool in $(HITS); do ln -sfn ../../$(B)/tests/bench/$$tool build/bench/$$tool; done
 
+$(B)/tests/bench/hits_load: $(B)/tests/bench/hits_names.o
 $(HITS:%=$(B)/tests/bench/%): $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
