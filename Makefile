@@ -115,12 +115,14 @@ check: all $(UNIT) $(MODEL)
 	@tests/check $(UNIT) $(MODEL)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
-# as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json).
+# as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json), what limits
+# cost, the first minute after a start, and what renewing costs upstream.
 # BENCH="--quick" for a look. Figures in build/bench/failover.json and restart.json; docs/figures.md says how they are measured.
 bench:
 	lab/setup build test bench
 	$(MAKE) all
-	@status=0; for bench in eviction density failover restart outage hits; do \
+	@status=0; for bench in eviction density failover restart outage hits limits \
+			firstminute renewals; do \
 		tests/bench/$$bench $(BENCH) || status=1; done; exit $$status
 
 decide-bench: $(B)/tests/bench/decide_bench
