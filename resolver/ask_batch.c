@@ -9,8 +9,8 @@
 #define LINE 64u /* of the CPU's cache */
 
 bool
-ask_out_put(struct ask_out *out, const void *head, size_t head_length, const void *body,
-    size_t body_length)
+ask_out_put(
+    struct ask_out *out, const void *head, size_t head_length, const void *body, size_t body_length)
 {
 	size_t length = head_length + body_length;
 	uint8_t *at = out->octets + out->used;
@@ -92,8 +92,8 @@ ask_in_receive(struct ask_in *in, int socket, unsigned most)
 	n = recvmmsg(socket, in->messages, most, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 	in->n = n > 0 ? (unsigned)n : 0;
 	for (unsigned i = 0; i < in->n; i++)
-		in->packets[i].length = ask_taken(&in->messages[i].msg_hdr,
-		    in->messages[i].msg_len, &in->packets[i].descriptor);
+		in->packets[i].length = ask_taken(
+		    &in->messages[i].msg_hdr, in->messages[i].msg_len, &in->packets[i].descriptor);
 	return n;
 }
 

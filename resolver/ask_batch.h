@@ -14,7 +14,7 @@
 #include "lib/err.h"
 #include "resolver/ask_io.h"
 
-#define ASK_BATCH 16 /* packets of a batch */
+#define ASK_BATCH 16	  /* packets of a batch */
 #define ASK_OUT_ROOM 8192 /* its octets: all that a worker asks fits, and usual answers */
 
 /* On their way out. All zero: empty. */
@@ -38,7 +38,7 @@ void ask_out_clear(struct ask_out *out);
 /* Read in. */
 struct ask_in {
 	unsigned n;
-	size_t room; /* of each packet */
+	size_t room;	 /* of each packet */
 	uint8_t *octets; /* of all; owned */
 	struct {
 		ssize_t length; /* 0: the end; -1: it is larger than `room` */

@@ -96,7 +96,7 @@ peer_keep(struct peer *p, const void *head, size_t head_length, const void *body
 	p->backlog += k->length;
 }
 
-/* It takes no more for now: false when it is gone. */
+/* The socket did not take it: for now, or is the peer gone? */
 static bool
 is_full(void)
 {
@@ -143,14 +143,14 @@ static void
 peer_send(struct peer *p, const uint8_t head[static TOLD_HEAD], const struct entry *entry,
     uint32_t size)
 {
-	if (p->first == NULL && !ask_out_put(&p->out, head, TOLD_HEAD, entry, size))
-		peer_flush(p);
-	else if (p->first == NULL) {
+	if (p->first == NULL && ask_out_put(&p->out, head, TOLD_HEAD, entry, size)) {
 		p->engine->telling |= bit_of(p);
 		if (p->out.n == ASK_BATCH || p->engine->quarantine != NULL)
 			peer_flush(p);
 		return;
 	}
+	if (p->first == NULL)
+		peer_flush(p);
 	if (p->fd < 0 ||
 	    (p->first == NULL && ask_send(p->fd, head, TOLD_HEAD, entry, size, -1) == 0))
 		return;

@@ -145,5 +145,5 @@ engine_link_refresh(struct worker *w, uint32_t question)
 
 	/* A suspect is not worth an engine: what is cached lives on to its end. */
 	return probation_route(w, question) == WAY_ENGINES && l->up &&
-	    engine_link_send(l, question);
+	       engine_link_send(l, question);
 }

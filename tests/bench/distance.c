@@ -119,8 +119,8 @@ questions_read(struct way *w)
 
 	for (int i = 0; i < TURN; i++) {
 		socklen_t size = sizeof(from);
-		ssize_t n = recvfrom(
-		    w->near, octets, sizeof(octets), 0, (struct sockaddr *)&from, &size);
+		ssize_t n =
+		    recvfrom(w->near, octets, sizeof(octets), 0, (struct sockaddr *)&from, &size);
 		struct asker *a = &w->askers[w->next];
 
 		if (n < 12)
@@ -180,8 +180,8 @@ counts_print(const struct way *ways, int n)
 	for (int i = 0; i < n; i++) {
 		printf("%s\"%s\": {", i > 0 ? ", " : "", ways[i].name);
 		for (int k = 0; k < KINDS; k++)
-			printf("%s\"%s\": %lu", k > 0 ? ", " : "", kind_names[k],
-			    ways[i].counts[k]);
+			printf(
+			    "%s\"%s\": %lu", k > 0 ? ", " : "", kind_names[k], ways[i].counts[k]);
 		printf("}");
 	}
 	printf("}\n");

@@ -19,9 +19,9 @@
  *                 microseconds, two int32_t; -1: lost, -2: wrong. And it sleeps between questions
  *   seed=1
  *
- * Writes one JSON object: when it began (CLOCK_MONOTONIC); asked, right, wrong, lost; seconds from the first question to the last
- * answer; latency of the right ones in microseconds. Right is an answer with the question's id and
- * octets, NOERROR, and the one address that is that name's.
+ * Writes one JSON object: when it began, in ns of CLOCK_MONOTONIC; asked, right, wrong, lost; seconds
+ * from the first question to the last answer; latency of the right ones in microseconds. Right is an
+ * answer with the question's id and octets, NOERROR, and the one address that is that name's.
  */
 #include <arpa/inet.h>
 #include <err.h>

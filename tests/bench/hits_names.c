@@ -28,8 +28,8 @@ memory(size_t n, size_t size)
 static size_t
 cookie_put(uint8_t *at, size_t octets)
 {
-	const uint8_t opt[] = {0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, (uint8_t)(4 + octets), 0, 10, 0,
-	    (uint8_t)octets};
+	const uint8_t opt[] = {
+	    0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, (uint8_t)(4 + octets), 0, 10, 0, (uint8_t)octets};
 
 	memcpy(at, opt, sizeof(opt));
 	memcpy(at + sizeof(opt), "anycooki", CLIENT_COOKIE);
@@ -45,8 +45,8 @@ questions_make(struct questions *q, long first, long n, size_t cookie)
 	q->octets = memory((size_t)n, QUERY_ROOM);
 	for (long i = 0; i < n; i++) {
 		long number = first + i;
-		int length = snprintf(labels, sizeof(labels), "%ch%07ld%cd%02ld", 8, number, 3,
-		    number % 100);
+		int length = snprintf(
+		    labels, sizeof(labels), "%ch%07ld%cd%02ld", 8, number, 3, number % 100);
 		uint8_t *octets = q->octets[i];
 
 		memcpy(octets, head, sizeof(head));

@@ -1,4 +1,5 @@
-/* The names that hits_load asks for, as questions, and in which order. Memory is never given back. */
+/* The names that hits_load asks for, as questions, and in which order. Memory is never given back.
+ */
 #ifndef BENCH_HITS_NAMES_H
 #define BENCH_HITS_NAMES_H
 

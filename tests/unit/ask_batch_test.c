@@ -180,7 +180,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_batch_arrives_as_single_packets, pair_open, pair_close),
+	    cmocka_unit_test_setup_teardown(
+		a_batch_arrives_as_single_packets, pair_open, pair_close),
 	    cmocka_unit_test_setup_teardown(a_cleared_batch_is_empty, pair_open, pair_close),
 	    cmocka_unit_test_setup_teardown(what_has_no_room_is_not_put, pair_open, pair_close),
 	    cmocka_unit_test_setup_teardown(a_full_socket_takes_the_first, pair_open, pair_close),
