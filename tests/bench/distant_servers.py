@@ -21,6 +21,44 @@ NAMES = 20000
 LOST, WRONG = -1, -2  # of hits_load; all names exist, so what is wrong is a failure
 BINARY = f'{nodes.REPOSITORY}/build/bin/resolver'
 ON_SERVERS_CORE = ('taskset', '-c', str(servers.SERVER_CORE))
+OURS = '''
+pop = "bench"; node = "one"; run_dir = "{dir}"; listen = [ "{address}" ]; port = 53;
+probe_port = {probe}; allow = [ "127.0.0.0/8" ]; engines = 1;
+worker = {{ l1_mib = 32; l2_mib = 256; }};
+engine = {{ root_hints = "{internet}/root.hints"; trust_anchor = "{internet}/anchor.key";
+	probation = false; }};
+refresh = {{ percent = {percent}; }};
+log_level = "alarm";
+'''
+UNBOUND = '''
+server:
+	num-threads: 1
+	interface: {address}
+	access-control: 127.0.0.0/8 allow
+	username: ""
+	chroot: ""
+	directory: "{dir}"
+	pidfile: "{dir}/pid"
+	use-syslog: no
+	logfile: "{dir}/log"
+	verbosity: 0
+	module-config: "validator iterator"
+	root-hints: "{internet}/root.hints"
+	trust-anchor-file: "{internet}/anchor.key"
+	msg-cache-size: 64m
+	rrset-cache-size: 128m
+	prefetch: yes
+	prefetch-key: yes
+	minimal-responses: yes
+	so-rcvbuf: 4m
+	so-sndbuf: 4m
+	outgoing-range: 4096
+	num-queries-per-thread: 2048
+remote-control:
+	control-enable: yes
+	control-use-cert: no
+	control-interface: "{dir}/control"
+'''
 
 
 class Ours(servers.Server):
@@ -28,7 +66,7 @@ class Ours(servers.Server):
 
     def __init__(self, name, address, percent=10):
         super().__init__(name, address)
-        self.conf = self.file('resolver.conf', distant.OURS, probe=5300, percent=percent,
+        self.conf = self.file('resolver.conf', OURS, probe=5300, percent=percent,
                               internet=distant.DIR)
         self.held = self._hold()
 
@@ -84,7 +122,7 @@ class Ours(servers.Server):
 class Unbound(servers.Server):
     def __init__(self, name, address):
         super().__init__(name, address)
-        self.conf = self.file('unbound.conf', distant.UNBOUND, internet=distant.DIR)
+        self.conf = self.file('unbound.conf', UNBOUND, internet=distant.DIR)
         self.dump_s = self.load_s = None
 
     def begin(self):
