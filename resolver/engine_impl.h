@@ -49,7 +49,7 @@ struct peer {
 	struct ev_io io;
 	struct packet *first, **last; /* what the socket did not take yet; owned */
 	size_t backlog;
-	struct ask_out out; /* what it is told when this turn ends; empty while there is a backlog */
+	struct ask_out out; /* what it is told when this turn ends; empty with a backlog */
 };
 
 struct question {

@@ -19,9 +19,10 @@
  *                 microseconds, two int32_t; -1: lost, -2: wrong. And it sleeps between questions
  *   seed=1
  *
- * Writes one JSON object: when it began, in ns of CLOCK_MONOTONIC; asked, right, wrong, lost; seconds
- * from the first question to the last answer; latency of the right ones in microseconds. Right is an
- * answer with the question's id and octets, NOERROR, and the one address that is that name's.
+ * Writes one JSON object: when it began, in ns of CLOCK_MONOTONIC; asked, right, wrong, lost;
+ * seconds from the first question to the last answer; latency of the right ones in microseconds.
+ * Right is an answer with the question's id and octets, NOERROR, and the one address that is that
+ * name's.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -460,7 +461,8 @@ main(int n, char **words)
 	ports_open(&l, words[1], words[2]);
 	run(&l);
 	samples_write(&l);
-	printf("{\"began_ns\": %ld, \"asked\": %lu, \"right\": %lu, \"wrong\": %lu, \"lost\": %lu, \"again\": %lu, "
+	printf("{\"began_ns\": %ld, \"asked\": %lu, \"right\": %lu, \"wrong\": %lu, "
+	       "\"lost\": %lu, \"again\": %lu, "
 	       "\"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}\n",
 	    l.began, l.asked, l.right, l.wrong, l.lost, l.again, (double)(l.ended - l.began) / 1e9,
 	    quantile_us(&l, 0.5), quantile_us(&l, 0.99), quantile_us(&l, 0.999));
