@@ -118,12 +118,14 @@ check: all $(UNIT) $(MODEL)
 	@tests/check $(UNIT) $(MODEL)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
-# as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json).
+# as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json), what limits
+# cost, the first minute after a start, and what renewing costs upstream.
 # BENCH="--quick" for a look. Figures in build/bench/failover.json and restart.json; docs/figures.md says how they are measured.
 bench:
 	lab/setup build test bench
 	$(MAKE) all
-	@status=0; for bench in eviction density failover restart outage hits; do \
+	@status=0; for bench in eviction density failover restart outage hits limits \
+			firstminute renewals; do \
 		tests/bench/$$bench $(BENCH) || status=1; done; exit $$status
 
 decide-bench: $(B)/tests/bench/decide_bench
@@ -210,12 +212,13 @@ TIDY ?= $(wildcard lib/*.c bgpctl/*.c healthd/*.c resolver/*.c)
 tidy:
 	@clang-tidy --quiet $(TIDY) -- $(filter-out -MMD -MP,$(CFLAGS))
 
-# The echo and the clients of tests/bench/hits.
-HITS := hits_echo hits_load
+# The echo and the clients of tests/bench/hits and its siblings; the distance of tests/bench/firstminute.
+HITS := hits_echo hits_load distance
 hits-tools: $(HITS:%=$(B)/tests/bench/%)
 	@mkdir -p build/bench
 	@for tool in $(HITS); do ln -sfn ../../$(B)/tests/bench/$$tool build/bench/$$tool; done
 
+$(B)/tests/bench/hits_load: $(B)/tests/bench/hits_names.o
 $(HITS:%=$(B)/tests/bench/%): $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^

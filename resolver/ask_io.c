@@ -20,7 +20,6 @@
 
 #define BACKLOG 64
 #define SEND_BUFFER (1 << 20) /* the kernel gives what net.core.wmem_max lets it */
-#define MAX_PASSED 4	      /* descriptors of one message that can be taken in, to be closed */
 
 size_t
 ask_path(char *path, size_t size, const char *run_dir, int number)
@@ -160,9 +159,22 @@ take_passed(struct msghdr *m, int *descriptor)
 }
 
 ssize_t
+ask_taken(struct msghdr *m, size_t length, int *descriptor)
+{
+	*descriptor = -1;
+	take_passed(m, descriptor);
+	if ((m->msg_flags & MSG_TRUNC) == 0)
+		return (ssize_t)length;
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+	return -1;
+}
+
+ssize_t
 ask_receive(int socket, void *in, size_t room, int *descriptor)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_PASSED * sizeof(int))];
+	_Alignas(struct cmsghdr) char control[ASK_CONTROL];
 	struct iovec iov = {in, room};
 	struct msghdr m = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
@@ -173,14 +185,10 @@ ask_receive(int socket, void *in, size_t room, int *descriptor)
 	*descriptor = -1;
 	if (n < 0)
 		return -1;
-	take_passed(&m, descriptor);
-	if ((m.msg_flags & MSG_TRUNC) == 0)
-		return n;
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-	errno = EMSGSIZE;
-	return -1;
+	n = ask_taken(&m, (size_t)n, descriptor);
+	if (n < 0)
+		errno = EMSGSIZE;
+	return n;
 }
 
 static void

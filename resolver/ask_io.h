@@ -6,9 +6,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "lib/err.h"
+
+#define ASK_PASSED 4 /* descriptors of one packet that can be taken in, to be closed */
+#define ASK_CONTROL CMSG_SPACE(ASK_PASSED * sizeof(int))
 
 /* Where engine `number` listens; the length as snprintf()'s. */
 size_t ask_path(char *path, size_t size, const char *run_dir, int number);
@@ -24,6 +28,9 @@ int ask_connect(const char *run_dir, int number, struct err *err);
  * for one that is larger than `room`). `*descriptor` receives the one that came along, or -1;
  * others are closed. The caller owns it. */
 ssize_t ask_receive(int socket, void *in, size_t room, int *descriptor);
+/* Of a packet of `length` octets that recvmsg() took with ASK_CONTROL octets of control: its
+ * length, or -1 for one that was larger than its room; the descriptor as ask_receive(). */
+ssize_t ask_taken(struct msghdr *m, size_t length, int *descriptor);
 /* Head and body as one packet, never blocking, `descriptor` along with it unless -1. 0, or -1 with
  * errno (EAGAIN: the other end does not read). */
 int ask_send(int socket, const void *head, size_t head_length, const void *body, size_t body_length,

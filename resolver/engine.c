@@ -212,8 +212,7 @@ engine_start(struct engine *e, struct held *given, struct err *err)
 		return -1;
 	if (e->l3 != NULL)
 		l3_start(e->l3);
-	peers_init(e, listener);
-	return 0;
+	return peers_init(e, listener) == 0 ? 0 : err_set(err, "no memory for workers' questions");
 }
 
 /* Also of one that did not get far; its peers are gone. */
@@ -266,6 +265,7 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 		return -1;
 	}
 	ev_run(e->loop, 0);
+	peers_flush(e);
 	e->over = true;
 	fault_over();
 	event_say(EVENT_NOTICE, "engine_stopped",

@@ -232,6 +232,10 @@ base_new_event(struct ub_event_base *base, int fd, short bits, callback *call, v
 	e->loop = ((struct base *)base)->loop;
 	ev_init(&e->io, on_io);
 	ev_init(&e->timer, on_timer);
+	/* What has come is read before anybody is found to be late: libevent does so, and of equals
+	 * libev calls timers first. Else whoever stalls for longer than a server's timeout takes
+	 * servers for dead whose answers it has. */
+	ev_set_priority(&e->timer, EV_MINPRI);
 	e->io.data = e;
 	e->timer.data = e;
 	e->fd = fd;

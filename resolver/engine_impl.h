@@ -25,6 +25,7 @@
 #include "lib/mono.h"
 #include "lib/scoreboard.h"
 #include "resolver/ask.h"
+#include "resolver/ask_batch.h"
 #include "resolver/breaker.h"
 #include "resolver/conf.h"
 #include "resolver/engine_context.h"
@@ -36,7 +37,7 @@
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
-#define MAX_PEERS 64
+#define MAX_PEERS 64 /* as many as engine.telling has bits */
 #define PEER_BACKLOG_MAX (2 << 20) /* octets that a peer may leave unread; more: it is cut off */
 
 struct engine;
@@ -48,6 +49,7 @@ struct peer {
 	struct ev_io io;
 	struct packet *first, **last; /* what the socket did not take yet; owned */
 	size_t backlog;
+	struct ask_out out; /* what it is told when this turn ends; empty with a backlog */
 };
 
 struct question {
@@ -115,6 +117,9 @@ struct engine {
 	struct ev_signal term, interrupt;
 	struct ev_prepare first;
 	struct peer peers[MAX_PEERS];
+	uint64_t telling; /* whose `out` is not empty, as bits */
+	struct ev_prepare turn_end;
+	struct ask_in in; /* what a peer sent; of one callback at a time */
 	struct question *pool, *free_questions, *oldest, *newest;
 	int64_t in_flight, refreshes; /* the second is part of the first */
 	int64_t capacity;	      /* of the pool */
@@ -189,14 +194,18 @@ void backup_wait_on(struct question *q);	    /* it is the newest in the list */
 void backup_wait_no_more(const struct question *q); /* it leaves the list */
 
 /* engine_peer.c */
-void peers_init(struct engine *e, int listener);
+/* 0, or -1: no memory. */
+int peers_init(struct engine *e, int listener);
 void peers_fini(struct engine *e);
 /* No new connections; those that stand are served on. */
 void peers_refuse(struct engine *e);
-/* `entry` NULL: no answer is to be had from this engine now. May cut the peer off. */
+/* `entry` NULL: no answer is to be had from this engine now. It is told so at the latest when this
+ * turn of the loop ends. May cut the peer off. */
 void peer_tell(struct peer *p, uint32_t id, const struct entry *entry);
 /* Says hello again to all: how recursion stands has changed. */
 void peers_hello(struct engine *e);
+/* Sends what is to be told. */
+void peers_flush(struct engine *e);
 /* Is everything told taken by the sockets? */
 bool peers_idle(const struct engine *e);
 

@@ -1,7 +1,11 @@
 /*
  * Workers' connections. What a peer sends is checked packet by packet, and the first that is none
- * of ours ends the connection. What it does not read is kept for it up to a bound, and as long as
- * anything is kept it is not read from either: a peer that hangs costs that bound, not more.
+ * of ours ends the connection. What it is told in one turn of the loop leaves at its end, in
+ * batches: a worker that shares our core would else be woken for each answer, and take the core.
+ * What it does not read is kept for it up to a bound, and as long as anything is kept it is not
+ * read from either: a peer that hangs costs that bound, not more.
+ *
+ * The probation engine tells at once: what it had told when it ended is nobody's fault.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +18,7 @@
 #include "resolver/ask_io.h"
 #include "resolver/engine_impl.h"
 
-#define PACKETS_A_TURN 64 /* then others have their turn */
+#define BATCHES_A_TURN 4 /* of ASK_BATCH packets; then others have their turn */
 #define SEND_BUFFER (1 << 20)
 
 struct packet {
@@ -22,6 +26,12 @@ struct packet {
 	size_t length;
 	uint8_t bytes[];
 };
+
+static uint64_t
+bit_of(const struct peer *p)
+{
+	return (uint64_t)1 << (p - p->engine->peers);
+}
 
 static void
 peer_close(struct peer *p)
@@ -38,6 +48,8 @@ peer_close(struct peer *p)
 	}
 	p->last = &p->first;
 	p->backlog = 0;
+	ask_out_clear(&p->out);
+	p->engine->telling &= ~bit_of(p);
 	questions_forget(p->engine, p);
 }
 
@@ -57,25 +69,26 @@ peer_watch(struct peer *p, int events)
 	ev_io_start(p->engine->loop, &p->io);
 }
 
+/* One packet of these two parts. */
 static void
-peer_keep(struct peer *p, const uint8_t *head, const struct entry *entry, size_t entry_size)
+peer_keep(struct peer *p, const void *head, size_t head_length, const void *body, size_t length)
 {
 	struct packet *k;
 
-	if (p->backlog + TOLD_HEAD + entry_size > PEER_BACKLOG_MAX) {
+	if (p->backlog + head_length + length > PEER_BACKLOG_MAX) {
 		peer_cut(p, DROP_SEND, "it does not read its answers");
 		return;
 	}
-	k = malloc(sizeof(*k) + TOLD_HEAD + entry_size);
+	k = malloc(sizeof(*k) + head_length + length);
 	if (k == NULL) {
 		peer_cut(p, DROP_SEND, "there is no memory to keep its answers");
 		return;
 	}
 	k->next = NULL;
-	k->length = TOLD_HEAD + entry_size;
-	memcpy(k->bytes, head, TOLD_HEAD);
-	if (entry_size > 0)
-		memcpy(k->bytes + TOLD_HEAD, entry, entry_size);
+	k->length = head_length + length;
+	memcpy(k->bytes, head, head_length);
+	if (length > 0)
+		memcpy(k->bytes + head_length, body, length);
 	if (p->first == NULL)
 		peer_watch(p, EV_WRITE);
 	*p->last = k;
@@ -83,14 +96,66 @@ peer_keep(struct peer *p, const uint8_t *head, const struct entry *entry, size_t
 	p->backlog += k->length;
 }
 
+/* The socket did not take it: for now, or is the peer gone? */
+static bool
+is_full(void)
+{
+	return errno == EAGAIN || errno == ENOBUFS;
+}
+
+static void
+peer_flush(struct peer *p)
+{
+	unsigned done = ask_out_send(&p->out, p->fd), i;
+
+	p->engine->telling &= ~bit_of(p);
+	if (done < p->out.n && !is_full()) {
+		peer_close(p);
+		return;
+	}
+	for (i = done; i < p->out.n && p->fd >= 0; i++)
+		peer_keep(p, p->out.iov[i].iov_base, p->out.iov[i].iov_len, NULL, 0);
+	ask_out_clear(&p->out);
+}
+
+void
+peers_flush(struct engine *e)
+{
+	while (e->telling != 0)
+		peer_flush(&e->peers[__builtin_ctzll(e->telling)]);
+}
+
+static void
+on_turn_end(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct engine *e = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (e->telling == 0)
+		return;
+	peers_flush(e);
+	engine_settled(e);
+}
+
+/* One that does not fit in a batch goes by itself. */
 static void
 peer_send(struct peer *p, const uint8_t head[static TOLD_HEAD], const struct entry *entry,
     uint32_t size)
 {
-	if (p->first == NULL && ask_send(p->fd, head, TOLD_HEAD, entry, size, -1) == 0)
+	if (p->first == NULL && ask_out_put(&p->out, head, TOLD_HEAD, entry, size)) {
+		p->engine->telling |= bit_of(p);
+		if (p->out.n == ASK_BATCH || p->engine->quarantine != NULL)
+			peer_flush(p);
 		return;
-	if (p->first != NULL || errno == EAGAIN || errno == ENOBUFS)
-		peer_keep(p, head, entry, size);
+	}
+	if (p->first == NULL)
+		peer_flush(p);
+	if (p->fd < 0 ||
+	    (p->first == NULL && ask_send(p->fd, head, TOLD_HEAD, entry, size, -1) == 0))
+		return;
+	if (p->first != NULL || is_full())
+		peer_keep(p, head, TOLD_HEAD, entry, size);
 	else
 		peer_close(p);
 }
@@ -158,26 +223,25 @@ peer_write(struct peer *p)
 	engine_settled(p->engine);
 }
 
-/* False when nothing more is to be read now. */
+/* False: the next one is not to be looked at. */
 static bool
-peer_read_one(struct peer *p)
+peer_packet(struct peer *p, unsigned i)
 {
-	uint8_t in[ASK_MAX]; /* a purge is shorter */
+	const struct ask_in *all = &p->engine->in;
+	ssize_t n = all->packets[i].length;
+	int descriptor = all->packets[i].descriptor;
+	const uint8_t *in = ask_in_packet(all, i);
 	struct ask a;
 	uint32_t id;
-	int descriptor;
-	ssize_t n = ask_receive(p->fd, in, sizeof(in), &descriptor);
 
 	if (descriptor >= 0)
 		close(descriptor);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n == 0 || (n < 0 && errno != EMSGSIZE)) {
+	if (n == 0) {
 		peer_close(p);
 		return false;
 	}
 	if (n > 0 && descriptor < 0 && purge_is(in, (size_t)n) && purge_take(p, in, (size_t)n))
-		return true;
+		return !p->engine->purged;
 	if (n > 0 && descriptor < 0 && look_decode(in, (size_t)n, &id)) {
 		peer_show(p, id);
 		return true;
@@ -187,13 +251,31 @@ peer_read_one(struct peer *p)
 		return false;
 	}
 	question_start(p, &a);
-	return true;
+	return p->fd >= 0;
+}
+
+/* False when nothing more is to be read now. What is left when it is cut off, or a purge comes, is
+ * as if it lay in the socket still. */
+static bool
+peer_read(struct peer *p, unsigned most)
+{
+	struct ask_in *in = &p->engine->in;
+	unsigned i = 0;
+
+	if (ask_in_receive(in, p->fd, most) < 0 && errno != EAGAIN && errno != EINTR)
+		peer_close(p);
+	while (i < in->n && peer_packet(p, i))
+		i++;
+	ask_in_drop(in, i + 1);
+	return i == most;
 }
 
 static void
 on_peer(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct peer *p = w->data;
+	/* The probation engine has one question at a time. */
+	unsigned most = p->engine->quarantine != NULL ? 1 : ASK_BATCH;
 	int i;
 
 	(void)loop;
@@ -202,9 +284,9 @@ on_peer(struct ev_loop *loop, struct ev_io *w, int revents)
 	if ((revents & EV_READ) == 0)
 		return;
 	/* An answer may come at once, and cut the peer off or begin a backlog. */
-	for (i = 0; i < PACKETS_A_TURN && p->fd >= 0 && p->first == NULL && !peers_wait(p->engine);
+	for (i = 0; i < BATCHES_A_TURN && p->fd >= 0 && p->first == NULL && !peers_wait(p->engine);
 	    i++) {
-		if (!peer_read_one(p))
+		if (!peer_read(p, most))
 			return;
 	}
 }
@@ -249,11 +331,13 @@ on_listener(struct ev_loop *loop, struct ev_io *w, int revents)
 	close(fd);
 }
 
-void
+int
 peers_init(struct engine *e, int listener)
 {
 	int i;
 
+	if (ask_in_open(&e->in, ASK_MAX) < 0)
+		return -1;
 	for (i = 0; i < MAX_PEERS; i++) {
 		e->peers[i] = (struct peer){.engine = e, .fd = -1};
 		e->peers[i].last = &e->peers[i].first;
@@ -263,6 +347,10 @@ peers_init(struct engine *e, int listener)
 	ev_io_init(&e->listener, on_listener, listener, EV_READ);
 	e->listener.data = e;
 	ev_io_start(e->loop, &e->listener);
+	ev_prepare_init(&e->turn_end, on_turn_end);
+	e->turn_end.data = e;
+	ev_prepare_start(e->loop, &e->turn_end);
+	return 0;
 }
 
 void
@@ -306,7 +394,7 @@ peers_idle(const struct engine *e)
 		if (e->peers[i].first != NULL)
 			return false;
 	}
-	return true;
+	return e->telling == 0;
 }
 
 void
@@ -319,4 +407,5 @@ peers_fini(struct engine *e)
 		if (e->peers[i].fd >= 0)
 			peer_close(&e->peers[i]);
 	}
+	ask_in_close(&e->in);
 }

@@ -104,6 +104,7 @@ flush(struct ev_loop *loop, ev_prepare *prepare, int events)
 		heartbeat(w);
 		worker_state(w);
 	}
+	engine_links_flush(w);
 	udp_flush(w);
 	if (!is_done(w))
 		return;

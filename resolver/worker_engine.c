@@ -21,7 +21,7 @@
 #include "resolver/hold.h"
 #include "resolver/worker_parts.h"
 
-enum { RETRY_MS = 20, READS_A_TURN = 64 };
+enum { RETRY_MS = 20, BATCHES_A_TURN = 4 };
 
 struct engine_link *
 engine_link_of(struct worker *w, const struct key *k)
@@ -74,18 +74,6 @@ number_of(const struct engine_link *l)
 	return probation_is(l) ? ENGINE_PROBATION : l->number;
 }
 
-void
-engine_links_unsent(struct worker *w)
-{
-	uint32_t next;
-
-	for (uint32_t i = w->join.open.older; i != JOIN_NONE && w->n_unsent > 0; i = next) {
-		next = w->join.questions[i].all.newer;
-		if (w->asking[i].engine < 0)
-			engine_links_send(w, i);
-	}
-}
-
 /* What was purged may stand in L1 in any form, and what failed may be why it was. */
 static void
 copies_drop(struct worker *w)
@@ -125,6 +113,7 @@ link_lost(struct engine_link *l, const char *why)
 		copies_drop(w);
 	l->up = false;
 	l->away_since = w->now;
+	engine_link_undo(l);
 	if (!probation_is(l))
 		probation_suspect(l);
 	for (uint32_t i = w->join.open.older; i != JOIN_NONE; i = next) {
@@ -177,67 +166,6 @@ link_up(struct engine_link *l)
 	    given_engine(name, "", number_of(l)),
 	    (long long)mono_diff_ms(w->now, l->away_since));
 	engine_links_unsent(w);
-}
-
-bool
-engine_link_send(struct engine_link *l, uint32_t question)
-{
-	struct worker *w = l->worker;
-	const struct key *k = &w->join.questions[question].key;
-	struct ask a = {
-	    .version = ASK_VERSION,
-	    .id = join_id(&w->join, question),
-	    .type = k->type,
-	    .class = k->class,
-	    .flags = (uint8_t)(k->flags | (w->asking[question].refresh ? ASK_REFRESH : 0)),
-	    .name_length = k->name_length,
-	};
-	uint8_t packet[ASK_MAX];
-	size_t n;
-
-	memcpy(a.name, k->name, k->name_length);
-	n = ask_encode(&a, packet, sizeof(packet));
-	if (ask_send(l->io.fd, packet, n, NULL, 0, -1) == 0) {
-		w->asking[question].engine = l->number;
-		w->asking[question].told = l->told;
-		w->n_unsent--;
-		return true;
-	}
-	/* A full socket is written when it has room; a broken one is found so by its reader. */
-	if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		ev_io_stop(w->loop, &l->io);
-		ev_io_set(&l->io, l->io.fd, EV_READ | EV_WRITE);
-		ev_io_start(w->loop, &l->io);
-	}
-	return false;
-}
-
-void
-engine_links_send(struct worker *w, uint32_t question)
-{
-	int n = (int)w->conf->engines;
-	int own = engine_link_of(w, &w->join.questions[question].key)->number;
-
-	if (probation_route(w, question) != WAY_ENGINES) {
-		probation_next(w);
-		return;
-	}
-	for (int i = 0; i < n; i++) {
-		struct engine_link *l = &w->engines[(own + i) % n];
-
-		if (l->up && engine_link_send(l, question))
-			return;
-	}
-}
-
-bool
-engine_link_refresh(struct worker *w, uint32_t question)
-{
-	struct engine_link *l = engine_link_of(w, &w->join.questions[question].key);
-
-	/* A suspect is not worth an engine: what is cached lives on to its end. */
-	return probation_route(w, question) == WAY_ENGINES && l->up &&
-	    engine_link_send(l, question);
 }
 
 /* A shard that is mapped already stays: an engine's successor brings the same one along. */
@@ -313,7 +241,7 @@ question_declined(struct worker *w, struct engine_link *by, uint32_t question)
 
 /* False: it does not speak our language. */
 static bool
-told_take(struct engine_link *l, size_t length, int fd)
+told_take(struct engine_link *l, const uint8_t *in, size_t length, int fd)
 {
 	struct worker *w = l->worker;
 	const struct entry *e;
@@ -322,11 +250,11 @@ told_take(struct engine_link *l, size_t length, int fd)
 	uint32_t question;
 
 	/* Its end is read next. */
-	if (l->up && fd < 0 && last_decode(w->told, length, &last)) {
+	if (l->up && fd < 0 && last_decode(in, length, &last)) {
 		l->last = last;
 		return true;
 	}
-	if (!told_decode(w->told, length, &t, &e)) {
+	if (!told_decode(in, length, &t, &e)) {
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -363,27 +291,43 @@ told_take(struct engine_link *l, size_t length, int fd)
 	return true;
 }
 
+/* False: the link is down. */
+static bool
+link_packet(struct engine_link *l, unsigned i)
+{
+	struct worker *w = l->worker;
+	ssize_t n = w->in.packets[i].length;
+
+	if (n <= 0) {
+		link_down(l, n == 0 ? "it ended" : strerror(EMSGSIZE));
+		return false;
+	}
+	if (!told_take(l, ask_in_packet(&w->in, i), (size_t)n, w->in.packets[i].descriptor)) {
+		link_down(l, "it sent what is no answer");
+		return false;
+	}
+	if (probation_is(l))
+		probation_next(w);
+	return true;
+}
+
 static void
 link_read(struct engine_link *l)
 {
-	struct worker *w = l->worker;
-	ssize_t n;
-	int fd;
+	struct ask_in *in = &l->worker->in;
+	unsigned done = 0;
 
-	for (int i = 0; i < READS_A_TURN; i++) {
-		n = ask_receive(l->io.fd, w->told, TOLD_MAX, &fd);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-			return;
-		if (n <= 0) {
-			link_down(l, n == 0 ? "it ended" : strerror(errno));
+	for (int turns = BATCHES_A_TURN; turns > 0; turns--) {
+		if (ask_in_receive(in, l->io.fd, ASK_BATCH) < 0 && errno != EAGAIN &&
+		    errno != EINTR) {
+			link_down(l, strerror(errno));
 			return;
 		}
-		if (!told_take(l, (size_t)n, fd)) {
-			link_down(l, "it sent what is no answer");
+		for (done = 0; done < in->n && link_packet(l, done);)
+			done++;
+		ask_in_drop(in, done + 1);
+		if (done < ASK_BATCH)
 			return;
-		}
-		if (probation_is(l))
-			probation_next(w);
 	}
 }
 
@@ -396,6 +340,7 @@ link_ready(struct ev_loop *loop, ev_io *io, int events)
 		ev_io_stop(loop, io);
 		ev_io_set(io, io->fd, EV_READ);
 		ev_io_start(loop, io);
+		l->full = false;
 		engine_links_unsent(l->worker);
 	}
 	if ((events & EV_READ) && l->connected)
@@ -415,6 +360,7 @@ link_try(struct engine_link *l)
 	ev_io_set(&l->io, fd, EV_READ);
 	ev_io_start(w->loop, &l->io);
 	l->connected = true;
+	l->full = false;
 }
 
 static void
@@ -432,9 +378,8 @@ engine_links_open(struct worker *w, struct held *given, struct err *err)
 {
 	char name[HELD_NAME];
 
-	w->told = aligned_alloc(64, (TOLD_MAX + 63) / 64 * 64);
 	w->engines = calloc((size_t)n_links(w), sizeof(*w->engines));
-	if (w->told == NULL || w->engines == NULL)
+	if (ask_in_open(&w->in, TOLD_MAX) < 0 || w->engines == NULL)
 		return err_set(err, "no memory for %lld engines", (long long)w->conf->engines);
 	for (int i = 0; i < n_links(w); i++) {
 		struct engine_link *l = &w->engines[i];
@@ -476,5 +421,5 @@ engine_links_close(struct worker *w)
 	}
 	probation_free(w);
 	free(w->engines);
-	free(w->told);
+	ask_in_close(&w->in);
 }

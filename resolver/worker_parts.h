@@ -13,6 +13,7 @@
 #include "resolver/failing.h"
 #include "resolver/join.h"
 #include "resolver/ask.h"
+#include "resolver/ask_batch.h"
 #include "resolver/limits.h"
 #include "resolver/local.h"
 #include "resolver/probation.h"
@@ -78,6 +79,10 @@ struct engine_link {
 	bool cut;	    /* ... and that recursion's breaker is not closed */
 	struct mono away_since;
 	uint64_t told;
+	struct ask_out out; /* questions that leave with the batch */
+	uint32_t asked[ASK_BATCH]; /* their ids */
+	unsigned taken; /* of them by the socket, where it did not take all */
+	bool full; /* it takes no more until it is said to */
 	struct l2 *shard; /* kept while the engine is away; NULL: none was handed in or has come */
 	dev_t shard_dev;
 	ino_t shard_ino;
@@ -122,7 +127,8 @@ struct worker {
 	struct asking *asking;	 /* beside join.questions */
 	uint32_t n_unsent;
 	struct engine_link *engines; /* behind the serving ones the probation engine */
-	uint8_t *told; /* TOLD_MAX */
+	bool leaving; /* some have questions in their batch */
+	struct ask_in in; /* what an engine told */
 	struct suspects suspects;
 	const struct quarantine *quarantine; /* mapped; NULL: none was handed in or has come */
 	uint32_t trial; /* the question, by its id, that the probation engine has; 0: none */
@@ -273,10 +279,6 @@ void worker_refresh(struct worker *w, const struct key *k, const struct entry *e
 int engine_links_open(struct worker *w, struct held *given, struct err *err);
 void engine_links_close(struct worker *w);
 struct engine_link *engine_link_of(struct worker *w, const struct key *k);
-/* Sends it to its engine or another one; it stays unsent when none takes it. */
-void engine_links_send(struct worker *w, uint32_t question);
-/* Sends it to its own engine; false when that does not take it. */
-bool engine_link_refresh(struct worker *w, uint32_t question);
 bool engine_links_up(const struct worker *w);
 /* Has a key's own engine, which is there, said that it does not reach out? */
 bool engine_links_cut(struct worker *w, const struct key *k);
@@ -285,8 +287,17 @@ void engine_links_heed(struct worker *w);
 /* Is one there, or so shortly away that waiting for it is worth while? */
 bool engine_links_hopeful(const struct worker *w);
 bool engine_link_hopeful(const struct engine_link *l);
-/* One packet; true: sent. The link may be down afterwards. */
+/* worker_send.c. Sends it to its engine or another one; it stays unsent when none takes it. */
+void engine_links_send(struct worker *w, uint32_t question);
+/* Sends it to its own engine; false when that does not take it. */
+bool engine_link_refresh(struct worker *w, uint32_t question);
+/* True: it leaves with the batch, at the latest when this turn ends; should the socket not take it
+ * then, it is unsent again. To the probation engine it leaves at once. */
 bool engine_link_send(struct engine_link *l, uint32_t question);
+/* What is to leave leaves. It may end questions that nobody waits for. */
+void engine_links_flush(struct worker *w);
+/* What is left of the batch has not been sent. As engine_links_flush(). */
+void engine_link_undo(struct engine_link *l);
 /* Each question that waits for none, once. */
 void engine_links_unsent(struct worker *w);
 

@@ -234,6 +234,7 @@ batch_read(struct worker *w, struct udp *u)
 					    : mono_max(first, mono_add_us(w->now, -old_us));
 	}
 	arrival_note(&u->arrival, asked, first, n < BATCH);
+	engine_links_flush(w);
 	batch_send(w, u);
 	return n;
 }

@@ -13,17 +13,23 @@
  *   rate=0        questions a second, at even times, whatever comes back; 0: as the window allows
  *   wait_ms=500   an answer that takes longer is lost; each=1 asks again then
  *   echo=0        1: it is no resolver, the question comes back
+ *   from=0        so many source addresses, 10.253.0.1 and so on; 0: what the kernel takes
+ *   cookie=0      1: questions bring a client's cookie alone; 2: also the server's, learned first
+ *   samples=0     1: also each question to descriptor 3: when it was asked and how long it took, in
+ *                 microseconds, two int32_t; -1: lost, -2: wrong. And it sleeps between questions
  *   seed=1
  *
- * Writes one JSON object: asked, right, wrong, lost; seconds from the first question to the last
- * answer; latency of the right ones in microseconds. Right is an answer with the question's id and
- * octets, NOERROR, and the one address that is that name's.
+ * Writes one JSON object: when it began, in ns of CLOCK_MONOTONIC; asked, right, wrong, lost;
+ * seconds from the first question to the last answer; latency of the right ones in microseconds.
+ * Right is an answer with the question's id and octets, NOERROR, and the one address that is that
+ * name's.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,14 +37,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "tests/bench/hits_names.h"
 
 enum {
 	PORTS_MAX = 256,
 	WINDOW_MAX = 1024, /* a slot's number is the low bits of its id */
 	BATCH = 64,
-	QUERY_ROOM = 64,
 	ANSWER_ROOM = 2048,
-	DRAWS = 1 << 17,
 	TICKS = 1 << 20, /* of latency, a tenth of a microsecond each */
 	BURST = 8	 /* with a rate: so many by one port at once, at most */
 };
@@ -53,14 +60,21 @@ struct port {
 	struct slot *slots;
 	uint16_t *vacant;
 	unsigned n_vacant;
+	uint8_t cookie[COOKIE];
 };
+struct sample {
+	int32_t at_us, took_us;
+};
+enum { LOST = -1, WRONG = -2 };
 struct load {
 	long names, first, zipf, each, seconds, ports, window, rate, wait_ms, echo, seed;
+	long from, cookie, keeps;
 	struct port port[PORTS_MAX];
 	uint32_t *draws;
-	uint8_t (*queries)[QUERY_ROOM];
-	size_t length; /* of each */
+	struct questions queries;
 	uint32_t *latency;
+	struct sample *samples; /* as many as were asked by time and rate, most likely */
+	size_t n_samples, samples_room;
 	uint64_t asked, right, wrong, lost, drawn, n_out, again;
 	int64_t began, ended, until;
 	uint64_t random;
@@ -75,70 +89,34 @@ now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static uint64_t
-random_next(struct load *l)
-{
-	l->random ^= l->random << 13;
-	l->random ^= l->random >> 7;
-	l->random ^= l->random << 17;
-	return l->random;
-}
-
-static void *
-memory(size_t n, size_t size)
-{
-	void *m = calloc(n, size);
-
-	if (m == NULL)
-		errx(1, "no memory");
-	return m;
-}
-
 static void
-queries_make(struct load *l)
+source_bind(const struct load *l, int fd, long i)
 {
-	static const uint8_t head[12] = {0, 0, 0x01, 0, 0, 1}, tail[] = "\5bench\4zone\0\0\1\0\1";
-	char labels[32];
+	struct sockaddr_in from = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(0x0afd0001u + (uint32_t)(i % l->from))};
 
-	l->queries = memory((size_t)l->names, QUERY_ROOM);
-	for (long i = 0; i < l->names; i++) {
-		long number = l->first + i;
-		int n = snprintf(labels, sizeof(labels), "%ch%07ld%cd%02ld", 8, number, 3,
-		    number % 100);
-		uint8_t *q = l->queries[i];
-
-		memcpy(q, head, sizeof(head));
-		memcpy(q + 12, labels, (size_t)n);
-		memcpy(q + 12 + n, tail, sizeof(tail) - 1);
-		l->length = 12 + (size_t)n + sizeof(tail) - 1;
-	}
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1)
+		err(1, "10.253.0.%ld", i % l->from + 1);
 }
 
-/* Names by Zipf's law: the i-th is asked for in 1/i of the cases of the first. */
+/* Asks for the first name with the client's half alone; the server's comes last in the answer. */
 static void
-draws_make(struct load *l)
+cookie_learn(const struct load *l, struct port *p)
 {
-	double *upto = memory((size_t)l->names, sizeof(*upto)), sum = 0;
+	static const uint8_t option[] = {0, 10, 0, COOKIE};
+	uint8_t answer[ANSWER_ROOM];
+	struct pollfd come = {.fd = p->fd, .events = POLLIN};
+	struct questions q;
+	ssize_t n = 0;
 
-	for (long i = 0; i < l->names; i++)
-		upto[i] = sum += l->zipf ? 1.0 / (double)(i + 1) : 1.0;
-	l->draws = memory(DRAWS, sizeof(*l->draws));
-	for (size_t i = 0; i < DRAWS; i++) {
-		double u = (double)(random_next(l) >> 11) / (double)(1ull << 53) * sum;
-		long low = 0, high = l->names - 1;
-
-		while (low < high) {
-			long middle = (low + high) / 2;
-
-			if (upto[middle] < u)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		/* Popular ones are spread over the zone. */
-		l->draws[i] = (uint32_t)((uint64_t)low * 7919 % (uint64_t)l->names);
-	}
-	free(upto);
+	questions_make(&q, l->first, 1, CLIENT_COOKIE);
+	for (int tries = 0; tries < 10 && n <= 0; tries++)
+		if (send(p->fd, q.octets[0], q.length, 0) > 0 && poll(&come, 1, 500) == 1)
+			n = recv(p->fd, answer, sizeof(answer), 0);
+	if (n < COOKIE + 4 || memcmp(answer + n - COOKIE - 4, option, 4) != 0)
+		errx(1, "no cookie comes");
+	memcpy(p->cookie, answer + n - COOKIE, COOKIE);
+	free(q.octets);
 }
 
 static void
@@ -153,6 +131,8 @@ ports_open(struct load *l, const char *address, const char *number)
 		struct port *p = &l->port[i];
 
 		p->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		if (p->fd != -1 && l->from > 0)
+			source_bind(l, p->fd, i);
 		if (p->fd == -1 || connect(p->fd, (struct sockaddr *)&to, sizeof(to)) == -1)
 			err(1, "%s port %s", address, number);
 		setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
@@ -163,7 +143,17 @@ ports_open(struct load *l, const char *address, const char *number)
 			p->vacant[p->n_vacant] = (uint16_t)p->n_vacant;
 			p->n_vacant++;
 		}
+		if (l->cookie == 2)
+			cookie_learn(l, p);
 	}
+}
+
+static void
+sample(struct load *l, const struct slot *s, int64_t took_us)
+{
+	if (l->n_samples < l->samples_room)
+		l->samples[l->n_samples++] =
+		    (struct sample){(int32_t)((s->sent_ns - l->began) / 1000), (int32_t)took_us};
 }
 
 static bool
@@ -208,7 +198,7 @@ static void
 ask(struct load *l, struct port *p, unsigned n)
 {
 	static uint8_t octets[BATCH * QUERY_ROOM];
-	size_t each = l->length;
+	size_t each = l->queries.length;
 	int64_t now = now_ns();
 
 	for (unsigned i = 0; i < n; i++) {
@@ -218,7 +208,9 @@ ask(struct load *l, struct port *p, unsigned n)
 		s->name = name_next(l);
 		s->sent_ns = now;
 		s->id = (uint16_t)(s->id + WINDOW_MAX);
-		memcpy(q, l->queries[s->name], each);
+		memcpy(q, l->queries.octets[s->name], each);
+		if (l->cookie == 2)
+			memcpy(q + l->queries.cookie, p->cookie, COOKIE);
 		q[0] = (uint8_t)(s->id >> 8);
 		q[1] = (uint8_t)s->id;
 	}
@@ -230,8 +222,8 @@ ask(struct load *l, struct port *p, unsigned n)
 static bool
 is_right(const struct load *l, const struct slot *s, const uint8_t *answer, size_t length)
 {
-	const uint8_t *query = l->queries[s->name];
-	size_t end = l->length;
+	const uint8_t *query = l->queries.octets[s->name];
+	size_t end = l->queries.question;
 	long number = l->first + (long)s->name;
 
 	if (l->echo)
@@ -267,8 +259,10 @@ take(struct load *l, struct port *p, const uint8_t *answer, size_t length, int64
 		l->right++;
 		tick = (now - s->sent_ns) / 100;
 		l->latency[tick < TICKS ? tick : TICKS - 1]++;
+		sample(l, s, (now - s->sent_ns) / 1000);
 	} else {
 		l->wrong++;
+		sample(l, s, WRONG);
 	}
 	l->ended = now;
 	vacate(l, p, s);
@@ -308,14 +302,15 @@ give_up(struct load *l, int64_t now)
 			if (l->each && l->again++ < 10 * (uint64_t)l->names) {
 				uint8_t q[QUERY_ROOM];
 
-				memcpy(q, l->queries[s->name], QUERY_ROOM);
+				memcpy(q, l->queries.octets[s->name], QUERY_ROOM);
 				q[0] = (uint8_t)(s->id >> 8);
 				q[1] = (uint8_t)s->id;
 				s->sent_ns = now;
-				(void)!send(p->fd, q, l->length, 0);
+				(void)!send(p->fd, q, l->queries.length, 0);
 				continue;
 			}
 			l->lost++;
+			sample(l, s, LOST);
 			vacate(l, p, s);
 		}
 	}
@@ -372,7 +367,7 @@ run(struct load *l)
 				fill(l, &l->port[i], now, BATCH);
 		/* Never asleep: else whoever answers would pay for waking us. (But the authority of
 		 * what is asked for the first time may need the core.) */
-		n = epoll_wait(epoll, events, PORTS_MAX, l->each ? 10 : 0);
+		n = epoll_wait(epoll, events, PORTS_MAX, l->each ? 10 : l->keeps ? 1 : 0);
 		for (int i = 0; i < n; i++)
 			receive(l, events[i].data.ptr);
 		now = now_ns();
@@ -405,6 +400,8 @@ words_read(struct load *l, int n, char **words)
 	    {"ports", &l->ports, 1, PORTS_MAX},	  {"window", &l->window, 1, WINDOW_MAX},
 	    {"rate", &l->rate, 0, 100000000},	  {"wait_ms", &l->wait_ms, 1, 60000},
 	    {"echo", &l->echo, 0, 1},		  {"seed", &l->seed, 1, 1000000000},
+	    {"from", &l->from, 0, PORTS_MAX - 2}, {"cookie", &l->cookie, 0, 2},
+	    {"samples", &l->keeps, 0, 1},
 	};
 
 	for (int i = 0; i < n; i++) {
@@ -420,6 +417,21 @@ words_read(struct load *l, int n, char **words)
 		*keys[k].value = atol(sign + 1);
 		if (*keys[k].value < keys[k].least || *keys[k].value > keys[k].most)
 			errx(2, "%s: from %ld to %ld", words[i], keys[k].least, keys[k].most);
+	}
+}
+
+static void
+samples_write(const struct load *l)
+{
+	const char *all = (const char *)l->samples;
+	size_t length = l->n_samples * sizeof(*l->samples);
+
+	for (size_t at = 0; at < length;) {
+		ssize_t n = write(3, all + at, length - at);
+
+		if (n <= 0)
+			err(1, "descriptor 3");
+		at += (size_t)n;
 	}
 }
 
@@ -439,13 +451,20 @@ main(int n, char **words)
 	words_read(&l, n - 3, words + 3);
 	l.random = (uint64_t)l.seed * 0x9e3779b97f4a7c15;
 	l.latency = memory(TICKS, sizeof(*l.latency));
-	queries_make(&l);
-	draws_make(&l);
+	if (l.keeps) {
+		l.samples_room = (size_t)(l.rate * (l.seconds + 1));
+		l.samples = memory(l.samples_room, sizeof(*l.samples));
+	}
+	questions_make(&l.queries, l.first, l.names,
+	    l.cookie == 0 ? 0 : l.cookie == 1 ? CLIENT_COOKIE : COOKIE);
+	l.draws = draws_make(l.names, l.zipf, &l.random);
 	ports_open(&l, words[1], words[2]);
 	run(&l);
-	printf("{\"asked\": %lu, \"right\": %lu, \"wrong\": %lu, \"lost\": %lu, \"again\": %lu, "
+	samples_write(&l);
+	printf("{\"began_ns\": %ld, \"asked\": %lu, \"right\": %lu, \"wrong\": %lu, "
+	       "\"lost\": %lu, \"again\": %lu, "
 	       "\"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}\n",
-	    l.asked, l.right, l.wrong, l.lost, l.again, (double)(l.ended - l.began) / 1e9,
+	    l.began, l.asked, l.right, l.wrong, l.lost, l.again, (double)(l.ended - l.began) / 1e9,
 	    quantile_us(&l, 0.5), quantile_us(&l, 0.99), quantile_us(&l, 0.999));
 	return 0;
 }

@@ -16,10 +16,11 @@ ZONE = 'bench.zone'
 
 OURS = '''
 pop = "bench"; node = "one"; run_dir = "{dir}"; listen = [ "{address}" ]; port = 53;
-probe_port = {probe}; allow = [ "127.0.0.0/8" ]; engines = 1;
+probe_port = {probe}; allow = [ "127.0.0.0/8", "10.253.0.0/16" ]; engines = 1;
 worker = {{ l1_mib = {l1_mib}; l2_mib = 256; }};
 engine = {{ mode = "forward"; forwarders = [ "{authority}" ]; trust_anchor = ""; }};
 log_level = "warn";
+{more}
 '''
 UNBOUND = '''
 server:
@@ -242,9 +243,9 @@ def echo(name, address, batch):
     return Server(name, address, echo=True).start(tool, address, '53', str(batch))
 
 
-def ours(name, address, l1_mib=64, binary=None):
+def ours(name, address, l1_mib=64, binary=None, more=''):
     server = Server(name, address)
-    conf = server.file('resolver.conf', OURS, l1_mib=l1_mib,
+    conf = server.file('resolver.conf', OURS, l1_mib=l1_mib, more=more,
                        probe=5300 + int(address.split('.')[-1]))
     binary = binary or f'{nodes.REPOSITORY}/build/bin/resolver'
     server.start(binary, '-c', conf, 'engine', '0')

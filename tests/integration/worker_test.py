@@ -702,6 +702,37 @@ def another_engine_steps_in(start):
             e.close()
 
 
+def what_full_engines_do_not_take_is_sent_later(start):
+    """Each question once, though both sockets are full meanwhile."""
+    with open('/proc/sys/net/core/wmem_max', encoding='ascii') as f:
+        room = 2 * min(1 << 20, int(f.read()))
+    n = 2 * (room // 512) + 200  # a packet takes more of it
+    w = start(engines=2, start_engine=False, in_flight=4 * n, deadline=60000)
+    engines = [Engine(w.dir + '/run', i) for i in range(2)]
+    try:
+        for engine in engines:
+            engine.accept()
+        eventually('both are there', lambda: w.text().count('event=engine_there') == 2)
+        s = w.udp()
+        for i in range(n):
+            s.send(dns.query(f'n{i}.test'))
+            if i % 50 == 49 or i == n - 1:
+                eventually('it took them', lambda sent=i + 1: w.score()['in_flight'] == sent)
+        keys, links = [], {engine.link: engine for engine in engines}
+        while len(keys) < n:
+            ready = select.select(list(links), [], [], PATIENCE)[0]
+            expect(bool(ready), True, f'more than {len(keys)} of {n}')
+            keys += [links[link].ask().key for link in ready]
+        expect(len(set(keys)), n, 'different questions')
+        for engine in engines:
+            engine.quiet()
+        engines[0].tell(engines[0].asked[-1])
+        expect(len(dns.Answer(s.recv(4096)).answers), 1, 'the answer')
+    finally:
+        for engine in engines:
+            engine.close()
+
+
 def an_engine_that_talks_nonsense_is_cut_off(start):
     w = start()
     s = w.udp()
