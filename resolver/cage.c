@@ -71,8 +71,10 @@ static const int common[] = {
     SCMP_SYS(accept4),
     SCMP_SYS(sendto),
     SCMP_SYS(sendmsg),
+    SCMP_SYS(sendmmsg),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg),
     /* memory; mmap and mprotect are below */
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
@@ -103,7 +105,6 @@ static const int engines_own[] = {
 };
 
 static const int workers_own[] = {
-    SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg),
     SCMP_SYS(fstat), /* of a shard that an engine passes; so is newfstatat, below */
 };
 
