@@ -24,6 +24,8 @@ enum beacon_flags { /* of the rung beacon: why it is no better, for others and f
 	BEACON_ABSORBING = 2, /* overload without malfunction */
 	BEACON_STOPPING = 4,
 	BEACON_CLIMBING = 8, /* nothing is wrong, holds are not over */
+	BEACON_WISHING = 16, /* an intent of LOW or more is published: whoever has this beacon and
+				not yet that one counts it as the most severe */
 };
 
 /* Ordered: a higher one goes first. */

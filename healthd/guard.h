@@ -37,6 +37,7 @@ struct guard { /* a plain value */
 	uint8_t severity, fault;     /* published */
 	struct mono risen;	     /* when severity last rose as published; never: no intent */
 	struct mono frozen_until;
+	struct mono born;	     /* the first step */
 };
 
 struct guard_in {
