@@ -112,16 +112,16 @@ count_peer(struct count *n, const struct guard_conf *conf, const struct peer *p,
 }
 
 static struct count
-count_peers(const struct guard_conf *conf, const struct guard_in *in, const struct guard *s)
+count_peers(const struct guard_conf *conf, const struct guard_in *in, uint8_t severity)
 {
-	struct place ours = place_of(in->silent, s->severity, conf->id);
+	struct place ours = place_of(in->silent, severity, conf->id);
 	struct count n = {.budget = conf->max_suspended};
 
 	for (int i = 0; i < in->n_peers; i++) {
 		const struct peer *p = &in->peers[i];
 
 		if (p->id >= 1 && p->id <= conf->size && p->id != conf->id && p->rung >= 0)
-			count_peer(&n, conf, p, ours, s->fault);
+			count_peer(&n, conf, p, ours, in->fault);
 	}
 	return n;
 }
@@ -133,21 +133,32 @@ wake(struct guard_out *out, struct mono at, struct mono now)
 		out->next = mono_min(out->next, at);
 }
 
-/* Publishes the wish as it is now. Only a rise begins the settling anew: whoever has not heard of a
- * lower wish yet still counts the higher one. */
-static void
-publish(struct guard *s, const struct guard_in *in, struct mono now)
+/* What of the wish is to be published. One that cannot come true would only keep others from going:
+ * it is held back. A vital failure is always told, since others have to know that our announcement
+ * is worth nothing; and so is why a silent lane is silent. */
+static uint8_t
+worth_saying(const struct look *l)
 {
-	uint8_t was = s->severity;
+	const struct guard_in *in = l->in;
+	bool lonely = l->conf->region != 0 && l->n.able_here == 0;
 
-	s->fault = in->fault;
-	s->severity = in->severity;
-	if (s->severity < SEVERITY_LOW)
-		s->severity = s->fault != 0 ? SEVERITY_SHARED : SEVERITY_NONE;
-	if (s->severity < SEVERITY_LOW)
+	if (in->severity >= SEVERITY_LOW && (in->silent || in->severity >= SEVERITY_VITAL ||
+						(l->out->standing == FLEET_FRESH && !lonely)))
+		return in->severity;
+	return in->fault != 0 ? SEVERITY_SHARED : SEVERITY_NONE;
+}
+
+/* Only a rise begins the settling anew: whoever has not heard of a lower wish yet still counts the
+ * higher one. */
+static void
+publish(struct guard *s, uint8_t severity, uint8_t fault, struct mono now)
+{
+	if (severity < SEVERITY_LOW)
 		s->risen = MONO_NEVER;
-	else if (s->severity > was)
+	else if (severity > s->severity)
 		s->risen = now;
+	s->severity = severity;
+	s->fault = fault;
 }
 
 /* A guard that begins has seen as little as one that has just lost a session. */
@@ -175,7 +186,7 @@ standing(struct look *l, const struct guard *s)
 	return 2 * (l->n.in_view + 1) > l->conf->size ? FLEET_FRESH : FLEET_ISOLATED;
 }
 
-/* Why a wish that is published has to wait; NULL: it need not. */
+/* Why a wish has to wait; NULL: it need not. */
 static const char *
 obstacle(const struct look *l)
 {
@@ -231,7 +242,7 @@ decide(struct look *l)
 {
 	struct guard_out *out = l->out;
 	bool silent = l->in->silent;
-	bool wishing = out->state.severity >= SEVERITY_LOW;
+	bool wishing = l->in->severity >= SEVERITY_LOW;
 	const char *wait = obstacle(l), *home = recall(l);
 
 	out->vital = out->standing == FLEET_FRESH && l->n.sure >= l->conf->min_announcing;
@@ -257,35 +268,47 @@ decide(struct look *l)
 		say(l, "", out->emergency ? "too few others announce" : "");
 }
 
+/* Looks at the view and brings the state up to date. A view is old knowledge: that everybody has
+ * heard of our wish is of use only in what was looked at after that. */
+static void
+observe(struct look *l, struct guard *s)
+{
+	const struct guard_conf *conf = l->conf;
+	const struct guard_in *in = l->in;
+	uint8_t severity;
+
+	freeze(s, conf, in, l->now);
+	l->n = count_peers(conf, in, in->severity);
+	l->out->standing = standing(l, s);
+	severity = worth_saying(l);
+	if (severity != in->severity)
+		l->n = count_peers(conf, in, severity);
+	publish(s, severity, in->fault, l->now);
+	l->settled = severity >= SEVERITY_LOW &&
+		     !mono_before(in->view_at, mono_add_ms(s->risen, conf->settle_ms));
+	l->frozen = mono_before(l->now, s->frozen_until);
+	l->here = conf->region == 0 || severity >= SEVERITY_VITAL || l->n.behind_here > 0;
+	wake(l->out, s->frozen_until, l->now);
+}
+
 struct guard_out
 guard_step(
     const struct guard_conf *conf, struct guard s, const struct guard_in *in, struct mono now)
 {
-	struct guard_out out = {.next = MONO_FOREVER};
+	struct guard_out out = {.next = MONO_FOREVER, .state = s};
 	struct look l = {.conf = conf, .in = in, .now = now, .out = &out};
-	struct mono settled;
 
-	publish(&s, in, now);
-	freeze(&s, conf, in, now);
-	out.state = s;
 	if (conf->size == 0) {
 		snprintf(out.because, sizeof(out.because), "no fleet is configured");
 		return out;
 	}
-	l.n = count_peers(conf, in, &s);
-	out.standing = standing(&l, &s);
+	observe(&l, &s);
+	out.state = s;
 	out.in_view = l.n.in_view;
 	out.announcing = l.n.announcing;
 	out.suspended = conf->size - 1 - l.n.announcing;
 	out.budget = l.n.budget;
 	out.rank = conf->size - 1 - l.n.in_view + l.n.before;
-	settled = mono_add_ms(s.risen, conf->settle_ms);
-	l.settled = s.severity >= SEVERITY_LOW && !mono_before(now, settled);
-	l.frozen = mono_before(now, s.frozen_until);
-	l.here = conf->region == 0 || s.severity >= SEVERITY_VITAL || l.n.behind_here > 0;
-	if (s.severity >= SEVERITY_LOW)
-		wake(&out, settled, now);
-	wake(&out, s.frozen_until, now);
 	decide(&l);
 	return out;
 }
