@@ -1,7 +1,6 @@
 #include "healthd/guard.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <stddef.h>
 
 #include "bgpctl/site.h"
 
@@ -69,6 +68,16 @@ place_of(bool silent, uint8_t severity, int id)
 	    .id = id};
 }
 
+/* Silent by score and well again, to others we are one more that is silent for reasons of its own;
+ * of those we alone can return. */
+static struct place
+own_place(const struct guard_in *in, uint8_t severity, int id)
+{
+	if (in->silent && in->discretionary && severity < SEVERITY_LOW)
+		return (struct place){.group = GROUP_VITAL, .id = id};
+	return place_of(in->silent, severity, id);
+}
+
 static bool
 goes_before(struct place a, struct place b)
 {
@@ -114,7 +123,7 @@ count_peer(struct count *n, const struct guard_conf *conf, const struct peer *p,
 static struct count
 count_peers(const struct guard_conf *conf, const struct guard_in *in, uint8_t severity)
 {
-	struct place ours = place_of(in->silent, severity, conf->id);
+	struct place ours = own_place(in, severity, conf->id);
 	struct count n = {.budget = conf->max_suspended};
 
 	for (int i = 0; i < in->n_peers; i++) {
@@ -229,15 +238,6 @@ recall(const struct look *l)
 }
 
 static void
-say(const struct look *l, const char *what, const char *why)
-{
-	const struct guard_out *out = l->out;
-
-	snprintf(l->out->because, sizeof(l->out->because), "%s%s%s%d of %d in view, %d announce",
-	    what, why, *why != '\0' ? ": " : "", out->in_view, l->conf->size - 1, out->announcing);
-}
-
-static void
 decide(struct look *l)
 {
 	struct guard_out *out = l->out;
@@ -252,20 +252,15 @@ decide(struct look *l)
 	    out->standing == FLEET_STALE ? l->blind : l->n.able < l->conf->min_announcing;
 	out->keep = out->standing == FLEET_FRESH && out->state.fault != 0 &&
 		    2 * (l->n.same_fault + 1) > l->conf->size;
-	if (out->back)
-		say(l, "comes back: ", home);
-	else if (out->granted)
-		say(l, "may go silent: ", "");
-	else if (wishing && !silent)
-		say(l, "", wait);
-	else if (out->keep)
-		say(l, "", "most of the fleet sees the same fault");
-	else if (out->standing != FLEET_FRESH)
-		say(l, "",
-		    out->standing == FLEET_STALE ? "no fresh view of the fleet"
-						 : "most of the fleet is out of view");
-	else
-		say(l, "", out->emergency ? "too few others announce" : "");
+	out->because = out->back			 ? home
+		       : out->granted			 ? "may go silent"
+		       : wishing && !silent		 ? wait
+		       : out->keep			 ? "most of the fleet sees the same fault"
+		       : l->blind			 ? "nothing is seen of the fleet"
+		       : out->standing == FLEET_STALE	 ? "no view of the fleet yet"
+		       : out->standing == FLEET_ISOLATED ? "most of the fleet is out of view"
+		       : out->emergency			 ? "too few others announce"
+							 : "the fleet is in view";
 }
 
 /* Looks at the view and brings the state up to date. A view is old knowledge: that everybody has
@@ -281,7 +276,7 @@ observe(struct look *l, struct guard *s)
 	l->n = count_peers(conf, in, in->severity);
 	l->out->standing = standing(l, s);
 	severity = worth_saying(l);
-	if (severity != in->severity)
+	if (severity < SEVERITY_LOW && in->severity >= SEVERITY_LOW)
 		l->n = count_peers(conf, in, severity);
 	publish(s, severity, in->fault, l->now);
 	l->settled = severity >= SEVERITY_LOW &&
@@ -295,13 +290,12 @@ struct guard_out
 guard_step(
     const struct guard_conf *conf, struct guard s, const struct guard_in *in, struct mono now)
 {
-	struct guard_out out = {.next = MONO_FOREVER, .state = s};
+	struct guard_out out = {
+	    .next = MONO_FOREVER, .state = s, .because = "no fleet is configured"};
 	struct look l = {.conf = conf, .in = in, .now = now, .out = &out};
 
-	if (conf->size == 0) {
-		snprintf(out.because, sizeof(out.because), "no fleet is configured");
+	if (conf->size == 0)
 		return out;
-	}
 	observe(&l, &s);
 	out.state = s;
 	out.in_view = l.n.in_view;

@@ -65,7 +65,7 @@ struct guard_out {
 	int in_view, announcing, suspended; /* others in view; announcing; suspended, out of view included */
 	int budget, rank; /* rank: how many are suspended or go first */
 	struct mono next;  /* call again then at the latest; FOREVER */
-	char because[120]; /* one sentence about the most important of the above */
+	const char *because; /* static text about the most important of the above, never NULL */
 };
 
 struct guard guard_init(void);
