@@ -49,6 +49,14 @@ struct look {
 	bool settled, frozen, here; /* here: our region has an announcer beside us, or asks none */
 };
 
+const char *
+fleet_standing_name(enum fleet_standing s)
+{
+	static const char *const names[] = {"none", "stale", "isolated", "fresh"};
+
+	return (unsigned)s <= FLEET_FRESH ? names[s] : "?";
+}
+
 struct guard
 guard_init(void)
 {

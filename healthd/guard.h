@@ -19,7 +19,7 @@
  */
 struct peer {
 	uint16_t id, nonce;
-	int8_t rung;	 /* of its rung beacon; without one it is out of view */
+	int8_t rung; /* of its rung beacon; without one it is out of view */
 	uint8_t load, flags;
 	uint8_t severity, fault; /* of its intent beacon; NONE and 0 without */
 	uint16_t max_suspended;	 /* MAX_FLEET where it said none */
@@ -33,43 +33,45 @@ struct guard_conf {
 	int64_t settle_ms, view_max_age_ms;
 };
 
-struct guard { /* a plain value */
-	uint8_t severity, fault;     /* published */
-	struct mono risen;	     /* when severity last rose as published; never: no intent */
+struct guard {			 /* a plain value */
+	uint8_t severity, fault; /* published */
+	struct mono risen;	 /* when severity last rose as published; never: no intent */
 	struct mono frozen_until;
-	struct mono born;	     /* the first step */
+	struct mono born; /* the first step */
 };
 
 struct guard_in {
 	const struct peer *peers; /* borrowed; ascending by id, each once, our own id left out */
 	int n_peers;
-	struct mono view_at;  /* when the observation began that the peers are from; never: none */
-	bool conflict;	      /* our own id is seen with a foreign nonce */
-	bool session_lost;    /* a fleet session went down since the last step */
-	bool silent;	      /* this lane is ordered or proven silent */
-	bool discretionary;   /* ... by proof: it may be told to return */
-	uint8_t severity;     /* wished now: SEVERITY_NONE, LOW, HIGH, VITAL */
-	uint8_t fault;	      /* of a shared check that fails here, 0 none */
+	struct mono view_at; /* when the observation began that the peers are from; never: none */
+	bool conflict;	     /* our own id is seen with a foreign nonce */
+	bool session_lost;   /* a fleet session went down since the last step */
+	bool silent;	     /* this lane is ordered or proven silent */
+	bool discretionary;  /* ... by proof: it may be told to return */
+	uint8_t severity;    /* wished now: SEVERITY_NONE, LOW, HIGH, VITAL */
+	uint8_t fault;	     /* of a shared check that fails here, 0 none */
 };
 
 enum fleet_standing { FLEET_NONE, FLEET_STALE, FLEET_ISOLATED, FLEET_FRESH };
+const char *fleet_standing_name(enum fleet_standing s);
 
 struct guard_out {
-	struct guard state;	/* state.severity, state.fault: publish these */
+	struct guard state; /* state.severity, state.fault: publish these */
 	enum fleet_standing standing;
 	bool vital;	/* a vital failure may go silent at once */
 	bool granted;	/* the published intent may be carried out */
 	bool back;	/* discretionarily silent: return to drain at once */
 	bool emergency; /* fewer than min_announcing others announce, as far as is seen */
 	bool keep;	/* most of the fleet reports our own shared fault: keep the rung */
-	int in_view, announcing, suspended; /* others in view; announcing; suspended, out of view included */
-	int budget, rank; /* rank: how many are suspended or go first */
-	struct mono next;  /* call again then at the latest; FOREVER */
+	int in_view, announcing,
+	    suspended;	     /* others in view; announcing; suspended, out of view included */
+	int budget, rank;    /* rank: how many are suspended or go first */
+	struct mono next;    /* call again then at the latest; FOREVER */
 	const char *because; /* static text about the most important of the above, never NULL */
 };
 
 struct guard guard_init(void);
-struct guard_out guard_step(const struct guard_conf *conf, struct guard state,
-    const struct guard_in *in, struct mono now);
+struct guard_out guard_step(
+    const struct guard_conf *conf, struct guard state, const struct guard_in *in, struct mono now);
 
 #endif

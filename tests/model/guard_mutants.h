@@ -45,12 +45,6 @@ settles_in_one_delay(struct bent *b)
 }
 
 static void
-settles_a_tick_short(struct bent *b)
-{
-	b->conf.settle_ms -= 1000;
-}
-
-static void
 takes_views_for_new(struct bent *b)
 {
 	b->in.view_at = model_now;
@@ -111,8 +105,8 @@ static void
 counts_who_goes_first(struct bent *b)
 {
 	for (int i = 0; i < b->in.n_peers; i++)
-		b->conf.min_announcing -= b->peers[i].rung > RUNG_SILENT &&
-					  b->peers[i].severity >= SEVERITY_LOW;
+		b->conf.min_announcing -=
+		    b->peers[i].rung > RUNG_SILENT && b->peers[i].severity >= SEVERITY_LOW;
 }
 
 static void
@@ -259,13 +253,19 @@ stays_when_blind(struct bent *b)
 	b->out.back = b->out.back && b->out.standing != FLEET_STALE;
 }
 
+static void
+leaves_its_region(struct bent *b)
+{
+	b->out.back = b->out.back &&
+		      (b->out.standing != FLEET_FRESH || few(b) || b->out.rank >= b->out.budget);
+}
+
 static const struct mutant mutants[] = {
     {"a rise does not settle anew", IN_PAIR, NULL, no_new_settling},
     {"settles in one delay", IN_PAIR, settles_in_one_delay, NULL},
-    {"settles a tick short", IN_TRIO, settles_a_tick_short, NULL},
     {"takes what it saw long ago for new", IN_TRIO, takes_views_for_new, NULL},
     {"the fleet is as large as what is seen", IN_SPLIT, remembers_size, NULL},
-    {"nodes out of view are not suspended", IN_SPLIT, forgets_the_unseen, NULL},
+    {"nodes out of view are not suspended", IN_REGIONS, forgets_the_unseen, NULL},
     {"one more than may be", IN_TRIO, one_too_many, NULL},
     {"its own budget, not the smallest", IN_MEAN, own_budget, NULL},
     {"isolation is ignored", IN_SPLIT, ignores_isolation, NULL},
@@ -278,7 +278,7 @@ static const struct mutant mutants[] = {
     {"a conflict over its id is ignored", IN_TWINS, no_conflict, NULL},
     {"a lost session does not freeze", IN_TOLD, no_freeze, NULL},
     {"regions are ignored", IN_REGIONS, no_regions, NULL},
-    {"one announcer fewer is enough", IN_PAIR, one_too_few, NULL},
+    {"one announcer fewer is enough", IN_ENOUGH, one_too_few, NULL},
     {"vital failures count as able", IN_PAIR, vital_is_able, NULL},
     {"vital failures go without asking for others", IN_PAIR, NULL, vital_without_others},
     {"vital failures never go", IN_PAIR, NULL, vital_waits},
@@ -288,6 +288,7 @@ static const struct mutant mutants[] = {
     {"no emergency", IN_BLACKOUT, NULL, never_emergency},
     {"returns by rank, not for want of announcers", IN_TRIO, NULL, returns_by_rank_alone},
     {"returns for want of announcers, not by rank", IN_TRIO, NULL, returns_by_need_alone},
+    {"does not return for its region", IN_REGIONS, NULL, leaves_its_region},
     {"stays when isolated", IN_SPLIT, NULL, stays_when_isolated},
     {"stays when blind", IN_TRIO, NULL, stays_when_blind},
 };

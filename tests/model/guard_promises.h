@@ -48,7 +48,7 @@ static const char *const promises[N_PROMISES] = {
 };
 
 enum {
-	SEEN_BY_ALL = DELAY + 1, /* ... and acted upon: the tick in which it is seen counts */
+	SEEN_BY_ALL = DELAY + 1,       /* ... and acted upon: the tick in which it is seen counts */
 	HEARD = SEEN_BY_ALL + MAX_AGE, /* ... also by a node whose view is old */
 	/* A settling, a freeze before it, and hops: leave, its echo, the next one's. */
 	ALL_COME = 2 * SETTLE + 4 * HEARD,
@@ -194,8 +194,7 @@ check_return(const struct seen *o, int i)
 		return P_ENOUGH_RETURN;
 	if (u->region[i] && others_up(u, w, i, true, u->region[i]) < 1)
 		return P_REGION_RETURNS;
-	if (w->calm > SETTLE + HEARD + 1 && !n->twin &&
-	    suspended_for(u, w, i) > budget_of(u))
+	if (w->calm > SETTLE + HEARD + 1 && !n->twin && suspended_for(u, w, i) > budget_of(u))
 		return P_BUDGET_SETTLED;
 	return P_NONE;
 }
@@ -245,7 +244,7 @@ check(const struct seen *o)
 		any_able = any_able || able(&w->node[i]);
 		if (o->leave >> i & 1)
 			broken = check_leave(o, i);
-		if (o->at_once >> i & 1 && w->able_age > HEARD)
+		if (o->at_once >> i & 1 && w->node[i].able_age > HEARD)
 			broken = P_VITAL_LEAVES_ABLE;
 		if (broken == P_NONE)
 			broken = check_return(o, i);

@@ -38,11 +38,13 @@ struct told_by { /* what one node published in one tick */
 
 struct node {
 	uint8_t condition, silent;
-	uint8_t granted; /* silent by the guard's leave and no other way */
-	uint8_t chosen;	 /* silent by score, whatever made it so */
+	uint8_t granted;			/* silent by the guard's leave and no other way */
+	uint8_t chosen;				/* silent by score, whatever made it so */
 	uint8_t severity, risen, frozen, young; /* the guard's own */
 	uint8_t hung; /* its BIRD does not answer, for so many ticks; 0: it does */
 	uint8_t twin; /* somebody else uses its id */
+	uint8_t
+	    able_age; /* the watcher's: since others announced who could answer, enough of them */
 };
 
 struct world {
@@ -51,12 +53,11 @@ struct world {
 	uint8_t cut[HISTORY]; /* who is on the other side of a partition, a bit each */
 	uint8_t lag[2][MAX_NODES][MAX_NODES]; /* of rung and intent, [seen by][seen]: the oldest
 						 that may be seen next; of a hung node: what is */
-	uint8_t cut_now, lost; /* lost: who is to be told that a session went down */
-	uint8_t happened; /* events so far */
+	uint8_t cut_now, lost;		      /* lost: who is to be told that a session went down */
+	uint8_t happened;		      /* events so far */
 	/* The watcher's clocks, in ticks. */
-	uint8_t calm; /* since the last event */
-	uint8_t loss; /* since the last announcer was lost by anything but leave */
-	uint8_t able_age; /* since there were able announcers enough for a vital failure to go */
+	uint8_t calm;  /* since the last event */
+	uint8_t loss;  /* since the last announcer was lost by anything but leave */
 	uint8_t split; /* since the last session was lost */
 };
 
@@ -68,14 +69,14 @@ enum sight { BY_KIND, BY_PAIR, BY_VIEWER };
 struct setup {
 	const char *name;
 	int n, budget, min;
-	int mean;	  /* the last node's own, smaller budget; 0: the same */
+	int mean; /* the last node's own, smaller budget; 0: the same */
 	uint8_t region[MAX_NODES];
-	uint8_t cuts[4];  /* partitions that may come */
-	unsigned can;	  /* conditions that may come */
-	uint8_t events;   /* at most so many in one history */
+	uint8_t cuts[4]; /* partitions that may come */
+	unsigned can;	 /* conditions that may come */
+	uint8_t events;	 /* at most so many in one history */
 	enum sight sight;
 	bool hangs, twins, restarts, sessions; /* sessions: a lost one is noticed as such */
-	bool climbs;	  /* who is well and silent climbs at once; else only in an emergency */
+	bool climbs;	   /* who is well and silent climbs at once; else only in an emergency */
 	bool alone_silent; /* vital_alone */
 };
 
@@ -157,7 +158,9 @@ take_guard(struct node *n, const struct guard *s)
 	int64_t frozen = mono_diff_ms(s->frozen_until, model_now) / 1000;
 
 	n->severity = s->severity;
-	n->risen = s->severity < SEVERITY_LOW ? 0 : (uint8_t)(risen > SETTLE + MAX_AGE ? SETTLE + MAX_AGE : risen);
+	n->risen = s->severity < SEVERITY_LOW
+		       ? 0
+		       : (uint8_t)(risen > SETTLE + MAX_AGE ? SETTLE + MAX_AGE : risen);
 	n->frozen = !mono_before(model_now, s->frozen_until) ? 0 : (uint8_t)frozen;
 	n->young = 0;
 }
