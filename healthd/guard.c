@@ -197,6 +197,8 @@ standing(struct look *l, const struct guard *s)
 	struct mono seen = l->in->view_at, known = mono_max(seen, s->born);
 
 	wake(l->out, mono_add_us(known, age_us + 1), l->now);
+	if (mono_is_set(seen))
+		wake(l->out, mono_add_us(seen, age_us + 1), l->now);
 	l->blind = mono_diff_us(l->now, known) > age_us;
 	if (!mono_is_set(seen) || mono_diff_us(l->now, seen) > age_us)
 		return FLEET_STALE;

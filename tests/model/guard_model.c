@@ -116,7 +116,10 @@ ask(const struct world *w, int i)
 {
 	const struct node *n = &w->node[i];
 	struct peer peers[MAX_NODES];
-	struct bent b = {.conf = conf_of(search.u, i), .before = guard_of(n), .peers = peers};
+	struct bent b = {.size = search.u->n,
+	    .conf = conf_of(search.u, i),
+	    .before = guard_of(n),
+	    .peers = peers};
 
 	b.in = (struct guard_in){.peers = peers,
 	    .n_peers = peers_of(search.u, w, i, peers),
