@@ -29,8 +29,9 @@ struct peer {
 struct guard_conf {
 	int id, size; /* 1..MAX_FLEET; 0: no fleet, every step says FLEET_NONE */
 	int min_announcing, max_suspended;
-	uint16_t region; /* 0: none */
-	int64_t settle_ms, view_max_age_ms;
+	uint16_t region;   /* 0: none */
+	int64_t settle_ms; /* more than twice a beacon's worst delay, and view_max_age_ms besides */
+	int64_t view_max_age_ms;
 };
 
 struct guard {			 /* a plain value */
@@ -47,7 +48,7 @@ struct guard_in {
 	bool conflict;	     /* our own id is seen with a foreign nonce */
 	bool session_lost;   /* a fleet session went down since the last step */
 	bool silent;	     /* this lane is ordered or proven silent */
-	bool discretionary;  /* ... by proof: it may be told to return */
+	bool discretionary;  /* ... for its score, and vitally well: may be told to return */
 	uint8_t severity;    /* wished now: SEVERITY_NONE, LOW, HIGH, VITAL */
 	uint8_t fault;	     /* of a shared check that fails here, 0 none */
 };
@@ -59,9 +60,10 @@ struct guard_out {
 	struct guard state; /* state.severity, state.fault: publish these */
 	enum fleet_standing standing;
 	bool vital;	/* a vital failure may go silent at once */
-	bool granted;	/* the published intent may be carried out */
+	bool granted;	/* the published intent may be carried out now; false once silent */
 	bool back;	/* discretionarily silent: return to drain at once */
-	bool emergency; /* fewer than min_announcing others announce, as far as is seen */
+	bool emergency; /* fewer than min_announcing others announce and can answer, as far as is
+			   seen */
 	bool keep;	/* most of the fleet reports our own shared fault: keep the rung */
 	int in_view, announcing,
 	    suspended;	     /* others in view; announcing; suspended, out of view included */
