@@ -216,8 +216,14 @@ ladder_return(struct turn *t)
 	if (t->in->fleet.standing == FLEET_NONE || !t->in->fleet.back || !t->s->chosen ||
 	    t->in->shutdown || t->ceiling == RUNG_SILENT)
 		return stay;
-	if (t->in->preflight & PREFLIGHT_EMERGENCY)
-		return stay; /* climbing lists what is missing */
+	if (t->in->preflight & PREFLIGHT_EMERGENCY) {
+		char missing[96];
+
+		turn_limit(t, OWNER_PREFLIGHT, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
+		    "called back by the fleet, and missing: %s",
+		    preflight_text(t->in->preflight & PREFLIGHT_EMERGENCY, missing));
+		return stay;
+	}
 	turn_because(t, "%s", turn_fleet(t));
 	return (struct course){RUNG_DRAIN, RULE_RETURN};
 }
@@ -228,7 +234,9 @@ ladder_emergency(struct turn *t)
 	struct course stay = {t->s->rung, RULE_WAIT};
 	struct mono at = t->now;
 
-	if ((!t->conf->alone && !called_by_fleet(t)) || t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
+	if (!t->conf->alone && !called_by_fleet(t))
+		return stay;
+	if (t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
 	    t->ceiling == RUNG_SILENT)
 		return stay;
 	if (emergency_held(t))

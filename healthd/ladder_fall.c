@@ -4,8 +4,8 @@
  * Falling. A vital failure acts at once, all the way; vital silence under overload too, but only to
  * drain: whoever is slow still serves something, and a withdrawal would only hand the load on. The
  * score takes the lane to drain and no further; from there silent needs proof that the fault is
- * here, time for the traffic to leave, nobody's floor, and in a fleet the guard's leave. Every reason that keeps the lane at
- * drain is listed, not only the first: the operator sees them all.
+ * here, time for the traffic to leave, nobody's floor, and in a fleet the guard's leave. Every
+ * reason that keeps the lane at drain is listed, not only the first: the operator sees them all.
  */
 
 bool

@@ -311,6 +311,7 @@ static const struct ladder_story ladder_stories[] = {
 	"until silent 30 30\n"
 	"workerless back\n"
 	"is silent\n"
+	"limit preflight\n"
 	"no workerless\n"
 	"is drain return\n"},
     {"when few of the fleet announce, who answers climbs at once",

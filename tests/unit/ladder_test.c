@@ -326,7 +326,8 @@ all_well(struct story *s)
 {
 	s->mean = 100;
 	s->deaf = false;
-	s->in = (struct ladder_in){.fleet = s->in.fleet, .judgement = {.round = true, .self_ok = true,
+	s->in = (struct ladder_in){.fleet = s->in.fleet,
+	    .judgement = {.round = true, .self_ok = true,
 				       .self_pass = true, .shared_well = true}};
 	apply_score(s);
 }
