@@ -305,8 +305,8 @@ view_decision(const struct brain *b, const struct lane *lane, const struct ladde
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive", "judgement",
 	    view_judgement(b, &in->judgement), "preflight", view_preflight(in->preflight), "held",
 	    held, "fleet", view_fleet_word(&in->fleet), "proven", in->proven, "shutdown",
-	    (int)in->shutdown, "shutdown_silent", (int)in->shutdown_silent, "rule", ladder_rule_name(lane->out.rule), "wish",
-	    lane_rung_name(b, lane->out.wish), "because", jsontext(because), "score",
-	    in->judgement.score, "severity", (int)lane->out.severity, "fault",
-	    (int)lane->out.fault, "limits", limits);
+	    (int)in->shutdown, "shutdown_silent", (int)in->shutdown_silent, "rule",
+	    ladder_rule_name(lane->out.rule), "wish", lane_rung_name(b, lane->out.wish), "because",
+	    jsontext(because), "score", in->judgement.score, "severity", (int)lane->out.severity,
+	    "fault", (int)lane->out.fault, "limits", limits);
 }
