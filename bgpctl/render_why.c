@@ -79,6 +79,7 @@ rule_words(const char *rule)
 	    {"limit_fall", "brought down by a limit"}, {"climb", "climbed"},
 	    {"first", "first announcement"},
 	    {"emergency", "emergency climb: nobody else is seen announcing"},
+	    {"return", "called back: the fleet needs it, or has no room for its silence"},
 	    {"pin", "pinned by an operator"}, {"shutdown", "healthd is stopping"},
 	    {"wait", "the limits below hold it here"}};
 

@@ -85,9 +85,11 @@ struct lane {
 	struct judgement judgement;
 	uint32_t preflight;
 	struct limit limits[MAX_LIMITS];
+	struct ladder_fleet fleet; /* what the guard said last */
 	struct {
 		uint32_t preflight;
 		int proven;
+		struct ladder_fleet fleet;
 		bool shutdown, shutdown_silent;
 		struct limit limits[MAX_LIMITS];
 	} recorded; /* what the decision recorded last rested on, checks apart */

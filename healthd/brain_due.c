@@ -28,7 +28,7 @@ least(int n, int most)
 static uint64_t
 mix_ladder(uint64_t h, const struct ladder *s)
 {
-	const int64_t all[] = {s->phase, s->rung, s->proven, s->relapses, s->climbed,
+	const int64_t all[] = {s->phase, s->rung, s->proven, s->relapses, s->climbed, s->chosen,
 	    s->rung_since.us, s->proven_since.us, s->last_fall.us, s->last_climb.us, s->hold_ms,
 	    s->latch_until.us, s->emergency_at.us, s->emergency_wait_ms, s->flap.at.us};
 

@@ -221,6 +221,14 @@ lane_ripe(struct brain *b, struct lane *lane, struct mono now)
 	       !mono_before(now, b->look_until);
 }
 
+/* Reasons apart: they follow. */
+static bool
+same_word(const struct ladder_fleet *a, const struct ladder_fleet *b)
+{
+	return a->standing == b->standing && a->vital == b->vital && a->granted == b->granted &&
+	       a->back == b->back && a->emergency == b->emergency && a->keep == b->keep;
+}
+
 /* Has anything changed that no sample tells? Keeps what is there now. */
 static bool
 input_changed(struct lane *lane, const struct ladder_in *in)
@@ -229,12 +237,14 @@ input_changed(struct lane *lane, const struct ladder_in *in)
 		    lane->recorded.proven == in->proven &&
 		    lane->recorded.shutdown == in->shutdown &&
 		    lane->recorded.shutdown_silent == in->shutdown_silent &&
+		    same_word(&lane->recorded.fleet, &in->fleet) &&
 		    memcmp(lane->recorded.limits, lane->limits, sizeof(lane->limits)) == 0;
 
 	lane->recorded.preflight = in->preflight;
 	lane->recorded.proven = in->proven;
 	lane->recorded.shutdown = in->shutdown;
 	lane->recorded.shutdown_silent = in->shutdown_silent;
+	lane->recorded.fleet = in->fleet;
 	memcpy(lane->recorded.limits, lane->limits, sizeof(lane->limits));
 	return !same;
 }
@@ -314,6 +324,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	    .proven = proven_rung(b, lane),
 	    .limits = lane->limits,
 	    .n_limits = MAX_LIMITS,
+	    .fleet = lane->fleet,
 	    .shutdown = b->shutdown,
 	    .shutdown_silent = b->shutdown_silent,
 	};

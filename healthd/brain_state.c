@@ -49,6 +49,7 @@ static const struct field LADDER_FIELDS[] = {
     F(ladder, proven, FIELD_I8),
     F(ladder, relapses, FIELD_I8),
     F(ladder, climbed, FIELD_BOOL),
+    F(ladder, chosen, FIELD_BOOL),
     F(ladder, rung_since, FIELD_MONO),
     F(ladder, proven_since, FIELD_MONO),
     F(ladder, last_fall, FIELD_MONO),

@@ -234,6 +234,8 @@ judge_shared(struct judgement *j, const struct fact *facts, int n, uint64_t mask
 		any_ok = any_ok || facts[i].verdict == VERDICT_OK;
 		if (facts[i].verdict == VERDICT_FAIL || facts[i].verdict == VERDICT_UNKNOWN)
 			j->shared_bad = true;
+		if (facts[i].verdict == VERDICT_FAIL && j->shared < 0)
+			j->shared = (int8_t)i;
 	}
 	j->shared_well = any_ok && !j->shared_bad;
 }
@@ -287,7 +289,7 @@ decisive(const struct fact *facts, int n, uint64_t mask)
 struct judgement
 judge(const struct fact *facts, int n, uint64_t mask)
 {
-	struct judgement j = {.round = true};
+	struct judgement j = {.round = true, .shared = -1};
 	bool fails = false, malfunction = false;
 
 	ENSURE(n >= 0 && n <= MAX_CHECKS);

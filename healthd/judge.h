@@ -65,6 +65,7 @@ struct judgement {
 	bool absorbed;	  /* a vital check fails by overload, and none otherwise */
 	bool shared_bad;  /* a shared check is failed or unknown */
 	bool shared_well; /* at least one shared check is ok, and none is failed or unknown */
+	int8_t shared;	  /* index of the first shared check that has failed, -1: none */
 	bool proven;	  /* rule (b): the fault is here */
 	bool overload;	  /* something fails, and all that fails is overload */
 	int8_t because;	  /* index of the fact that decided most (first vital failure, else the one

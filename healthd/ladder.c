@@ -76,6 +76,17 @@ note_lasting(const struct turn *t, struct ladder *s)
 	note_since(&s->better_since, ladder_may_rise(t), t->now);
 }
 
+/* Silent for its score, whatever took it there. */
+static void
+note_choice(const struct turn *t, struct ladder *s)
+{
+	if (s->rung != RUNG_SILENT || t->in->judgement.vital_failed)
+		s->chosen = false;
+	else if (s->phase == LADDER_RUN && !s->first &&
+		 ladder_calls_silent(t->conf, &t->in->judgement))
+		s->chosen = true;
+}
+
 static void
 enter(struct ladder *s, enum ladder_phase phase, struct mono now)
 {
@@ -242,6 +253,9 @@ course_upward(struct turn *t)
 			c.rule = t->s->phase == LADDER_ADOPT ? RULE_ADOPT : RULE_START;
 		return c;
 	}
+	c = ladder_return(t);
+	if (c.rung > t->s->rung)
+		return c;
 	climb = ladder_climb(t);
 	if (climb.rung > t->s->rung)
 		return climb;
@@ -324,6 +338,7 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct m
 	s->rung_since = now;
 	s->proven = -1;
 	s->proven_since = s->low_since = s->better_since = MONO_NEVER;
+	s->chosen = c.rule == RULE_PROVEN_FALL;
 	if (c.rung > RUNG_SILENT)
 		s->first = false;
 	else if (s->phase == LADDER_ADOPT)
@@ -367,6 +382,7 @@ ladder_step(
 	note_healing(conf, &s, now);
 	phase_rule = note_phase(conf, &s, &in->judgement, now);
 	t = look(conf, &s, in, now, &out);
+	note_choice(&t, &s);
 	note_lasting(&t, &s);
 	c = course(&t);
 	if (phase_rule == RULE_ADOPT_FAILED && t.pin < 0 && c.rung > t.floor) {
@@ -383,5 +399,7 @@ ladder_step(
 		turn_because(&t, "self checks pass: the rung that stood is taken over");
 	}
 	out.state = s;
+	out.severity = ladder_severity(&t);
+	out.fault = in->judgement.shared;
 	return out;
 }

@@ -10,6 +10,7 @@
 
 #include "bgpctl/site.h"
 #include "healthd/flap.h"
+#include "healthd/guard.h"
 #include "healthd/judge.h"
 #include "healthd/limit.h"
 
@@ -44,6 +45,8 @@ struct ladder {
 	int8_t relapses;     /* how often the hold has doubled and not healed */
 	bool first;	     /* not kept: nothing announced since START */
 	bool climbed;	     /* since the last fall by health: the next one may be a relapse */
+	bool chosen;	     /* silent for its score, not for a vital failure: the fleet may call
+				it back */
 	struct mono phase_since; /* not kept */
 	struct mono rung_since;	 /* when ordered */
 	struct mono proven_since;
@@ -70,12 +73,20 @@ enum preflight { /* bits: what is missing before an announcement or a climb */
 	PREFLIGHT_GATES = 32,	 /* our locks exist */
 };
 
+/* What the fleet's guard says (struct guard_out); all zero where no fleet is configured. */
+struct ladder_fleet {
+	enum fleet_standing standing;
+	bool vital, granted, back, emergency, keep;
+	const char *because; /* static text, or NULL */
+};
+
 struct ladder_in {
 	struct judgement judgement;
 	uint32_t preflight; /* missing */
 	int proven; /* rung that BIRD and the gates show proven for the present order, or -1 */
 	const struct limit *limits; /* borrowed; from outside, expired ones already dropped */
 	int n_limits;		    /* at most MAX_LIMITS */
+	struct ladder_fleet fleet;
 	bool shutdown; /* SIGTERM: go to drain, and then to silent on `shutdown_silent` */
 	bool shutdown_silent;
 };
@@ -93,6 +104,7 @@ enum ladder_rule {
 	RULE_CLIMB,
 	RULE_FIRST, /* first announcement, at drain */
 	RULE_EMERGENCY,
+	RULE_RETURN, /* silent for its score, and the fleet needs it or has no room for that */
 	RULE_PIN,
 	RULE_SHUTDOWN,
 	RULE_WAIT, /* it would climb or fall further, and limits hold it */
@@ -105,6 +117,8 @@ struct ladder_out {
 	struct ladder state;
 	bool moved;	/* state.rung differs from before: order it */
 	int wish;
+	uint8_t severity; /* enum severity: the wish for silent that the guard is to be told */
+	int8_t fault;	  /* index of the shared check that fails here, -1: none */
 	enum ladder_rule rule;
 	int n_limits;
 	struct limit limits[MAX_LADDER_LIMITS]; /* every limit that bounds this lane now, those from

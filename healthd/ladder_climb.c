@@ -180,6 +180,12 @@ ladder_climb(struct turn *t)
 	return (struct course){rung, j->empty ? RULE_STAY : RULE_WAIT};
 }
 
+static bool
+called_by_fleet(const struct turn *t)
+{
+	return t->in->fleet.standing != FLEET_NONE && t->in->fleet.emergency;
+}
+
 /* What holds an emergency climb back while nobody's hand does: said, since a lone node that stays
  * silent though it answers is the first thing that an operator asks about. */
 static bool
@@ -194,11 +200,32 @@ emergency_held(struct turn *t)
 	}
 	if (t->in->preflight & PREFLIGHT_EMERGENCY)
 		return true;
-	if (!ladder_silent_is_right(t))
+	/* Proof that the fault is here weighs less than a fleet that hardly answers at all. */
+	if (called_by_fleet(t) || !ladder_silent_is_right(t))
 		return false;
 	turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
 	    "the fault is proven to be here: no emergency climb while that is so");
 	return true;
+}
+
+struct course
+ladder_return(struct turn *t)
+{
+	struct course stay = {t->s->rung, RULE_WAIT};
+
+	if (t->in->fleet.standing == FLEET_NONE || !t->in->fleet.back || !t->s->chosen ||
+	    t->in->shutdown || t->ceiling == RUNG_SILENT)
+		return stay;
+	if (t->in->preflight & PREFLIGHT_EMERGENCY) {
+		char missing[96];
+
+		turn_limit(t, OWNER_PREFLIGHT, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
+		    "called back by the fleet, and missing: %s",
+		    preflight_text(t->in->preflight & PREFLIGHT_EMERGENCY, missing));
+		return stay;
+	}
+	turn_because(t, "%s", turn_fleet(t));
+	return (struct course){RUNG_DRAIN, RULE_RETURN};
 }
 
 struct course
@@ -207,7 +234,9 @@ ladder_emergency(struct turn *t)
 	struct course stay = {t->s->rung, RULE_WAIT};
 	struct mono at = t->now;
 
-	if (!t->conf->alone || t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
+	if (!t->conf->alone && !called_by_fleet(t))
+		return stay;
+	if (t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
 	    t->ceiling == RUNG_SILENT)
 		return stay;
 	if (emergency_held(t))
@@ -215,7 +244,8 @@ ladder_emergency(struct turn *t)
 	if (t->s->emergency_wait_ms > 0)
 		at = mono_add_ms(t->s->rung_since, t->s->emergency_wait_ms);
 	if (!mono_before(t->now, at)) {
-		turn_because(t, "alone, and every self check passes");
+		turn_because(t, "%s, and every self check passes",
+		    called_by_fleet(t) ? "too few others announce" : "alone");
 		return (struct course){RUNG_DRAIN, RULE_EMERGENCY};
 	}
 	turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, at,

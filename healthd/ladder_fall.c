@@ -4,8 +4,8 @@
  * Falling. A vital failure acts at once, all the way; vital silence under overload too, but only to
  * drain: whoever is slow still serves something, and a withdrawal would only hand the load on. The
  * score takes the lane to drain and no further; from there silent needs proof that the fault is
- * here, time for the traffic to leave, and nobody's floor. Every reason that keeps the lane at
- * drain is listed, not only the first: the operator sees them all.
+ * here, time for the traffic to leave, nobody's floor, and in a fleet the guard's leave. Every
+ * reason that keeps the lane at drain is listed, not only the first: the operator sees them all.
  */
 
 bool
@@ -48,14 +48,47 @@ braked(const struct turn *t)
 	return mono_before(t->now, t->s->latch_until);
 }
 
+static bool
+in_fleet(const struct turn *t)
+{
+	return t->in->fleet.standing != FLEET_NONE;
+}
+
 bool
 ladder_silent_is_right(const struct turn *t)
 {
 	const struct judgement *j = &t->in->judgement;
 
 	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !j->absorbed &&
-	       !braked(t) &&
-	       t->conf->proven_alone == ALONE_SILENT && t->floor == RUNG_SILENT;
+	       !braked(t) && (in_fleet(t) || t->conf->proven_alone == ALONE_SILENT) &&
+	       t->floor == RUNG_SILENT;
+}
+
+uint8_t
+ladder_severity(const struct turn *t)
+{
+	if (t->in->judgement.vital_failed)
+		return SEVERITY_VITAL;
+	if (t->s->phase != LADDER_RUN || t->pin >= 0 || t->in->shutdown ||
+	    !ladder_silent_is_right(t))
+		return SEVERITY_NONE;
+	return 2 * t->in->judgement.score < t->conf->enter[RUNG_SILENT] ? SEVERITY_HIGH
+									 : SEVERITY_LOW;
+}
+
+/* The fleet's leave to go silent by proof. */
+static bool
+has_leave(const struct turn *t)
+{
+	const struct ladder_fleet *f = &t->in->fleet;
+
+	return !in_fleet(t) || (f->standing == FLEET_FRESH && f->granted);
+}
+
+static void
+limit_by_fleet(struct turn *t, int rung)
+{
+	turn_limit(t, OWNER_FLEET, LIMIT_FLOOR, rung, MONO_NEVER, "%s", turn_fleet(t));
 }
 
 static void
@@ -85,7 +118,9 @@ limits_at_drain(struct turn *t, struct mono ripe)
 	else if (j->overload)
 		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "overload without malfunction is absorbed, not withdrawn");
-	if (t->conf->proven_alone != ALONE_SILENT)
+	if (!has_leave(t))
+		limit_by_fleet(t, RUNG_DRAIN);
+	if (!in_fleet(t) && t->conf->proven_alone != ALONE_SILENT)
 		turn_limit(t, OWNER_ALONE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "no fleet view: only a vital failure may go below drain");
 	if (t->s->proven != RUNG_DRAIN)
@@ -103,13 +138,13 @@ fall_from_drain(struct turn *t)
 	struct mono ripe = mono_add_ms(t->s->low_since, t->conf->fall_hold_ms);
 	bool shown = t->s->proven == RUNG_DRAIN && mono_is_set(t->s->low_since);
 
-	if (shown && ladder_silent_is_right(t) && !mono_before(t->now, ripe)) {
+	if (shown && ladder_silent_is_right(t) && has_leave(t) && !mono_before(t->now, ripe)) {
 		turn_because(t, "score %d < %d, and every shared check was well after this began",
 		    t->in->judgement.score, t->conf->enter[RUNG_SILENT]);
 		return (struct course){RUNG_SILENT, RULE_PROVEN_FALL};
 	}
 	limits_at_drain(t, ripe);
-	if (shown && ladder_silent_is_right(t))
+	if (shown && ladder_silent_is_right(t) && has_leave(t))
 		turn_plan(t, RUNG_SILENT, ripe);
 	say_score(t, RUNG_SILENT);
 	return (struct course){RUNG_DRAIN, RULE_WAIT};
@@ -118,9 +153,15 @@ fall_from_drain(struct turn *t)
 static struct course
 fall_by_vital(struct turn *t)
 {
+	const struct ladder_fleet *f = &t->in->fleet;
 	int rung = t->s->rung, to = RUNG_SILENT;
 
-	if (t->conf->vital_alone != ALONE_SILENT) {
+	if (f->standing == FLEET_FRESH) {
+		if (!f->vital && !f->granted) {
+			to = RUNG_DRAIN;
+			limit_by_fleet(t, RUNG_DRAIN);
+		}
+	} else if (t->conf->vital_alone != ALONE_SILENT) {
 		to = RUNG_DRAIN;
 		turn_limit(t, OWNER_ALONE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "no fleet view, and vital_alone is drain: not below it");
@@ -148,6 +189,10 @@ ladder_fall(struct turn *t)
 	if (rung == RUNG_DRAIN)
 		return fall_from_drain(t);
 	say_score(t, to);
+	if (t->in->fleet.keep && in_fleet(t) && j->shared_bad) {
+		limit_by_fleet(t, rung);
+		return (struct course){rung, RULE_WAIT};
+	}
 	if (to < RUNG_DRAIN)
 		to = RUNG_DRAIN;
 	if (to < t->floor)

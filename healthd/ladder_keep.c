@@ -59,6 +59,7 @@ ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now)
 	s.rung = (int8_t)clamp(s.rung, RUNG_SILENT, conf->n_rungs - 1);
 	if (s.proven != s.rung)
 		s.proven = -1;
+	s.chosen = s.chosen && s.rung == RUNG_SILENT;
 	s.relapses = (int8_t)clamp(s.relapses, 0, INT8_MAX);
 	s.phase_since = past(s.phase_since, now);
 	s.rung_since = past(s.rung_since, now);
@@ -106,5 +107,6 @@ ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown, boo
 	}
 	if (s.rung != was)
 		s.rung_since = now;
+	s.chosen = s.chosen && s.rung == RUNG_SILENT;
 	return s;
 }

@@ -23,12 +23,21 @@ ladder_rule_name(enum ladder_rule r)
 	    [RULE_CLIMB] = "climb",
 	    [RULE_FIRST] = "first",
 	    [RULE_EMERGENCY] = "emergency",
+	    [RULE_RETURN] = "return",
 	    [RULE_PIN] = "pin",
 	    [RULE_SHUTDOWN] = "shutdown",
 	    [RULE_WAIT] = "wait",
 	};
 
 	return (unsigned)r < sizeof(names) / sizeof(names[0]) ? names[r] : "?";
+}
+
+const char *
+turn_fleet(const struct turn *t)
+{
+	const char *because = t->in->fleet.because;
+
+	return because != NULL ? because : "no word";
 }
 
 void

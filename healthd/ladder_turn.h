@@ -31,6 +31,8 @@ struct course {
 int ladder_wish(const struct ladder_conf *conf, const struct judgement *j, int rung);
 /* The score is so low that silent is called for (said nothing about being allowed). */
 bool ladder_calls_silent(const struct ladder_conf *conf, const struct judgement *j);
+/* How much this lane wishes to be silent, all holds and leave apart: enum severity. */
+uint8_t ladder_severity(const struct turn *t);
 /* Whether a fall from drain to silent by proof would be right at this moment, hold apart. */
 bool ladder_silent_is_right(const struct turn *t);
 /* How far down health takes it now, and by which rule; the present rung and STAY when nowhere. */
@@ -40,6 +42,8 @@ struct course ladder_fall(struct turn *t);
 bool ladder_may_rise(const struct turn *t);
 /* How far up it may go now; the present rung and WAIT or STAY when nowhere. */
 struct course ladder_climb(struct turn *t);
+/* From silent to drain because the guard calls the lane back; the present rung and WAIT else. */
+struct course ladder_return(struct turn *t);
 /* As ladder_climb(), by the emergency rule alone. */
 struct course ladder_emergency(struct turn *t);
 
@@ -47,6 +51,8 @@ struct course ladder_emergency(struct turn *t);
 void turn_limit(struct turn *t, enum limit_owner owner, enum limit_sort sort, int rung,
     struct mono until, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void turn_because(struct turn *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The guard's reason. */
+const char *turn_fleet(const struct turn *t);
 /* Call again at `at`, if that is still to come. */
 void turn_wake(struct turn *t, struct mono at);
 /* The next move, as far as it can be told. */

@@ -300,7 +300,7 @@ static const struct conf_key ladder_keys[] = {
 	.help = "how far down a vital failure goes without a view of the fleet"},
     {.name = "proven_alone", .type = CONF_ENUM, .offset = LADDER(proven_alone),
 	.names = alone_words, .number = ALONE_DRAIN,
-	.help = "the same, of a low score whose cause is proven to be here"},
+	.help = "without a fleet the same of a low score whose cause is proven to be here"},
     {.name = "emergency_min_ms", .type = CONF_INT, .offset = LADDER(emergency_min_ms), .min = 10,
 	.max = MS_MAX, .number = 1000, .help = "wait after a relapsed emergency climb ..."},
     {.name = "emergency_max_ms", .type = CONF_INT, .offset = LADDER(emergency_max_ms), .min = 10,

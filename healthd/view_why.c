@@ -259,6 +259,15 @@ view_why(const struct brain *b, uint32_t lanes)
 }
 
 static json_t *
+view_fleet_word(const struct ladder_fleet *f)
+{
+	return json_pack("{sssbsbsbsbsbss}", "standing", fleet_standing_name(f->standing), "vital",
+	    (int)f->vital, "granted", (int)f->granted, "back", (int)f->back, "emergency",
+	    (int)f->emergency, "keep", (int)f->keep, "because",
+	    f->because != NULL ? f->because : "");
+}
+
+static json_t *
 view_facts(const struct brain *b, const struct lane *lane)
 {
 	json_t *all = json_array();
@@ -290,13 +299,14 @@ view_decision(const struct brain *b, const struct lane *lane, const struct ladde
 	for (int i = 0; i < lane->out.n_limits; i++)
 		json_array_append_new(limits, view_limit(b, &lane->out.limits[i], now));
 	lane_because(b, lane, because, sizeof(because));
-	return json_pack("{sssIsosososssosososisbsbsssssosiso}", "lane", lane->name, "now_us",
+	return json_pack("{sssIsosososssososososisbsbsssssosisisiso}", "lane", lane->name, "now_us",
 	    (json_int_t)now.us, "before", state_ladder(before), "after",
 	    state_ladder(&lane->ladder), "facts", view_facts(b, lane), "mode",
 	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive", "judgement",
 	    view_judgement(b, &in->judgement), "preflight", view_preflight(in->preflight), "held",
-	    held, "proven", in->proven, "shutdown", (int)in->shutdown, "shutdown_silent",
-	    (int)in->shutdown_silent, "rule", ladder_rule_name(lane->out.rule), "wish",
-	    lane_rung_name(b, lane->out.wish), "because", jsontext(because), "score",
-	    in->judgement.score, "limits", limits);
+	    held, "fleet", view_fleet_word(&in->fleet), "proven", in->proven, "shutdown",
+	    (int)in->shutdown, "shutdown_silent", (int)in->shutdown_silent, "rule",
+	    ladder_rule_name(lane->out.rule), "wish", lane_rung_name(b, lane->out.wish), "because",
+	    jsontext(because), "score", in->judgement.score, "severity", (int)lane->out.severity,
+	    "fault", (int)lane->out.fault, "limits", limits);
 }

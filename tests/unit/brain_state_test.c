@@ -31,6 +31,7 @@ brain_with_a_past(void)
 	lane->ladder.flap.penalty = 1234.5;
 	lane->ladder.flap.at = now;
 	lane->ladder.emergency_wait_ms = 4000;
+	lane->ladder.chosen = true;
 	b->counters.moves = 17;
 	b->instances[0].targets[0].window.verdict = VERDICT_FAIL;
 	b->instances[0].targets[0].window.fails = 5;
@@ -54,6 +55,7 @@ a_successor_finds_what_was_left(void **state)
 	assert_int_equal(next->lanes[0].saved.rung, 2);
 	assert_int_equal(next->lanes[0].saved.hold_ms, 120000);
 	assert_int_equal(next->lanes[0].saved.emergency_wait_ms, 4000);
+	assert_true(next->lanes[0].saved.chosen);
 	assert_true(next->lanes[0].saved.flap.penalty > 1234 &&
 		    next->lanes[0].saved.flap.penalty < 1235);
 	assert_true(next->lanes[0].saved.last_fall.us == b->lanes[0].ladder.last_fall.us);

@@ -184,6 +184,170 @@ static const struct ladder_story ladder_stories[] = {
 	"is drain\n"
 	"drop fleet\n"
 	"is silent proven_fall\n"},
+    {"in a fleet a vital failure goes silent where the guard lets it, and to drain elsewhere",
+	START
+	"fleet fresh\n"
+	"wishes none\n"
+	"vital\n"
+	"is drain vital_fall\n"
+	"wishes vital\n"
+	"limit fleet\n"
+	"run 1000\n"
+	"is drain wait\n"
+	"vital_leave\n"
+	"is silent vital_fall\n"
+	"wishes vital\n"},
+    {"in a fleet a vital failure that ranks first goes by leave",
+	START
+	"fleet fresh\n"
+	"vital\n"
+	"is drain vital_fall\n"
+	"leave\n"
+	"is silent vital_fall\n"},
+    {"without a fresh view a vital failure goes by vital_alone",
+	"conf vital_alone 0\n"
+	START
+	"fleet stale\n"
+	"vital vital_leave\n"
+	"is drain vital_fall\n"
+	"limit alone\n"
+	"fleet isolated\n"
+	"is drain wait\n"
+	"fleet fresh\n"
+	"vital_leave\n"
+	"is silent vital_fall\n"},
+    {"in a fleet silent by proof waits for leave, and wishes from the first moment",
+	"conf proven_alone 0\n"
+	START
+	"fleet fresh\n"
+	"score 20 proof\n"
+	"is drain score_fall\n"
+	"wishes low\n"
+	"score 5\n"
+	"wishes high\n"
+	"run 100\n"
+	"is drain wait\n"
+	"limit fleet\n"
+	"next none\n"
+	"leave\n"
+	"is silent proven_fall\n"
+	"wishes high\n"},
+    {"leave does not shorten the time in which traffic goes away",
+	START
+	"fleet fresh\n"
+	"score 10 proof leave\n"
+	"is drain score_fall\n"
+	"until silent 30 30\n"},
+    {"without a fresh view nothing goes silent by proof, whatever proven_alone says",
+	START
+	"fleet isolated\n"
+	"score 10 proof leave\n"
+	"run 1000\n"
+	"is drain wait\n"
+	"limit fleet\n"},
+    {"a lane without proof does not wish to be silent",
+	START
+	"fleet fresh\n"
+	"score 10\n"
+	"is drain score_fall\n"
+	"wishes none\n"
+	"bad no well\n"
+	"wishes none\n"},
+    {"silent by proof comes back at once when the guard calls",
+	START
+	"fleet fresh\n"
+	"score 20 proof leave\n"
+	"until silent 30 30\n"
+	"moves 5\n"
+	"back no leave\n"
+	"is drain return\n"
+	"says so says the guard\n"
+	"wishes low\n"
+	"run 1000\n"
+	"is drain\n"
+	"moves 6\n"},
+    {"also after a restart of the brain, once the checks have been seen",
+	START
+	"fleet fresh\n"
+	"score 10 proof leave\n"
+	"until silent 30 30\n"
+	"restart stale silent\n"
+	"back no leave\n"
+	"is silent start\n"
+	"round well no bad no unknown pass\n"
+	"is drain return\n"},
+    {"silent by a vital failure does not come back by the guard's call",
+	START
+	"fleet fresh\n"
+	"vital vital_leave\n"
+	"is silent vital_fall\n"
+	"back\n"
+	"is silent\n"
+	"run 100\n"
+	"is silent\n"},
+    {"silent by a vital failure that is over is silent for its score",
+	START
+	"fleet fresh\n"
+	"vital vital_leave\n"
+	"is silent vital_fall\n"
+	"no vital score 10\n"
+	"is silent\n"
+	"back\n"
+	"is drain return\n"},
+    {"an operator's silence is stronger than the guard's call",
+	START
+	"fleet fresh\n"
+	"score 10 proof leave\n"
+	"until silent 30 30\n"
+	"cap silent operator\n"
+	"back\n"
+	"is silent\n"
+	"drop operator\n"
+	"is drain return\n"},
+    {"no return to where nothing answers",
+	START
+	"fleet fresh\n"
+	"score 10 proof leave\n"
+	"until silent 30 30\n"
+	"workerless back\n"
+	"is silent\n"
+	"limit preflight\n"
+	"no workerless\n"
+	"is drain return\n"},
+    {"when few of the fleet announce, who answers climbs at once",
+	START
+	"fleet fresh\n"
+	"vital vital_leave\n"
+	"is silent vital_fall\n"
+	"no vital\n"
+	"is silent\n"
+	"no self few\n"
+	"is silent\n"
+	"limit emergency\n"
+	"self\n"
+	"is drain emergency\n"
+	"says too few others announce\n"},
+    {"without a fleet no guard's word counts",
+	START
+	"few back keep\n"
+	"score 10 proof\n"
+	"is drain score_fall\n"
+	"until silent 30 30\n"
+	"run 10\n"
+	"is silent\n"},
+    {"what most of the fleet suffers keeps the rung",
+	START
+	"fleet fresh\n"
+	"keep bad no well score 10\n"
+	"is full wait\n"
+	"limit fleet\n"
+	"no keep\n"
+	"is drain score_fall\n"},
+    {"a fault of our own beside it falls all the same when it is vital",
+	START
+	"fleet fresh\n"
+	"keep bad no well vital vital_leave\n"
+	"is silent vital_fall\n"},
     {"after a fall to silent drain takes one hold",
 	START
 	"run 9000\n"

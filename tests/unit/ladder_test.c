@@ -13,6 +13,8 @@
  *   limit OWNER [SECONDS]        is listed, ending in so many seconds; nolimit OWNER
  *   next RUNG SECONDS | next none            what comes next, and when
  *   restart fresh|stale [RUNG]   a new brain with the saved state; what is seen standing
+ *   fleet none|stale|isolated|fresh          how the fleet is seen
+ *   wishes none|low|high|vital   what the guard is to be told
  *   moves N                      so many changes of rung were ordered so far
  *   says TEXT                    the sentence holds this
  */
@@ -175,6 +177,9 @@ set_input(struct story *s, const char *name, bool on)
 	    {"well", &j->shared_well}, {"proof", &j->proven}, {"overload", &j->overload}, {"absorbed", &j->absorbed},
 	    {"empty", &j->empty}, {"shutdown", &s->in.shutdown},
 	    {"shutdown_silent", &s->in.shutdown_silent}, {"deaf", &s->deaf},
+	    {"leave", &s->in.fleet.granted}, {"vital_leave", &s->in.fleet.vital},
+	    {"back", &s->in.fleet.back}, {"few", &s->in.fleet.emergency},
+	    {"keep", &s->in.fleet.keep},
 	};
 
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
@@ -321,9 +326,30 @@ all_well(struct story *s)
 {
 	s->mean = 100;
 	s->deaf = false;
-	s->in = (struct ladder_in){.judgement = {.round = true, .self_ok = true,
+	s->in = (struct ladder_in){.fleet = s->in.fleet,
+	    .judgement = {.round = true, .self_ok = true,
 				       .self_pass = true, .shared_well = true}};
 	apply_score(s);
+}
+
+static void
+check_wish(const struct story *s, const char *name)
+{
+	static const char *const names[N_SEVERITIES] = {"none", "shared", "low", "high", "vital"};
+
+	if (strcmp(names[s->out.severity], name) != 0)
+		fail_msg("%s, line %d: it wishes %s", s->name, s->line, names[s->out.severity]);
+}
+
+static void
+see_fleet(struct story *s, const char *name)
+{
+	struct ladder_fleet *f = &s->in.fleet;
+
+	*f = (struct ladder_fleet){.because = "so says the guard"};
+	while (strcmp(fleet_standing_name(f->standing), name) != 0)
+		assert_true(++f->standing <= FLEET_FRESH);
+	step(s);
 }
 
 static void
@@ -345,6 +371,10 @@ obey(struct story *s, char **w)
 		check_next(s, w);
 	else if (strcmp(w[0], "restart") == 0)
 		restart(s, w);
+	else if (strcmp(w[0], "fleet") == 0)
+		see_fleet(s, w[1]);
+	else if (strcmp(w[0], "wishes") == 0)
+		check_wish(s, w[1]);
 	else if (strcmp(w[0], "moves") == 0)
 		assert_int_equal(s->moves, number(w[1]));
 	else
