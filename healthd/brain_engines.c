@@ -100,7 +100,12 @@ engine_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 {
 	struct supervise_conf conf = supervise_conf_of(&b->settings);
 	enum worker_state before = s->worker.state;
-	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
+	struct worker_out out;
+
+	/* A question that it loops in is told by its handler (resolver/engine_fault.c). */
+	conf.abort_first = true;
+	out = worker_step(&conf, s->worker, ev, mono_now());
+	b->counters.engine_hangs += out.state.killed_hung && !s->worker.killed_hung;
 
 	s->worker = out.state;
 	slot_order(b, s, out.action);

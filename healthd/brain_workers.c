@@ -152,10 +152,9 @@ slot_order(struct brain *b, struct slot *s, enum worker_action action)
 	if (action == WORKER_DO_NOTHING)
 		return;
 	m.type = action == WORKER_DO_START ? BOND_START : BOND_STOP;
-	m.status = action == WORKER_DO_TERM ? SIGTERM : SIGKILL;
-	if (action == WORKER_DO_KILL && s->worker.killed_hung)
-		(*(s->index < ENGINE_SLOT ? &b->counters.worker_hangs
-					  : &b->counters.engine_hangs))++;
+	m.status = action == WORKER_DO_TERM    ? SIGTERM
+		   : action == WORKER_DO_ABORT ? SIGABRT
+					       : SIGKILL;
 	bond_tell(b, &m);
 }
 
@@ -200,6 +199,7 @@ worker_event(struct brain *b, struct slot *s, const struct worker_event *ev)
 	bool stable = s->worker.stable, slow = s->worker.slow, served = serves(&s->worker);
 	struct worker_out out = worker_step(&conf, s->worker, ev, mono_now());
 
+	b->counters.worker_hangs += out.state.killed_hung && !s->worker.killed_hung;
 	s->worker = out.state;
 	slot_order(b, s, out.action);
 	slot_probe_follow(b, s, before);

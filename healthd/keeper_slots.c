@@ -190,6 +190,8 @@ slot_signal(struct keeper *k, int slot, int signal_number)
 	if (signal_number == SIGKILL)
 		kill(-pid, SIGKILL);
 	kill(pid, signal_number);
+	if (signal_number == SIGABRT)
+		kill(pid, SIGCONT); /* one that is stopped would not hear it */
 }
 
 void
@@ -200,7 +202,7 @@ slot_stop(struct keeper *k, const struct bond_message *m)
 	/* The one it means may be gone, and its successor is not meant. */
 	if (m->pid != 0 && m->pid != k->slots[m->slot].pid)
 		return;
-	if (m->status != SIGTERM && m->status != SIGKILL) {
+	if (m->status != SIGTERM && m->status != SIGKILL && m->status != SIGABRT) {
 		refuse(k, m->slot, EINVAL);
 		return;
 	}

@@ -238,11 +238,13 @@ on_exited(const struct supervise_conf *conf, struct worker *w, const struct work
 }
 
 static enum worker_action
-kill_silent(struct worker *w, struct mono now)
+kill_silent(const struct supervise_conf *conf, struct worker *w, struct mono now)
 {
+	bool first = !w->killed_hung;
+
 	w->killed_hung = true;
 	enter(w, w->state, mono_add_ms(now, KILL_AGAIN_MS), now);
-	return WORKER_DO_KILL;
+	return first && conf->abort_first ? WORKER_DO_ABORT : WORKER_DO_KILL;
 }
 
 static void
@@ -268,7 +270,7 @@ on_silence(const struct supervise_conf *conf, struct worker *w, bool life, struc
 	    (conf->busy_probes > 0 && w->silent_probes >= conf->busy_probes)) {
 		snprintf(w->why, sizeof(w->why), "silent for %u probes%s: killed",
 		    w->silent_probes, life ? ", though it runs" : "");
-		return kill_silent(w, now);
+		return kill_silent(conf, w, now);
 	}
 	/* One lost datagram is no reason to call a worker unready. */
 	if (w->state == WORKER_READY && w->silent_probes >= (conf->hang_probes + 1) / 2) {
@@ -325,7 +327,7 @@ starting_due(const struct supervise_conf *conf, struct worker *w, struct mono no
 	}
 	snprintf(w->why, sizeof(w->why), "not ready %lld ms after its start: killed",
 	    (long long)conf->start_timeout_ms);
-	return kill_silent(w, now);
+	return kill_silent(conf, w, now);
 }
 
 static enum worker_action
@@ -334,7 +336,7 @@ on_tick(const struct supervise_conf *conf, struct worker *w, struct mono now)
 	if (!mono_is_set(w->due) || mono_before(now, w->due))
 		return WORKER_DO_NOTHING;
 	if (w->killed_hung && w->pid != 0)
-		return kill_silent(w, now);
+		return kill_silent(conf, w, now);
 	switch (w->state) {
 	case WORKER_WAITING:
 	case WORKER_QUARANTINED:

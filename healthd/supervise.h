@@ -24,6 +24,8 @@ struct supervise_conf {
 	int64_t start_timeout_ms, backoff_min_ms, backoff_max_ms;
 	int64_t quarantine_starts, quarantine_ms, stop_timeout_ms;
 	int64_t stable_ms; /* ready so long: earlier failures are forgotten. WORKER_STABLE_MS */
+	bool abort_first;  /* a hung one is told ABORT, so that it can say what it was at, and
+			      killed when that does not end it */
 };
 
 /* A worker that fails sooner than this after it became ready has not really been ready: its start
@@ -74,7 +76,13 @@ struct worker_event {
 	struct mono sent;	/* PROBE: a probe sent before the start says nothing */
 };
 
-enum worker_action { WORKER_DO_NOTHING, WORKER_DO_START, WORKER_DO_TERM, WORKER_DO_KILL };
+enum worker_action {
+	WORKER_DO_NOTHING,
+	WORKER_DO_START,
+	WORKER_DO_TERM,
+	WORKER_DO_KILL,
+	WORKER_DO_ABORT,
+};
 struct worker_out {
 	struct worker state;
 	enum worker_action action;

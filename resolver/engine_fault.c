@@ -49,8 +49,9 @@ on_fault(int number)
 		said = 1;
 		say(number);
 	}
-	/* The others come again as soon as this returns, and find nobody who handles them. */
-	if (number == SIGPROF)
+	/* The others come again as soon as this returns, and find nobody who handles them; SIGABRT
+	 * only where it is our own, and not from a supervisor who takes us for hung. */
+	if (number == SIGPROF || number == SIGABRT)
 		abort();
 }
 

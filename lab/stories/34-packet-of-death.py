@@ -13,6 +13,7 @@ AGAIN = 20  # times that each PoP is asked once more, in each family
 # By which an engine ends, and what is told of the question.
 SIGNAL = {'die': 6, 'late': 6, 'segv': 11, 'mute': 9}
 HOW = {'mute': 'killed twice'}
+LOOP = r'\(signal (6|27)\)'  # ended by its supervisor, or by its own alarm, whoever was first
 
 
 def starts(lab, pop):
@@ -45,8 +46,11 @@ def convicted(lab, pops, name):
 
 
 def explained(lab, pop, how, name, since):
-    signal = SIGNAL[how]
     said = lab.bgpctl(pop, 'cache', 'explain', name, check=False).stdout
+    if how == 'spin':
+        lab.need(re.search(LOOP, said), f'{pop}: cache explain says:\n{said}')
+        return
+    signal = SIGNAL[how]
     lab.need('quarantine: not resolved for ' in said
              and f'({HOW.get(how, f"signal {signal}")})' in said, f'{pop}: cache explain says:\n{said}')
     lab.need(f'event=quarantined because="{name}. A ended the probation engine' in lab.logged(pop),
@@ -114,6 +118,7 @@ def play(lab):
         with lab.nothing_moves(*POPS):
             for how in ('die', 'late', 'segv'):
                 deadly(lab, asking, how, (1, 1))
+            deadly(lab, asking, 'spin', (1, 1), ('pop1',))
             deadly(lab, asking, 'mute', (2, 2), ('pop1',))
             lab.need(all(lab.rung(pop, f) == 'full' for pop in POPS for f in FAMILIES),
                      'not everybody is at full')

@@ -121,6 +121,7 @@ act(struct world *s, enum worker_action action)
 		promise(s->known, "no signal without a process");
 		promise(s->told_stop, "terminated only when it is to stop");
 		return;
+	case WORKER_DO_ABORT: /* as KILL, of one that may not hear it: not asked for here */
 	case WORKER_DO_KILL:
 		judge_kill(s);
 		s->killed = 1;

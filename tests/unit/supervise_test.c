@@ -19,7 +19,7 @@
  *	x somebody else exited, o w s u probes: ok, wrong, silent, unknown, l silent though it
  *	lives, g nobody is there, e ok of before the start, . nothing
  * States: - stopped, b back-off, s starting, r ready, u unready, t stopping, q quarantined.
- * Actions, in the order in which they came: S start, T term, K kill.
+ * Actions, in the order in which they came: S start, T term, K kill, A abort.
  */
 struct row {
 	const char *promise, *events, *states, *actions;
@@ -35,6 +35,17 @@ static const struct supervise_conf conf = {
     .quarantine_ms = 950,
     .stop_timeout_ms = 450,
     .stable_ms = 350,
+};
+
+/* With abort_first. */
+static const struct row last_words[] = {
+    {"a hung one is told ABORT, once, and its exit starts the next", "WSo....sssssXSo",
+	"ssrrrrrruuuussr", "SAS"},
+    {"killed when ABORT does not end it", "WSo....sss..........", "ssrrrrrruuuuuuuuuuuu", "SAK"},
+    {"a start too slow to answer is told ABORT at its limit", "WSllllllllll..", "ssssssssssssss",
+	"SA"},
+    {"the next one that hangs too", "WSo....sssXSo....sss", "ssrrrrrruussrrrrrruu", "SASA"},
+    {"one that does not stop in time is just killed", "WSoU....X", "ssrttttt-", "STK"},
 };
 
 static const struct row rows[] = {
@@ -96,6 +107,7 @@ letter(enum worker_state s)
 }
 
 struct run {
+	const struct supervise_conf *conf;
 	struct worker w;
 	struct mono now;
 	char actions[64];
@@ -104,18 +116,18 @@ struct run {
 static void
 feed(struct run *r, const struct worker_event *ev)
 {
-	struct worker_out out = worker_step(&conf, r->w, ev, r->now);
+	struct worker_out out = worker_step(r->conf, r->w, ev, r->now);
 	size_t n = strlen(r->actions);
 
 	assert_int_equal(out.changed, out.state.state != r->w.state);
 	/* Whatever happens: no start beside a process, no signal without one. */
 	if (out.action == WORKER_DO_START)
 		assert_int_equal(out.state.pid, 0);
-	if (out.action == WORKER_DO_TERM || out.action == WORKER_DO_KILL)
+	if (out.action > WORKER_DO_START)
 		assert_int_not_equal(out.state.pid, 0);
 	r->w = out.state;
 	if (out.action != WORKER_DO_NOTHING)
-		r->actions[n] = " STK"[out.action];
+		r->actions[n] = " STKA"[out.action];
 }
 
 static void
@@ -161,31 +173,48 @@ feed_letter(struct run *r, char c, int32_t next_pid)
 	feed(r, &ev);
 }
 
-static void
-every_row_keeps_its_promise(void **state)
+static int
+broken_rows(const struct supervise_conf *with, const struct row *all, size_t n)
 {
 	int bad = 0;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct run r = {.now = {1000000}};
+	for (size_t i = 0; i < n; i++) {
+		struct run r = {.conf = with, .now = {1000000}};
 		char states[64] = "";
 
 		r.w = worker_init(r.now);
-		for (size_t n = 0; rows[i].events[n] != '\0'; n++) {
+		for (size_t at = 0; all[i].events[at] != '\0'; at++) {
 			pass_time(&r, 100);
-			feed_letter(&r, rows[i].events[n], 100 + (int32_t)n);
-			states[n] = letter(r.w.state);
+			feed_letter(&r, all[i].events[at], 100 + (int32_t)at);
+			states[at] = letter(r.w.state);
 		}
-		if (strcmp(states, rows[i].states) == 0 && strcmp(r.actions, rows[i].actions) == 0)
+		if (strcmp(states, all[i].states) == 0 && strcmp(r.actions, all[i].actions) == 0)
 			continue;
 		print_error(
 		    "%s:\n  events  %s\n  states  %s\n  wanted  %s\n  actions %s\n  wanted  %s\n",
-		    rows[i].promise, rows[i].events, states, rows[i].states, r.actions,
-		    rows[i].actions);
+		    all[i].promise, all[i].events, states, all[i].states, r.actions,
+		    all[i].actions);
 		bad++;
 	}
-	assert_int_equal(bad, 0);
+	return bad;
+}
+
+static void
+every_row_keeps_its_promise(void **state)
+{
+	(void)state;
+	assert_int_equal(broken_rows(&conf, rows, sizeof(rows) / sizeof(rows[0])), 0);
+}
+
+static void
+a_hung_one_may_say_its_last_words(void **state)
+{
+	struct supervise_conf asks = conf;
+
+	(void)state;
+	asks.abort_first = true;
+	assert_int_equal(
+	    broken_rows(&asks, last_words, sizeof(last_words) / sizeof(last_words[0])), 0);
 }
 
 static struct worker
@@ -407,6 +436,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_keeps_its_promise),
+	    cmocka_unit_test(a_hung_one_may_say_its_last_words),
 	    cmocka_unit_test(none_ready_for_so_long_is_failed),
 	    cmocka_unit_test(killed_workers_that_come_back_fail_nothing),
 	    cmocka_unit_test(ready_for_moments_does_not_count_as_well),
