@@ -35,10 +35,8 @@ beacon_rung_of(int order, int told, const struct door_view *view, uint32_t exits
 	for (int i = 0; i < view->n_sessions; i++)
 		if (exits >> i & 1 && rung_sent(view, i) > out)
 			out = rung_sent(view, i);
-	/* BIRD may not have been looked at since the gate went. */
-	if (out > RUNG_SILENT && view->gate[out] == LOCK_UNKNOWN)
+	/* BIRD has not been looked at since the gate went: that look raises nothing. */
+	if (out > RUNG_SILENT && view->gate[out] != LOCK_OPEN)
 		out = told < 0 ? RUNG_SILENT : least(out, told);
-	else if (out > RUNG_SILENT && view->gate[out] != LOCK_OPEN)
-		out = RUNG_SILENT;
 	return least(order, out);
 }

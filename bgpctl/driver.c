@@ -90,19 +90,6 @@ bird_action(struct driver *d, int lane, struct door_action action)
 	}
 }
 
-static void
-act(struct driver *d, int lane, const struct door_out *out)
-{
-	for (int i = 0; i < out->n; i++) {
-		if (out->actions[i].what >= DOOR_GATE_UP)
-			gate_action(d, lane, out->actions[i]);
-		else
-			bird_action(d, lane, out->actions[i]);
-	}
-	if (out->n > 0)
-		d->in_round = false;
-}
-
 /* Which of a view's sessions lead out: as configured, else eBGP. */
 static uint32_t
 exits(const struct driver *d, int lane)
@@ -118,7 +105,7 @@ exits(const struct driver *d, int lane)
 	return bits;
 }
 
-/* Before the locks move: a worse rung is told at once, a better one has been proven by then. */
+/* A worse rung is told at once, a better one has been proven by then. */
 static void
 tell_fleet(struct driver *d, int i)
 {
@@ -129,6 +116,33 @@ tell_fleet(struct driver *d, int i)
 		    beaconwire_rung(d->beacons, i), &lane->view, exits(d, i)));
 }
 
+/* What opens comes first. The fleet is told between that and what closes: of a worse rung before
+ * the better one goes, through a gate that is up by then. */
+static void
+act(struct driver *d, int lane, const struct door_out *out)
+{
+	bool told = false, opened = false;
+
+	for (int i = 0; i < out->n; i++) {
+		enum door_do what = out->actions[i].what;
+
+		if (!told && (what == DOOR_GATE_DOWN || what == DOOR_DISABLE)) {
+			tell_fleet(d, lane);
+			told = true;
+		}
+		opened |= what == DOOR_GATE_UP;
+		if (what >= DOOR_GATE_UP)
+			gate_action(d, lane, out->actions[i]);
+		else
+			bird_action(d, lane, out->actions[i]);
+	}
+	if (out->n > 0)
+		d->in_round = false;
+	tell_fleet(d, lane);
+	if (opened && d->beacons) /* the kernel dropped what led through it */
+		beaconwire_sync(d->beacons);
+}
+
 static void
 step(struct driver *d, int i)
 {
@@ -136,7 +150,6 @@ step(struct driver *d, int i)
 	struct door_out out;
 
 	gatewatch_read(d->watch, i, d->lanes[i].view.gate);
-	tell_fleet(d, i);
 	out = door_step(&d->conf, lane->door, &lane->view, mono_now());
 	lane->door = out.state;
 	lane->look = out.look;

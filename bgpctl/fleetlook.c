@@ -198,7 +198,7 @@ community(struct fleet_route *r, uint32_t what, uint32_t value)
 	}
 }
 
-/* "(64500, 5300, 536870912) (...)": those of our AS. */
+/* "(64500, 5300, 536870912) (...)": those of our AS. A list that BIRD found too long ends in dots. */
 static void
 communities(struct fleetlook *l, const char *v)
 {
@@ -213,6 +213,8 @@ communities(struct fleetlook *l, const char *v)
 			n++;
 		} else if (*v >= '0' && *v <= '9') {
 			number[n] = number[n] * 10 + (uint32_t)(*v - '0');
+		} else if (*v == '.') {
+			l->route.cut = true;
 		} else if (*v == ')' && n == 2 && number[0] == asn) {
 			community(&l->route, number[1], number[2]);
 		}
