@@ -198,7 +198,7 @@ community(struct fleet_route *r, uint32_t what, uint32_t value)
 	}
 }
 
-/* "(64500, 5300, 536870912) (...)": those of our AS. A list that BIRD found too long ends in dots. */
+/* "(64500, 5300, 536870912) (...)": those of our AS. */
 static void
 communities(struct fleetlook *l, const char *v)
 {
@@ -213,8 +213,6 @@ communities(struct fleetlook *l, const char *v)
 			n++;
 		} else if (*v >= '0' && *v <= '9') {
 			number[n] = number[n] * 10 + (uint32_t)(*v - '0');
-		} else if (*v == '.') {
-			l->route.cut = true;
 		} else if (*v == ')' && n == 2 && number[0] == asn) {
 			community(&l->route, number[1], number[2]);
 		}
@@ -232,8 +230,13 @@ fleetlook_row(struct fleetlook *l, int code, const char *text)
 	} else if (code == 1012) {
 		while (*text == '\t' || *text == ' ')
 			text++;
-		if (l->route.any && strncmp(text, LARGE, sizeof(LARGE) - 1) == 0)
-			communities(l, text + sizeof(LARGE) - 1);
+		/* A long list goes on in lines of its own. */
+		if (strncmp(text, LARGE, sizeof(LARGE) - 1) == 0)
+			l->route.in_large = true;
+		else if (*text != '(')
+			l->route.in_large = false;
+		if (l->route.any && l->route.in_large)
+			communities(l, strchr(text, '(') ? strchr(text, '(') : "");
 	} else if (code == 8000) { /* "<line overflow>" in place of a row */
 		l->route.cut = true;
 	}

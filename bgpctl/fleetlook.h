@@ -62,7 +62,7 @@ struct fleetlook {
 	uint32_t lanes;
 	char net[PREFIX_TEXT];
 	struct fleet_route {
-		bool any, own, cut;
+		bool any, own, cut, in_large;
 		int n_numbers;
 		uint32_t number, suspended, region, size, watched[MAX_WATCHED];
 	} route;

@@ -403,13 +403,15 @@ def forged_and_malformed_are_dropped_by_reason(lab):
         (net(0, 906), ['(64500, 5301, 1)']),                    # no number
         ('198.18.0.0/24', [number(0, 1 << 12)]),                # no host route
         ('203.0.113.7/32', [number(0, 1 << 12)]),               # outside
-        (net(0, 907), [number(0, 1 << 12)] + [f'(64500, {n}, 4294967295)' for n in range(6000, 6100)]),
+        # ... and the second number at the end of a list that BIRD breaks into lines
+        (net(0, 907), [number(0, 1 << 12)] + [f'(64500, {n}, 4294967295)' for n in range(6000, 6100)] +
+         [number(0, 3 << 12)]),
     ]
     lab.lie(lies)
     lab.n1.sees(900, 0, rung=1)
     lab.n1.looks_again()
     dropped = [now - was for now, was in zip(lab.n1.view(0)['dropped'], before)]
-    for why in (D_ID, D_NUMBER, D_VERSION, D_ABSURD, D_CUT):
+    for why in (D_ID, D_NUMBER, D_VERSION, D_ABSURD):
         expect(f'reason {why} counted: {dropped}', dropped[why] > 0)
     expect('nothing else is believed', set(lab.n1.view(0)['peers']) == {2, 3, 900})
     lab.n1.sees(lab.n2, 0, rung=DRAIN)
