@@ -106,8 +106,12 @@ struct lane {
 	uint64_t moves;
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
 	struct guard guard; /* of a lane with beacons */
-	struct guard_out fleet; /* of its last step */
+	struct guard_out guarded; /* its last step */
 	bool fleet_session_lost; /* since then */
+	struct {
+		uint8_t severity;
+		int8_t fault;
+	} fleet_heard; /* by the guard, of the ladder */
 	struct {
 		struct guard_out out;
 		bool conflict;
@@ -249,10 +253,9 @@ void fleet_fini(struct brain *b);
 bool fleet_has(const struct brain *b, const struct lane *lane); /* does it take part? */
 struct guard_conf fleet_guard_conf(const struct site *site);
 void fleet_step(struct brain *b, struct lane *lane, struct mono now); /* before the ladder's */
-void fleet_tell(struct brain *b, const struct lane *lane);		/* after it */
+void fleet_tell(struct brain *b, struct lane *lane);		      /* after it */
 void fleet_sessions(struct brain *b, const struct session_view *now); /* before they are taken over */
 const char *severity_name(int severity);
-const char *fleet_standing_name(enum fleet_standing s);
 
 /* view_fleet.c */
 void metrics_fleet(FILE *f, const struct brain *b);

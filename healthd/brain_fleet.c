@@ -11,18 +11,11 @@
 #include "lib/event.h"
 
 static const char *const SEVERITIES[] = {"none", "shared", "low", "high", "vital"};
-static const char *const STANDINGS[] = {"none", "stale", "isolated", "fresh"};
 
 const char *
 severity_name(int severity)
 {
 	return severity >= 0 && severity < N_SEVERITIES ? SEVERITIES[severity] : "?";
-}
-
-const char *
-fleet_standing_name(enum fleet_standing s)
-{
-	return STANDINGS[s];
 }
 
 bool
@@ -45,43 +38,17 @@ fleet_guard_conf(const struct site *site)
 	};
 }
 
-/* --- what the guard is told ------------------------------------------------------------------- */
+/* --- what the guard is told and says ---------------------------------------------------------- */
 
-/* The rule of the last move, if that was to where the lane stands. */
-static bool
-moved_by(const struct lane *lane, enum ladder_rule rule)
-{
-	const struct move *last = &lane->recent[(lane->moves + N_RECENT_MOVES - 1) % N_RECENT_MOVES];
-
-	return lane->moves > 0 && last->to == lane->ladder.rung && last->rule == rule;
-}
-
-static uint8_t
-severity_wished(const struct brain *b, const struct lane *lane)
-{
-	const struct judgement *j = &lane->judgement;
-	int enter = b->settings.ladder.enter[RUNG_SILENT];
-
-	if (j->vital_failed)
-		return SEVERITY_VITAL;
-	if (lane->ladder.phase != LADDER_RUN || lane->ladder.rung > RUNG_DRAIN || j->empty ||
-	    j->score >= enter || !j->proven || j->overload || j->absorbed)
-		return SEVERITY_NONE;
-	return j->score < enter / 2 ? SEVERITY_HIGH : SEVERITY_LOW;
-}
-
-/* The first shared check that fails here, by name: the same name means the same thing everywhere. */
+/* The shared check that fails here, by name: the same name means the same thing everywhere. */
 static uint8_t
 shared_fault(const struct brain *b, const struct lane *lane)
 {
-	for (int n = 0; n < b->n_instances; n++) {
-		const struct instance *i = &b->instances[n];
+	int fault = lane->out.fault;
 
-		if (lane->facts & UINT64_C(1) << n && i->fact.class == CLASS_SHARED &&
-		    i->fact.verdict == VERDICT_FAIL)
-			return beacon_fault_of(i->conf->name);
-	}
-	return 0;
+	if (!lane->born || fault < 0 || fault >= b->n_instances)
+		return 0;
+	return beacon_fault_of(b->instances[fault].conf->name);
 }
 
 /* --- what is said ----------------------------------------------------------------------------- */
@@ -97,7 +64,7 @@ guard_differs(const struct guard_out *a, const struct guard_out *b)
 static void
 say_guard(const struct brain *b, struct lane *lane, const struct fleet_view *v, struct mono now)
 {
-	const struct guard_out *o = &lane->fleet;
+	const struct guard_out *o = &lane->guarded;
 	bool conflict = v->conflict != lane->fleet_said.conflict;
 	bool bad = o->standing != FLEET_FRESH || o->emergency || v->conflict;
 	struct event e;
@@ -151,7 +118,7 @@ flags_of(const struct brain *b, const struct lane *lane)
 		flags |= BEACON_STOPPING;
 	if (lane->out.wish > lane->ladder.rung && !j->unknown)
 		flags |= BEACON_CLIMBING;
-	if (lane->fleet.state.severity >= SEVERITY_LOW)
+	if (lane->guard.severity >= SEVERITY_LOW)
 		flags |= BEACON_WISHING;
 	return flags;
 }
@@ -174,25 +141,42 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .conflict = v->conflict,
 	    .session_lost = lane->fleet_session_lost,
 	    .silent = silent,
-	    .discretionary = silent && moved_by(lane, RULE_PROVEN_FALL),
-	    .severity = severity_wished(b, lane),
+	    .discretionary = silent && lane->ladder.chosen,
+	    .severity = lane->out.severity,
 	    .fault = shared_fault(b, lane),
 	};
 	lane->fleet_session_lost = false;
-	lane->fleet = guard_step(&conf, lane->guard, &in, now);
-	lane->guard = lane->fleet.state;
+	lane->fleet_heard.severity = lane->out.severity;
+	lane->fleet_heard.fault = lane->out.fault;
+	lane->guarded = guard_step(&conf, lane->guard, &in, now);
+	lane->guard = lane->guarded.state;
+	lane->fleet = (struct ladder_fleet){
+	    .standing = lane->guarded.standing,
+	    .vital = lane->guarded.vital,
+	    .granted = lane->guarded.granted,
+	    .back = lane->guarded.back,
+	    .emergency = lane->guarded.emergency,
+	    .keep = lane->guarded.keep,
+	    .because = lane->guarded.because,
+	};
 	say_guard(b, lane, v, now);
 }
 
-/* After the ladder: the intent and why the rung is no better. The rung itself is the driver's. What
- * share of its capacity a node carries is not known yet. */
+/* The intent and why the rung is no better; the rung itself is the driver's. What share of its
+ * capacity a node carries is not known yet. */
 void
-fleet_tell(struct brain *b, const struct lane *lane)
+fleet_tell(struct brain *b, struct lane *lane)
 {
 	struct beacon_words words = {.load = BEACON_LOAD_UNKNOWN};
+	struct ladder_out *out = &lane->out;
 
 	if (!fleet_has(b, lane))
 		return;
+	/* The guard hears of a wish that is new in the same turn. */
+	lane->dirty |= out->severity != lane->fleet_heard.severity ||
+	    out->fault != lane->fleet_heard.fault || out->moved;
+	out->next = mono_is_set(out->next) ? mono_min(out->next, lane->guarded.next)
+					   : lane->guarded.next;
 	words.flags = flags_of(b, lane);
 	words.severity = lane->guard.severity;
 	words.fault = words.severity != SEVERITY_NONE ? lane->guard.fault : 0;

@@ -338,9 +338,6 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	fleet_tell(b, lane);
 	record_decision(b, lane, &before, &in,
 	    out->moved || out->wish != wish || out->rule != rule);
-	if (fleet_has(b, lane))
-		out->next = mono_is_set(out->next) ? mono_min(out->next, lane->fleet.next)
-						   : lane->fleet.next;
 	if (mono_is_set(expiry) && (!mono_is_set(out->next) || mono_before(expiry, out->next)))
 		out->next = expiry;
 	arm(b, lane, out->next, now);

@@ -95,7 +95,7 @@ view_dropped(const struct fleet_view *v)
 json_t *
 view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 {
-	const struct guard_out *g = &lane->fleet;
+	const struct guard_out *g = &lane->guarded;
 	const struct fleet_view *v;
 	int told = driver_told(b->driver, lane->index);
 	json_t *o;
@@ -174,15 +174,15 @@ typedef double fleet_number(const struct lane *lane, const struct fleet_view *v,
 		return (double)(what); \
 	}
 
-NUMBER(fleet_standing, lane->fleet.standing)
+NUMBER(fleet_standing, lane->guarded.standing)
 NUMBER(fleet_age, mono_is_set(v->at) ? (double)mono_diff_us(now, v->at) / 1e6 : -1)
-NUMBER(fleet_in_view, lane->fleet.in_view)
-NUMBER(fleet_announcing, lane->fleet.announcing)
-NUMBER(fleet_suspended, lane->fleet.suspended)
-NUMBER(fleet_budget, lane->fleet.budget)
-NUMBER(fleet_rank, lane->fleet.rank)
+NUMBER(fleet_in_view, lane->guarded.in_view)
+NUMBER(fleet_announcing, lane->guarded.announcing)
+NUMBER(fleet_suspended, lane->guarded.suspended)
+NUMBER(fleet_budget, lane->guarded.budget)
+NUMBER(fleet_rank, lane->guarded.rank)
 NUMBER(fleet_intent, lane->guard.severity)
-NUMBER(fleet_emergency, lane->fleet.emergency)
+NUMBER(fleet_emergency, lane->guarded.emergency)
 NUMBER(fleet_conflict, v->conflict)
 
 static const struct {
