@@ -256,6 +256,14 @@ def all_see_all_in_both_families(lab):
             expect('nothing else', node.view(lane)['n'] == 2)
 
 
+def the_generated_example_is_accepted(lab):
+    path = f'{lab.dir}/example.conf'
+    for node in lab.nodes:
+        with open(path, 'w', encoding='ascii') as f:
+            f.write(sh(lab.tool, node.site, 'example'))
+        sh('bird', '-p', '-c', path)
+
+
 def constants_come_along(lab):
     lab.n3.sees(lab.n1, 0, suspended=3)
     lab.n3.sees(lab.n2, 0, suspended=10)
@@ -457,7 +465,7 @@ def without_bird_there_is_no_view(lab):
 
 
 TESTS = [
-    all_see_all_in_both_families, constants_come_along, words_follow_within_a_view, rungs_are_told,
+    all_see_all_in_both_families, the_generated_example_is_accepted, constants_come_along, words_follow_within_a_view, rungs_are_told,
     a_climb_is_told_when_it_is_out_and_a_fall_before, a_gate_down_takes_the_beacon_along,
     a_driver_that_follows_is_the_same_node, the_kernels_table_is_put_right, beacons_stay_inside,
     forged_and_malformed_are_dropped_by_reason, thousands_of_absurd_beacons_wedge_nobody,
