@@ -24,13 +24,14 @@ rung_sent(const struct door_view *view, int session)
 }
 
 int
-beacon_rung_of(int order, int told, const struct door_view *view, uint32_t exits)
+beacon_rung_of(const struct door *door, int told, const struct door_view *view, uint32_t exits)
 {
+	int order = door->order;
 	int out = RUNG_SILENT;
 
 	if (order < 0)
 		return -1;
-	if (!view->bird_answers)
+	if (!view->bird_answers || !mono_before(door->ordered_at, view->bird_at))
 		return told < 0 ? RUNG_SILENT : least(order, told);
 	for (int i = 0; i < view->n_sessions; i++)
 		if (exits >> i & 1 && rung_sent(view, i) > out)

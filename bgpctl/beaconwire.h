@@ -35,8 +35,9 @@ void beaconwire_free(struct beaconwire *w); /* leaves the beacons as they are */
 /*
  * The rung that may be told (pure, beaconrung.c): what the exit sessions send by the last look, and
  * never better than the order. `told`: the rung told so far, which is not raised while BIRD does
- * not answer, nor by a look from before the gate of what it saw went down. `exits`: bits of the view's sessions. -1: nothing is told before the first order.
+ * not answer, nor by a look from before the order, nor by one from before the gate of what it saw
+ * went down. `exits`: bits of the view's sessions. -1: nothing is told before the first order.
  */
-int beacon_rung_of(int order, int told, const struct door_view *view, uint32_t exits);
+int beacon_rung_of(const struct door *door, int told, const struct door_view *view, uint32_t exits);
 
 #endif

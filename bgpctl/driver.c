@@ -112,7 +112,7 @@ tell_fleet(struct driver *d, int i)
 	const struct driver_lane *lane = &d->lanes[i];
 
 	if (d->beacons)
-		beaconwire_tell(d->beacons, i, beacon_rung_of(lane->door.order,
+		beaconwire_tell(d->beacons, i, beacon_rung_of(&lane->door,
 		    beaconwire_rung(d->beacons, i), &lane->view, exits(d, i)));
 }
 

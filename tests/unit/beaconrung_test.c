@@ -17,7 +17,7 @@ enum { DRAIN = RUNG_DRAIN, BACKUP, FULL };
 static const struct row {
 	const char *promise;
 	int order, told;
-	bool answers;
+	bool answers; /* and was looked at since the order */
 	uint32_t exits;
 	int sent[2][2]; /* by session, by prefix: a rung, or one of the above */
 	enum lock gate; /* of what is sent */
@@ -66,16 +66,24 @@ a_beacon_never_says_better_than_the_proof(void **state)
 		const struct row *r = &ROWS[i];
 		struct door_view v = {
 		    .bird_answers = r->answers, .n_prefixes = 2, .n_sessions = 2};
+		struct door door = {.order = (int8_t)r->order, .ordered_at = {1000}};
 		int rung;
 
+		v.bird_at.us = 1001;
 		for (int k = DRAIN; k <= FULL; k++)
 			v.gate[k] = r->gate;
 		for (int s = 0; s < 2; s++)
 			for (int p = 0; p < 2; p++)
 				v.sending[p][s] = sending(r->sent[s][p]);
-		rung = beacon_rung_of(r->order, r->told, &v, r->exits);
+		rung = beacon_rung_of(&door, r->told, &v, r->exits);
 		if (rung != r->rung)
 			fail_msg("%s: %d, not %d", r->promise, rung, r->rung);
+		/* A look that began before the order is as good as no answer. */
+		v.bird_at.us = 1000;
+		rung = beacon_rung_of(&door, r->told, &v, r->exits);
+		v.bird_answers = false;
+		if (rung != beacon_rung_of(&door, r->told, &v, r->exits))
+			fail_msg("%s: a look of before the order says %d", r->promise, rung);
 	}
 }
 
