@@ -129,6 +129,13 @@ wish_lane(struct beaconwire *w, int lane)
 	char gate[LOCK_NAME];
 	int link = 0;
 
+	/* The intent before the rung's flag that speaks of it. */
+	if (words->severity != SEVERITY_NONE) {
+		b.kind = BEACON_INTENT;
+		b.intent.severity = words->severity;
+		b.intent.fault = words->fault;
+		wish(w, lane, &b, 0);
+	}
 	if (rung > RUNG_SILENT)
 		link = (int)if_nametoindex(lane_gate(w->site, lane, rung, gate));
 	b.kind = BEACON_RUNG;
@@ -137,12 +144,6 @@ wish_lane(struct beaconwire *w, int lane)
 	b.rung.flags = words->flags;
 	if (rung == RUNG_SILENT || link != 0)
 		wish(w, lane, &b, link);
-	if (words->severity == SEVERITY_NONE)
-		return;
-	b.kind = BEACON_INTENT;
-	b.intent.severity = words->severity;
-	b.intent.fault = words->fault;
-	wish(w, lane, &b, 0);
 }
 
 static bool
@@ -171,6 +172,31 @@ is_left_alone(const struct beaconwire *w, const struct kernel_beacon *b)
 	return false;
 }
 
+/* Is another number of it wanted? */
+static bool
+is_replaced(const struct beaconwire *w, const struct kernel_beacon *b)
+{
+	for (int i = 0; i < w->n_want; i++)
+		if (prefix_equal(&b->net, &w->want[i].net))
+			return true;
+	return false;
+}
+
+/* Numbers that are replaced go before beacons that are gone: a flag before the intent that it speaks
+ * of. */
+static int
+take_away(struct beaconwire *w, bool replaced, struct err *err)
+{
+	int failed = 0;
+
+	for (int i = 0; i < w->n_have; i++)
+		if (is_replaced(w, &w->have[i]) == replaced &&
+		    !is_among(&w->have[i], w->want, w->n_want) && !is_left_alone(w, &w->have[i]) &&
+		    beaconkernel_delete(w->kernel, &w->have[i], err) == -1)
+			failed = -1;
+	return failed;
+}
+
 /* Not `listed`: what is there is from the last time; adding what is there is no harm. */
 static int
 settle(struct beaconwire *w, bool listed, struct err *err)
@@ -182,10 +208,10 @@ settle(struct beaconwire *w, bool listed, struct err *err)
 		if (!(listed && is_among(&w->want[i], w->have, w->n_have)) &&
 		    beaconkernel_add(w->kernel, &w->want[i], failed ? &later : err) == -1)
 			failed = -1;
-	for (int i = 0; i < w->n_have; i++)
-		if (!is_among(&w->have[i], w->want, w->n_want) && !is_left_alone(w, &w->have[i]) &&
-		    beaconkernel_delete(w->kernel, &w->have[i], failed ? &later : err) == -1)
-			failed = -1;
+	if (take_away(w, true, failed ? &later : err) < 0)
+		failed = -1;
+	if (take_away(w, false, failed ? &later : err) < 0)
+		failed = -1;
 	return failed;
 }
 
