@@ -130,9 +130,9 @@ read_payload(uint32_t number, int n_rungs, struct beacon *b)
 		b->intent.severity = (uint8_t)(payload >> 12);
 		b->intent.fault = (uint8_t)(payload >> 4);
 		return b->intent.severity > SEVERITY_NONE && b->intent.severity < N_SEVERITIES &&
-			(payload & 15) == 0
-		    ? BEACON_OK
-		    : BEACON_ABSURD;
+			       (payload & 15) == 0
+			   ? BEACON_OK
+			   : BEACON_ABSURD;
 	case BEACON_VERDICTS:
 		for (int i = 0; i < MAX_WATCHED; i++) {
 			b->verdicts[i] = payload >> 2 * (MAX_WATCHED - 1 - i) & 3;

@@ -19,8 +19,8 @@
 enum beacon_kind { BEACON_RUNG, BEACON_INTENT, BEACON_VERDICTS, BEACON_REQUEST };
 #define N_BEACON_KINDS 4
 
-enum beacon_flags { /* of the rung beacon: why it is no better, for others and for people */
-	BEACON_HAND = 1,     /* an operator holds it down */
+enum beacon_flags {	 /* of the rung beacon: why it is no better, for others and for people */
+	BEACON_HAND = 1, /* an operator holds it down */
 	BEACON_ABSORBING = 2, /* overload without malfunction */
 	BEACON_STOPPING = 4,
 	BEACON_CLIMBING = 8, /* nothing is wrong, holds are not over */
@@ -69,10 +69,10 @@ uint32_t beacon_number(const struct beacon *b);
 
 enum beacon_fault { /* why a route is no beacon */
 	BEACON_OK,
-	BEACON_OUTSIDE,	      /* no host route of the block */
-	BEACON_ID,	      /* 0, or above the fleet's size */
+	BEACON_OUTSIDE, /* no host route of the block */
+	BEACON_ID,	/* 0, or above the fleet's size */
 	BEACON_OTHER_VERSION,
-	BEACON_ABSURD,	      /* a rung above the best, a severity that is none, bits that must be 0 */
+	BEACON_ABSURD, /* a rung above the best, a severity that is none, bits that must be 0 */
 };
 /* Reads route and number; `size` bounds the id, `n_rungs` the rung. Any input. Flags that this
  * version does not know are left in. */

@@ -74,8 +74,7 @@ beaconkernel_open(struct err *err)
 	nl_socket_modify_cb(k->sock, NL_CB_VALID, NL_CB_CUSTOM, take, k);
 	e = nl_connect(k->sock, NETLINK_ROUTE);
 	if (e < 0) {
-		err_set(
-		    err, "cannot open a netlink socket for the beacons: %s", nl_geterror(e));
+		err_set(err, "cannot open a netlink socket for the beacons: %s", nl_geterror(e));
 		beaconkernel_close(k);
 		return NULL;
 	}
@@ -108,8 +107,8 @@ message(int type, int flags, const struct rtmsg *route)
 static int
 list_family(struct beaconkernel *k, enum family f, struct err *err)
 {
-	struct rtmsg route = {.rtm_family = f == FAMILY_V4 ? AF_INET : AF_INET6,
-	    .rtm_protocol = BEACON_PROTOCOL};
+	struct rtmsg route = {
+	    .rtm_family = f == FAMILY_V4 ? AF_INET : AF_INET6, .rtm_protocol = BEACON_PROTOCOL};
 	struct nl_msg *msg = message(RTM_GETROUTE, NLM_F_DUMP, &route);
 	int e = nl_send_auto(k->sock, msg);
 
@@ -118,14 +117,14 @@ list_family(struct beaconkernel *k, enum family f, struct err *err)
 		e = nl_recvmsgs_default(k->sock);
 	/* A table in which there never was a route does not exist. */
 	if (e < 0 && e != -NLE_OBJ_NOTFOUND)
-		return err_set(err, "cannot list the kernel's table %d: %s", BEACON_TABLE,
-		    nl_geterror(e));
+		return err_set(
+		    err, "cannot list the kernel's table %d: %s", BEACON_TABLE, nl_geterror(e));
 	return 0;
 }
 
 int
-beaconkernel_list(struct beaconkernel *k, uint32_t families, struct kernel_beacon *out, int max,
-    struct err *err)
+beaconkernel_list(
+    struct beaconkernel *k, uint32_t families, struct kernel_beacon *out, int max, struct err *err)
 {
 	k->out = out;
 	k->n = 0;

@@ -23,8 +23,8 @@ struct beaconkernel; /* a netlink socket */
 struct beaconkernel *beaconkernel_open(struct err *err);
 void beaconkernel_close(struct beaconkernel *k);
 /* What is there, of the families whose bit is set; at most `max` are filled in. How many, or -1. */
-int beaconkernel_list(struct beaconkernel *k, uint32_t families, struct kernel_beacon *out, int max,
-    struct err *err);
+int beaconkernel_list(
+    struct beaconkernel *k, uint32_t families, struct kernel_beacon *out, int max, struct err *err);
 /* 0; also when it is there already. -2: its link is down or gone, which is no error of ours. */
 int beaconkernel_add(struct beaconkernel *k, const struct kernel_beacon *b, struct err *err);
 int beaconkernel_delete(struct beaconkernel *k, const struct kernel_beacon *b, struct err *err);

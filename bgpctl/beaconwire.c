@@ -182,8 +182,8 @@ is_replaced(const struct beaconwire *w, const struct kernel_beacon *b)
 	return false;
 }
 
-/* Numbers that are replaced go before beacons that are gone: a flag before the intent that it speaks
- * of. */
+/* Numbers that are replaced go before beacons that are gone: a flag before the intent that it
+ * speaks of. */
 static int
 take_away(struct beaconwire *w, bool replaced, struct err *err)
 {

@@ -14,7 +14,7 @@
 
 struct beaconwire;
 
-struct beacon_words { /* what is told beside the rung */
+struct beacon_words {		 /* what is told beside the rung */
 	uint8_t load, flags;	 /* BEACON_LOAD_UNKNOWN; enum beacon_flags */
 	uint8_t severity, fault; /* an intent; SEVERITY_NONE: none */
 };

@@ -55,8 +55,8 @@ put_net(FILE *to, const struct site *site, const struct prefix *block, enum nets
 		fprintf(to, "%s+", prefix_render(block, text));
 		return;
 	}
-	ENSURE(beacon_route(block, (enum beacon_kind)kind,
-	    nets == NETS_OWN ? (int)site->fleet.id : 1, &route));
+	ENSURE(beacon_route(
+	    block, (enum beacon_kind)kind, nets == NETS_OWN ? (int)site->fleet.id : 1, &route));
 	if (nets == NETS_OWN) {
 		fprintf(to, "%s", prefix_render(&route, text));
 		return;
@@ -115,15 +115,18 @@ birdconf_fleet_functions(FILE *to, const struct site *site, bool edge)
 	fprintf(to,
 	    "# Is this inside a block of the fleet's beacons? No such route may come in or go out\n"
 	    "# at the edge of the AS, nor enter the kernel's table:\n"
-	    "#     import filter { if anypop_beacon() then reject; ...; };      # every eBGP session\n"
-	    "#     export where ! anypop_ours() && ! anypop_beacon();           # protocol kernel\n");
+	    "#     import filter { if anypop_beacon() then reject; ...; };      # every eBGP "
+	    "session\n"
+	    "#     export where ! anypop_ours() && ! anypop_beacon();           # protocol "
+	    "kernel\n");
 	put_function(to, site, "anypop_beacon", NETS_INSIDE, "");
 	fprintf(to,
 	    "# Is this a beacon? Towards the other nodes and the route reflectors, iBGP only:\n"
 	    "#     import where anypop_beacon_export();\n"
 	    "#     export where anypop_ours() || anypop_beacon_export();\n");
 	if (edge)
-		fputs("# A route reflector passes on what it has from its clients, so there it is all\n"
+		fputs("# A route reflector passes on what it has from its clients, so there it is "
+		      "all\n"
 		      "# that is needed: `rr client;` and these two lines.\n",
 		    to);
 	put_function(to, site, "anypop_beacon_export", NETS_HOSTS, also);

@@ -44,12 +44,13 @@ judge_session(struct doctor *d, int s, enum family family, const char *net, bool
 	if (session->fleet && !sent) {
 		f = finding_add(d, FINDING_FAIL, "beacon");
 		finding_text(f, "%s does not let %s through", session->name, net);
-		finding_mend(f, "in the export filter of its ipv%d channel: `if "
-				"anypop_beacon_export() then accept;`",
+		finding_mend(f,
+		    "in the export filter of its ipv%d channel: `if "
+		    "anypop_beacon_export() then accept;`",
 		    family == FAMILY_V4 ? 4 : 6);
 	} else if (session->fleet) {
-		finding_text(finding_add(d, FINDING_OK, "beacon"), "%s sends %s", session->name,
-		    net);
+		finding_text(
+		    finding_add(d, FINDING_OK, "beacon"), "%s sends %s", session->name, net);
 	} else if (sent && d->details[s].external) {
 		f = finding_add(d, FINDING_FAIL, "beacon");
 		finding_text(f, "%s sends %s out of the AS", session->name, net);
@@ -108,8 +109,7 @@ look_at_lane(struct doctor *d, int lane, struct err *err)
 	if (ask(d, net, "table", table, err) < 0)
 		return -1;
 	if (d->routes.n > 0 && strcmp(d->routes.routes[0].protocol, beacon_kernel(family)) == 0) {
-		finding_text(
-		    finding_add(d, FINDING_OK, "beacon"), "%s stands in %s", net, table);
+		finding_text(finding_add(d, FINDING_OK, "beacon"), "%s stands in %s", net, table);
 		return look_at_sessions(d, lane, net, err) < 0 ? -1 : look_at_kernels(d, net, err);
 	}
 	if (d->routes.n > 0) {
@@ -121,8 +121,8 @@ look_at_lane(struct doctor *d, int lane, struct err *err)
 		return 0;
 	}
 	f = finding_add(d, FINDING_NOTE, "beacon");
-	finding_text(f, "%s is not told now, so what the export filters make of it cannot be seen",
-	    net);
+	finding_text(
+	    f, "%s is not told now, so what the export filters make of it cannot be seen", net);
 	finding_mend(f, "healthd tells it, in mode drive; look again while it runs");
 	return 0;
 }
@@ -147,8 +147,8 @@ look_at_family(struct doctor *d, enum family family, struct err *err)
 
 		if (!(session->families >> family & 1))
 			continue;
-		exit |= session->exit < 0 ? d->details[s].external || !is_up(d, s)
-					  : session->exit > 0;
+		exit |=
+		    session->exit < 0 ? d->details[s].external || !is_up(d, s) : session->exit > 0;
 		if (!session->fleet || !d->details[s].external)
 			continue;
 		f = finding_add(d, FINDING_FAIL, "beacon");

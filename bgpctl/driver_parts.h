@@ -23,17 +23,17 @@ struct driver {
 	bool observe;
 	struct driver_events events;
 	struct door_conf conf;
-	struct gates *gates;	/* owned */
-	struct gatewatch *watch; /* owned */
-	struct birdwire *wire;	/* owned */
+	struct gates *gates;	    /* owned */
+	struct gatewatch *watch;    /* owned */
+	struct birdwire *wire;	    /* owned */
 	struct beaconwire *beacons; /* owned; NULL: no fleet, or observing */
 	struct birdlook birdlook;
-	struct driver_lane *lanes;	   /* owned; n_lanes */
+	struct driver_lane *lanes; /* owned; n_lanes */
 	struct door_view *scratch; /* owned; n_lanes, filled by rounds */
 	int n_lanes;
 	ev_timer timer;
 	struct mono poll_at;
-	uint32_t polls, round;	   /* number of the round whose answers count */
+	uint32_t polls, round; /* number of the round whose answers count */
 	bool in_round, in_event;
 	uint64_t commands;
 	bool bird_answers, bird_reported;

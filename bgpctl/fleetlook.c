@@ -93,7 +93,9 @@ take_beacon(struct fleet_node *n, const struct beacon *b, const struct fleet_rou
 {
 	if (!n->known) {
 		n->known = true;
-		n->peer = (struct peer){.id = b->id, .rung = -1, .load = BEACON_LOAD_UNKNOWN,
+		n->peer = (struct peer){.id = b->id,
+		    .rung = -1,
+		    .load = BEACON_LOAD_UNKNOWN,
 		    .max_suspended = MAX_FLEET};
 	}
 	if (b->kind == BEACON_REQUEST) {
@@ -139,8 +141,7 @@ judge(struct fleetlook *l)
 	if (r->own || !prefix_parse(l->net, &net) || net.addr.family != l->family)
 		return;
 	for (lane = 0; l->lanes >> lane && !v; lane++)
-		if (l->lanes >> lane & 1 &&
-		    prefix_holds(lane_beacons(l->site, lane), &net.addr))
+		if (l->lanes >> lane & 1 && prefix_holds(lane_beacons(l->site, lane), &net.addr))
 			v = &l->views[lane];
 	if (!v)
 		return;
@@ -158,7 +159,8 @@ judge(struct fleetlook *l)
 		take_beacon(&v->next[b.id], &b, r);
 }
 
-/* A route's first line: "NET  unicast [PROTOCOL ...", or blanks for the network of the one before. */
+/* A route's first line: "NET  unicast [PROTOCOL ...", or blanks for the network of the one before.
+ */
 static void
 route_line(struct fleetlook *l, const char *text)
 {
@@ -246,7 +248,7 @@ static bool
 tells_same(const struct fleet_node *a, const struct fleet_node *b)
 {
 	return a->known == b->known && a->conflict == b->conflict &&
-	    memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0;
+	       memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0;
 }
 
 static void

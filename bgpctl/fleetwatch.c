@@ -44,8 +44,8 @@ ask(struct fleetwatch *w, int family)
 	if (family == N_FAMILIES)
 		return false;
 	fleetlook_begin(&w->look, (enum family)family, mono_now());
-	snprintf(command, sizeof(command), "show route table %s all",
-	    beacon_table((enum family)family));
+	snprintf(
+	    command, sizeof(command), "show route table %s all", beacon_table((enum family)family));
 	w->asking = birdwire_ask(w->wire, ++w->tag, command);
 	return w->asking;
 }

@@ -23,9 +23,8 @@ print_age(FILE *to, const json_t *of, const char *key)
 static void
 print_words(FILE *to, const json_t *lane)
 {
-	static const char *const words[][2] = {
-	    {"granted", "we may go silent"}, {"back", "WE ARE CALLED BACK"},
-	    {"keep", "most see the same fault: the rung is kept"},
+	static const char *const words[][2] = {{"granted", "we may go silent"},
+	    {"back", "WE ARE CALLED BACK"}, {"keep", "most see the same fault: the rung is kept"},
 	    {"emergency", "TOO FEW OTHERS ANNOUNCE"},
 	    {"conflict", "ANOTHER NODE TELLS BEACONS OF OUR ID"}};
 
@@ -45,7 +44,8 @@ print_dropped(FILE *to, const json_t *dropped)
 	const json_t *n;
 	bool any = false;
 
-	json_object_foreach ((json_t *)(uintptr_t)dropped, reason, n) {
+	json_object_foreach((json_t *)(uintptr_t)dropped, reason, n)
+	{
 		if (json_number_value(n) <= 0)
 			continue;
 		fprintf(to, "%s%s %.0f", any ? ", " : "    not believed so far: ", reason,
@@ -97,8 +97,8 @@ print_node_lane(FILE *to, const json_t *lane, const json_t *node)
 		fprintf(to, " load %.0f%%", 100 * pick_number(node, "load", 0));
 	if (strcmp(pick_text(node, "intent", "none"), "none") != 0)
 		fprintf(to, " intent %s", pick_text(node, "intent", "?"));
-	json_array_foreach (pick_part(node, "flags"), i, flag)
-		fprintf(to, " %s", json_string_value(flag));
+	json_array_foreach(pick_part(node, "flags"), i, flag)
+	    fprintf(to, " %s", json_string_value(flag));
 	fputs(" for ", to);
 	print_age(to, node, "since_s");
 	if (pick_bool(node, "conflict"))
@@ -113,7 +113,8 @@ print_node(FILE *to, const json_t *lanes, int id, size_t at[static MAX_SHOWN])
 	bool begun = false;
 	size_t i;
 
-	json_array_foreach (lanes, i, lane) {
+	json_array_foreach(lanes, i, lane)
+	{
 		node = i < MAX_SHOWN ? node_of(lane, id, &at[i]) : NULL;
 		if (node == NULL)
 			continue;
@@ -135,15 +136,15 @@ render_fleet(FILE *to, const json_t *fleet)
 	size_t at[MAX_SHOWN] = {0};
 	size_t i;
 
-	fprintf(to, "Node %.0f of a fleet of %.0f%s%s; at most %.0f suspended, %.0f others must "
-		    "announce\n",
+	fprintf(to,
+	    "Node %.0f of a fleet of %.0f%s%s; at most %.0f suspended, %.0f others must "
+	    "announce\n",
 	    pick_number(fleet, "id", 0), pick_number(fleet, "size", 0),
 	    region[0] != '\0' ? ", region " : "", region, pick_number(fleet, "max_suspended", 0),
 	    pick_number(fleet, "min_announcing", 0));
 	if (pick_is_set(fleet, "lost"))
 		fprintf(to, "NO VIEW: %s\n", pick_text(fleet, "lost", ""));
-	json_array_foreach (lanes, i, lane)
-		print_head(to, lane);
+	json_array_foreach(lanes, i, lane) print_head(to, lane);
 	for (int id = 1; id <= size && id <= MAX_FLEET; id++)
 		print_node(to, lanes, id, at);
 }

@@ -38,7 +38,7 @@ static const struct conf_key session_keys[] = {
 	.names = family_words, .number = 3, .help = "which of its channels carry our prefixes"},
     {.name = "fleet", .type = CONF_BOOL, .offset = AT(struct session, fleet),
 	.help = "carries the fleet's beacons: iBGP, to other nodes or a route reflector"},
-    {.name = "exit", .type = CONF_MAYBE, .offset = AT(struct session, exit),
+    {.name = "exit", .type = CONF_MAYBE, .offset = AT(struct session, exit), .number = -1,
 	.help = "what it sends is announced to the world; if it is eBGP, by default"},
     {.name = NULL},
 };

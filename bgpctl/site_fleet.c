@@ -6,7 +6,7 @@
 
 #include "bgpctl/site.h"
 
-#define SAY(site, base, key, index, err, ...) \
+#define SAY(site, base, key, index, err, ...)                                                      \
 	conf_wrong((site)->places, base, key, index, err, __VA_ARGS__)
 
 #define MAX_REGION 31
@@ -77,14 +77,15 @@ check_watch(const struct site *site, struct err *err)
 			    (long long)w->id, (long long)site->fleet.size);
 		for (int j = 0; j < i; j++)
 			if (site->fleet.watch[j].id == w->id)
-				return SAY(site, w, "id", -1, err, "%lld is there twice; take one out",
-				    (long long)w->id);
+				return SAY(site, w, "id", -1, err,
+				    "%lld is there twice; take one out", (long long)w->id);
 		for (int s = 0; s < site->n_services; s++)
 			for (int p = 0; p < site->services[s].n_prefixes; p++)
 				if (prefix_holds(&site->services[s].prefixes[p], &w->address))
 					return SAY(site, w, "address", -1, err,
 					    "%s is in an anycast prefix (service %s), so the "
-					    "nearest node would answer; write one of node %lld alone",
+					    "nearest node would answer; write one of node %lld "
+					    "alone",
 					    addr_render(&w->address, text), site->services[s].name,
 					    (long long)w->id);
 	}
@@ -178,7 +179,7 @@ check_ways(const struct site *site, struct err *err)
 
 		for (int i = 0; i < site->bird.n_sessions; i++)
 			way |= site->bird.sessions[i].fleet &&
-			    site->bird.sessions[i].families >> f & 1;
+			       site->bird.sessions[i].families >> f & 1;
 		if (!way)
 			return SAY(site, &site->bird, "sessions", -1, err,
 			    "has none with fleet = true in %s, so no beacon would reach anybody; "

@@ -254,7 +254,8 @@ bool fleet_has(const struct brain *b, const struct lane *lane); /* does it take 
 struct guard_conf fleet_guard_conf(const struct site *site);
 void fleet_step(struct brain *b, struct lane *lane, struct mono now); /* before the ladder's */
 void fleet_tell(struct brain *b, struct lane *lane);		      /* after it */
-void fleet_sessions(struct brain *b, const struct session_view *now); /* before they are taken over */
+/* Before they are taken over. */
+void fleet_sessions(struct brain *b, const struct session_view *now);
 const char *severity_name(int severity);
 
 /* view_fleet.c */

@@ -57,8 +57,8 @@ static bool
 guard_differs(const struct guard_out *a, const struct guard_out *b)
 {
 	return a->standing != b->standing || a->granted != b->granted || a->back != b->back ||
-	    a->emergency != b->emergency || a->keep != b->keep ||
-	    a->state.severity != b->state.severity;
+	       a->emergency != b->emergency || a->keep != b->keep ||
+	       a->state.severity != b->state.severity;
 }
 
 static void
@@ -174,9 +174,9 @@ fleet_tell(struct brain *b, struct lane *lane)
 		return;
 	/* The guard hears of a wish that is new in the same turn. */
 	lane->dirty |= out->severity != lane->fleet_heard.severity ||
-	    out->fault != lane->fleet_heard.fault || out->moved;
-	out->next = mono_is_set(out->next) ? mono_min(out->next, lane->guarded.next)
-					   : lane->guarded.next;
+		       out->fault != lane->fleet_heard.fault || out->moved;
+	out->next =
+	    mono_is_set(out->next) ? mono_min(out->next, lane->guarded.next) : lane->guarded.next;
 	words.flags = flags_of(b, lane);
 	words.severity = lane->guard.severity;
 	words.fault = words.severity != SEVERITY_NONE ? lane->guard.fault : 0;
@@ -241,8 +241,8 @@ fleet_init(struct brain *b)
 		return;
 	for (int l = 0; l < MAX_LANES; l++)
 		b->lanes[l].guard = guard_init();
-	b->fleet.watch = fleetwatch_new(
-	    b->loop, &b->settings.site, driver_nonce(b->driver), &events);
+	b->fleet.watch =
+	    fleetwatch_new(b->loop, &b->settings.site, driver_nonce(b->driver), &events);
 }
 
 void

@@ -64,12 +64,12 @@ view_peer(const struct brain *b, const struct fleet_node *n, struct mono now)
 	const struct site *site = &b->settings.site;
 	const struct peer *p = &n->peer;
 	bool known = p->rung >= 0;
-	json_t *o = json_pack("{sisosososssiso}", "id", (int)p->id, "region",
-	    view_region(site, p->region), "rung",
-	    known ? json_string(lane_rung_name(b, p->rung)) : json_null(), "load",
-	    known && p->load != BEACON_LOAD_UNKNOWN ? json_real(p->load / 8.0) : json_null(),
-	    "intent", severity_name(p->severity), "fault", (int)p->fault, "flags",
-	    view_flags(p->flags));
+	json_t *o =
+	    json_pack("{sisosososssiso}", "id", (int)p->id, "region", view_region(site, p->region),
+		"rung", known ? json_string(lane_rung_name(b, p->rung)) : json_null(), "load",
+		known && p->load != BEACON_LOAD_UNKNOWN ? json_real(p->load / 8.0) : json_null(),
+		"intent", severity_name(p->severity), "fault", (int)p->fault, "flags",
+		view_flags(p->flags));
 
 	json_object_set_new(o, "conflict", json_boolean(n->conflict));
 	json_object_set_new(o, "max_suspended",
@@ -113,8 +113,8 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "emergency", json_boolean(g->emergency));
 	json_object_set_new(o, "keep", json_boolean(g->keep));
 	json_object_set_new(o, "frozen_s", view_left(lane->guard.frozen_until, now));
-	json_object_set_new(o, "told",
-	    told < 0 ? json_null() : json_string(lane_rung_name(b, told)));
+	json_object_set_new(
+	    o, "told", told < 0 ? json_null() : json_string(lane_rung_name(b, told)));
 	json_object_set_new(o, "exits", json_boolean(driver_exits(b->driver, lane->index)));
 	json_object_set_new(o, "conflict", json_boolean(v->conflict));
 	return o;
@@ -152,8 +152,8 @@ view_fleet(const struct brain *b, uint32_t lanes)
 	    "region", site->fleet.region, "max_suspended", site_budget(site), "min_announcing",
 	    (int)site->fleet.min_announcing);
 	json_object_set_new(o, "nonce", nonce < 0 ? json_null() : json_integer(nonce));
-	json_object_set_new(o, "lost",
-	    b->fleet.lost[0] != '\0' ? jsontext(b->fleet.lost) : json_null());
+	json_object_set_new(
+	    o, "lost", b->fleet.lost[0] != '\0' ? jsontext(b->fleet.lost) : json_null());
 	for (int l = 0; l < MAX_LANES; l++)
 		if (lanes >> l & 1 && b->lanes[l].exists && fleet_has(b, &b->lanes[l]))
 			json_array_append_new(all, fleet_lane(b, &b->lanes[l], now));
@@ -165,13 +165,13 @@ view_fleet(const struct brain *b, uint32_t lanes)
 
 typedef double fleet_number(const struct lane *lane, const struct fleet_view *v, struct mono now);
 
-#define NUMBER(name, what) \
-	static double name(const struct lane *lane, const struct fleet_view *v, struct mono now) \
-	{ \
-		(void)lane; \
-		(void)v; \
-		(void)now; \
-		return (double)(what); \
+#define NUMBER(name, what)                                                                         \
+	static double name(const struct lane *lane, const struct fleet_view *v, struct mono now)   \
+	{                                                                                          \
+		(void)lane;                                                                        \
+		(void)v;                                                                           \
+		(void)now;                                                                         \
+		return (double)(what);                                                             \
 	}
 
 NUMBER(fleet_standing, lane->guarded.standing)

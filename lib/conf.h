@@ -23,7 +23,7 @@ enum conf_type {
 	CONF_STR,  /* const char * (in the arena); `text` is the default or NULL */
 	CONF_INT,  /* int64_t, min..max, default `number` */
 	CONF_BOOL, /* bool, default `number` */
-	CONF_MAYBE, /* int: false or true, -1 when absent, and then not rendered */
+	CONF_MAYBE, /* int: false or true; `number` is -1, what an absent one gives: not rendered */
 	CONF_SHARE, /* int64_t, a number in min..max or "25%": CONF_PERCENT(25); default `number` */
 	CONF_ENUM, /* int, `min` + index into NULL-terminated `names`, default `number` */
 	CONF_SET,  /* uint32_t bit mask of `names`, written as an array of strings; default `number`

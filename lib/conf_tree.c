@@ -204,7 +204,7 @@ read_element(const struct conf_source *r, const struct conf_key *key, const conf
 	conf_places_key(r->places, to->base, key->name, index,
 	    conf_source_name(r, config_setting_source_file(e)), (int)config_setting_source_line(e));
 	if (config_setting_type(e) != CONFIG_TYPE_STRING)
-		return WRONG(r, to, key, index, "has the wrong type; write %s", conf_type_wanted(key->type));
+		return WRONG(r, to, key, index, "has the wrong type; write %s", conf_wanted(key));
 	text = config_setting_get_string(e);
 	switch (key->type) {
 	case CONF_SET:
@@ -316,7 +316,7 @@ read_list(const struct conf_source *r, const struct conf_key *key, const config_
 		    (int)config_setting_source_line(e));
 		if (!config_setting_is_group(e))
 			return WRONG(
-			    r, to, key, i, "has the wrong type; write %s", conf_type_wanted(key->type));
+			    r, to, key, i, "has the wrong type; write %s", conf_wanted(key));
 		set_line(key, sub.base, e);
 		if (read_group(r, e, &sub) < 0 || check_duplicate(r, key, array, i) < 0)
 			return -1;
@@ -343,7 +343,7 @@ read_value(const struct conf_source *r, const struct conf_key *key, const config
 	conf_places_key(r->places, to->base, key->name, -1,
 	    conf_source_name(r, config_setting_source_file(s)), (int)config_setting_source_line(s));
 	if (!type_fits(key, s))
-		return WRONG(r, to, key, -1, "has the wrong type; write %s", conf_type_wanted(key->type));
+		return WRONG(r, to, key, -1, "has the wrong type; write %s", conf_wanted(key));
 	switch (key->type) {
 	case CONF_STR:
 		*(const char **)at(to, key->offset) =
@@ -382,7 +382,7 @@ static int
 read_default(const struct conf_source *r, const struct conf_key *key, const struct target *to)
 {
 	if (key->required)
-		return WRONG(r, to, key, -1, "is missing; write %s (%s)", conf_type_wanted(key->type),
+		return WRONG(r, to, key, -1, "is missing; write %s (%s)", conf_wanted(key),
 		    key->help);
 	switch (key->type) {
 	case CONF_STR:
@@ -392,12 +392,10 @@ read_default(const struct conf_source *r, const struct conf_key *key, const stru
 	case CONF_SHARE:
 		*(int64_t *)at(to, key->offset) = key->number;
 		return 0;
-	case CONF_MAYBE:
-		*(int *)at(to, key->offset) = -1;
-		return 0;
 	case CONF_BOOL:
 		*(bool *)at(to, key->offset) = key->number != 0;
 		return 0;
+	case CONF_MAYBE:
 	case CONF_ENUM:
 		*(int *)at(to, key->offset) = (int)key->number;
 		return 0;

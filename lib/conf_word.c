@@ -83,7 +83,7 @@ conf_words(struct arena *arena, const char *const *names)
 }
 
 const char *
-conf_type_wanted(enum conf_type type)
+conf_wanted(const struct conf_key *key)
 {
 	static const char *const wanted[] = {
 	    [CONF_STR] = "a string, in double quotes",
@@ -102,7 +102,7 @@ conf_type_wanted(enum conf_type type)
 	    [CONF_SKIP] = "anything",
 	};
 
-	return wanted[type];
+	return wanted[key->type];
 }
 
 int

@@ -26,7 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(block.addr.bytes, data + 2, (size_t)width / 8);
 	memcpy(route.addr.bytes, data + 19, (size_t)width / 8);
 	for (int bit = block.length; bit < width; bit++)
-		block.addr.bytes[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		block.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	memcpy(&number, data + 35, sizeof(number));
 	memcpy(&fleet, data + 39, sizeof(fleet));
 	if (beacon_parse(&block, &route, number, fleet, 6, &b) != BEACON_OK)

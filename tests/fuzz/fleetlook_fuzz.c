@@ -12,10 +12,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct prefix prefixes[2], blocks[2];
-static struct service service = {.name = "dns", .prefixes = prefixes, .n_prefixes = 2,
-    .beacons = blocks, .n_beacons = 2};
-static struct site site = {.services = &service, .n_services = 1, .n_rungs = N_RUNGS,
-    .bird = {.asn = 64500}, .fleet = {.size = SIZE, .id = 2}};
+static struct service service = {
+    .name = "dns", .prefixes = prefixes, .n_prefixes = 2, .beacons = blocks, .n_beacons = 2};
+static struct site site = {.services = &service,
+    .n_services = 1,
+    .n_rungs = N_RUNGS,
+    .bird = {.asn = 64500},
+    .fleet = {.size = SIZE, .id = 2}};
 static struct fleet_node nodes[2][2][SIZE + 1];
 static struct peer peers[2][SIZE + 1];
 

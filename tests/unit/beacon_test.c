@@ -146,8 +146,7 @@ what_is_no_beacon_is_told_by_reason(void **state)
 	for (size_t i = 0; i < LENGTH(BAD); i++) {
 		struct prefix route = prefix(BAD[i].route);
 		struct beacon b;
-		enum beacon_fault fault =
-		    beacon_parse(&block, &route, BAD[i].number, 100, 4, &b);
+		enum beacon_fault fault = beacon_parse(&block, &route, BAD[i].number, 100, 4, &b);
 
 		if (fault != BAD[i].fault)
 			fail_msg("%s %08x: fault %d, not %d", BAD[i].route, BAD[i].number, fault,

@@ -64,8 +64,7 @@ a_beacon_never_says_better_than_the_proof(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		const struct row *r = &ROWS[i];
-		struct door_view v = {
-		    .bird_answers = r->answers, .n_prefixes = 2, .n_sessions = 2};
+		struct door_view v = {.bird_answers = r->answers, .n_prefixes = 2, .n_sessions = 2};
 		struct door door = {.order = (int8_t)r->order, .ordered_at = {1000}};
 		int rung;
 

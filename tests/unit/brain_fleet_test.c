@@ -35,9 +35,18 @@ see(struct brain *b, const struct peer *peers, int n)
 }
 
 static const struct peer OTHERS[] = {
-    {.id = 1, .nonce = 7, .rung = 3, .load = 4, .flags = BEACON_HAND, .max_suspended = 1,
+    {.id = 1,
+	.nonce = 7,
+	.rung = 3,
+	.load = 4,
+	.flags = BEACON_HAND,
+	.max_suspended = 1,
 	.region = 99},
-    {.id = 4, .nonce = 8, .rung = 1, .load = BEACON_LOAD_UNKNOWN, .severity = SEVERITY_LOW,
+    {.id = 4,
+	.nonce = 8,
+	.rung = 1,
+	.load = BEACON_LOAD_UNKNOWN,
+	.severity = SEVERITY_LOW,
 	.max_suspended = MAX_FLEET},
     {.id = 5, .nonce = 9, .rung = 0, .load = BEACON_LOAD_UNKNOWN, .max_suspended = MAX_FLEET},
 };
@@ -131,8 +140,8 @@ people_are_shown_it(void **state)
 	assert_true(json_real_value(json_object_get(node, "load")) == 0.5);
 	json_decref(fleet);
 	metrics = brain_metrics_render(b, "/metrics", &type);
-	assert_non_null(strstr(
-	    metrics, "anypop_fleet_announcing{service=\"dns\",family=\"v4\"} 2\n"));
+	assert_non_null(
+	    strstr(metrics, "anypop_fleet_announcing{service=\"dns\",family=\"v4\"} 2\n"));
 	assert_non_null(strstr(metrics,
 	    "anypop_fleet_dropped_total{service=\"dns\",family=\"v4\",reason=\"absurd\"} 0\n"));
 	free(metrics);

@@ -79,7 +79,7 @@ static const struct conf_key keys[] = {
     {.name = "number", .type = CONF_INT, .offset = AT(number), .min = -5, .max = 99, .number = 7},
     {.name = "automatic", .type = CONF_INT, .offset = AT(automatic), .number = CONF_AUTO},
     {.name = "flag", .type = CONF_BOOL, .offset = AT(flag), .number = 1},
-    {.name = "maybe", .type = CONF_MAYBE, .offset = AT(maybe)},
+    {.name = "maybe", .type = CONF_MAYBE, .offset = AT(maybe), .number = -1},
     {.name = "share", .type = CONF_SHARE, .offset = AT(share), .max = 50,
 	.number = CONF_PERCENT(34)},
     {.name = "colour", .type = CONF_ENUM, .offset = AT(colour), .names = colours},

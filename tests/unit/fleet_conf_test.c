@@ -1,4 +1,5 @@
-/* The fleet in the configuration: what follows from it, and each mistake with its place and mend. */
+/* The fleet in the configuration: what follows from it, and each mistake with its place and mend.
+ */
 #include "bgpctl/site.h"
 
 #include <setjmp.h>
@@ -68,8 +69,9 @@ what_follows_from_a_fleet(void **state)
 
 	(void)state;
 	if (read_site(WAY ", { name = \"t4\"; exit = false; }",
-		FLEET("size = 9; id = 2; max_suspended = \"34%\"; region = \"eu\"; watch = ( { id = "
-		      "9; address = \"203.0.113.9\"; } );"),
+		FLEET(
+		    "size = 9; id = 2; max_suspended = \"34%\"; region = \"eu\"; watch = ( { id = "
+		    "9; address = \"203.0.113.9\"; } );"),
 		BLOCKS, &site, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(site_budget(&site), 3);

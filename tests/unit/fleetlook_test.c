@@ -18,10 +18,13 @@
 #define RUNG(rung) ((uint32_t)(rung) << 12 | 0xf00)
 
 static struct prefix prefixes[2], blocks[2];
-static struct service service = {.name = "dns", .prefixes = prefixes, .n_prefixes = 2,
-    .beacons = blocks, .n_beacons = 2};
-static struct site site = {.services = &service, .n_services = 1, .n_rungs = 4,
-    .bird = {.asn = 64500}, .fleet = {.size = SIZE, .id = 2}};
+static struct service service = {
+    .name = "dns", .prefixes = prefixes, .n_prefixes = 2, .beacons = blocks, .n_beacons = 2};
+static struct site site = {.services = &service,
+    .n_services = 1,
+    .n_rungs = 4,
+    .bird = {.asn = 64500},
+    .fleet = {.size = SIZE, .id = 2}};
 static struct fleet_view views[2];
 static struct fleet_node nodes[2][2][SIZE + 1];
 static struct peer peers[2][SIZE + 1];
@@ -52,7 +55,8 @@ static void
 begin(enum family f)
 {
 	fleetlook_begin(&look, f, (struct mono){++second * 1000000});
-	fleetlook_row(&look, 1007, f == FAMILY_V4 ? "Table anypop_fleet4:" : "Table anypop_fleet6:");
+	fleetlook_row(
+	    &look, 1007, f == FAMILY_V4 ? "Table anypop_fleet4:" : "Table anypop_fleet6:");
 }
 
 /* `net` "": another route of the network before. */
@@ -61,8 +65,8 @@ route(const char *net, const char *protocol, const char *large)
 {
 	char line[200];
 
-	snprintf(line, sizeof(line), "%-20s unreachable [%s 12:00:00.000 from 10.0.0.1] * (100/-) [i]",
-	    net, protocol);
+	snprintf(line, sizeof(line),
+	    "%-20s unreachable [%s 12:00:00.000 from 10.0.0.1] * (100/-) [i]", net, protocol);
 	fleetlook_row(&look, 1007, line);
 	fleetlook_row(&look, 1008, "\tType: BGP univ");
 	fleetlook_row(&look, 1012, "\tBGP.origin: IGP");
@@ -96,7 +100,8 @@ nodes_are_told_by_their_beacons(void **state)
 	(void)state;
 	begin(FAMILY_V4);
 	route("198.18.0.7/32", "up",
-	    "(64500, 5300, 536883713) (64500, 5301, 3) (64500, 5302, 14485) (64500, 5303, 9) (1, 2, 3)");
+	    "(64500, 5300, 536883713) (64500, 5301, 3) (64500, 5302, 14485) (64500, 5303, 9) (1, "
+	    "2, 3)");
 	beacon("198.18.4.7/32", NUMBER(0, 4 << 12 | 0xab0));
 	route("198.18.8.7/32", "up", "(64500, 5300, 536907776) (64500, 5310, 4) (64500, 5311, 2)");
 	beacon("198.18.12.7/32", NUMBER(0, 0) | 77u << 13 | 5);
@@ -180,7 +185,8 @@ our_own_id_is_ours_alone(void **state)
 {
 	(void)state;
 	begin(FAMILY_V4);
-	route("198.18.0.2/32", "anypop_kernel4", "(64500, 5300, 536870999)"); /* ours, whatever it says */
+	route("198.18.0.2/32", "anypop_kernel4",
+	    "(64500, 5300, 536870999)");    /* ours, whatever it says */
 	beacon("", NUMBER(NONCE, RUNG(3))); /* an echo */
 	assert_false(end(0)->conflict);
 	begin(FAMILY_V4);
