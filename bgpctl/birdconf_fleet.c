@@ -20,18 +20,6 @@ width(enum family f)
 	return f == FAMILY_V4 ? 32 : 128;
 }
 
-const char *
-beacon_kernel(enum family f)
-{
-	return f == FAMILY_V4 ? "anypop_kernel4" : "anypop_kernel6";
-}
-
-const char *
-beacon_table(enum family f)
-{
-	return f == FAMILY_V4 ? "anypop_fleet4" : "anypop_fleet6";
-}
-
 static int
 id_bits(int64_t size)
 {

@@ -25,8 +25,4 @@ void birdconf_fleet_functions(FILE *to, const struct site *site, bool edge);
 /* Tables, the kernel protocols that learn our own beacons, and pipes. */
 void birdconf_fleet_wiring(FILE *to, const struct site *site);
 
-/* The protocol that our own beacons have in BIRD's tables, and the table of all nodes' beacons. */
-const char *beacon_kernel(enum family f);
-const char *beacon_table(enum family f);
-
 #endif

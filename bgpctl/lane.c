@@ -95,6 +95,18 @@ lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME
 	return buf;
 }
 
+const char *
+beacon_kernel(enum family f)
+{
+	return f == FAMILY_V4 ? "anypop_kernel4" : "anypop_kernel6";
+}
+
+const char *
+beacon_table(enum family f)
+{
+	return f == FAMILY_V4 ? "anypop_fleet4" : "anypop_fleet6";
+}
+
 int
 rung_find(const struct site *site, const char *name)
 {

@@ -159,6 +159,9 @@ int site_budget(const struct site *site);
 #define LOCK_NAME 64
 const char *lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME]);
 const char *lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME]);
+/* The protocol that our own beacons have in BIRD's tables, and the table of all nodes' beacons. */
+const char *beacon_kernel(enum family f);
+const char *beacon_table(enum family f);
 int rung_find(const struct site *site, const char *name); /* -1: none of that name */
 
 #endif
