@@ -19,8 +19,8 @@
 enum beacon_kind { BEACON_RUNG, BEACON_INTENT, BEACON_VERDICTS, BEACON_REQUEST };
 #define N_BEACON_KINDS 4
 
-enum beacon_flags { /* of the rung beacon: why it is no better, for others and for people */
-	BEACON_HAND = 1,     /* an operator holds it down */
+enum beacon_flags {	 /* of the rung beacon: why it is no better, for others and for people */
+	BEACON_HAND = 1, /* an operator holds it down */
 	BEACON_ABSORBING = 2, /* overload without malfunction */
 	BEACON_STOPPING = 4,
 	BEACON_CLIMBING = 8, /* nothing is wrong, holds are not over */
@@ -49,7 +49,7 @@ struct beacon {
 			uint8_t rung, load, flags;
 		} rung;
 		struct {
-			uint8_t severity, fault; /* fault: beacon_fault(), 0 none */
+			uint8_t severity, fault; /* fault: beacon_fault_of(), 0 none */
 		} intent;
 		uint8_t verdicts[MAX_WATCHED]; /* enum beacon_verdict */
 		struct {
@@ -59,6 +59,8 @@ struct beacon {
 	};
 };
 
+/* The highest id that `block` has room for; 0: it is too small to hold any. */
+int beacon_room(const struct prefix *block);
 /* The host route of a beacon in `block`; its address bits beyond the block are kind and id.
  * False: the block has no room for this id. */
 bool beacon_route(const struct prefix *block, enum beacon_kind kind, int id, struct prefix *out);
@@ -66,9 +68,14 @@ bool beacon_route(const struct prefix *block, enum beacon_kind kind, int id, str
 uint32_t beacon_number(const struct beacon *b);
 
 enum beacon_fault { /* why a route is no beacon */
-	BEACON_OK, BEACON_OUTSIDE, BEACON_ID, BEACON_OTHER_VERSION, BEACON_ABSURD,
+	BEACON_OK,
+	BEACON_OUTSIDE, /* no host route of the block */
+	BEACON_ID,	/* 0, or above the fleet's size */
+	BEACON_OTHER_VERSION,
+	BEACON_ABSURD, /* a rung above the best, a severity that is none, bits that must be 0 */
 };
-/* Reads route and number; `size` bounds the id, `n_rungs` the rung. Any input. */
+/* Reads route and number; `size` bounds the id, `n_rungs` the rung. Any input. Flags that this
+ * version does not know are left in. */
 enum beacon_fault beacon_parse(const struct prefix *block, const struct prefix *route,
     uint32_t number, int size, int n_rungs, struct beacon *out);
 
@@ -80,5 +87,16 @@ uint8_t beacon_fault_of(const char *check);
 
 /* Smallest number of nodes that `share` of `size` allows: rounds down; percent 0..100. */
 int beacon_share(int percent, int size);
+
+/* What one other node tells of one lane, from its beacons in the latest view. Nodes out of view
+ * have no entry. */
+struct peer {
+	uint16_t id, nonce;
+	int8_t rung; /* of its rung beacon; without one it is out of view */
+	uint8_t load, flags;
+	uint8_t severity, fault; /* of its intent beacon; NONE and 0 without */
+	uint16_t max_suspended;	 /* MAX_FLEET where it said none */
+	uint16_t region;	 /* 0: none */
+};
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "bgpctl/birdconf_fleet.h"
 #include "lib/ensure.h"
 
 static int
@@ -129,6 +130,8 @@ birdconf_render(FILE *to, const struct site *site)
 	    "# configuration and run `bgpctl bird apply`.\n\n",
 	    site->node.name);
 	render_tables(to, site);
+	birdconf_fleet_functions(to, site, false);
+	birdconf_fleet_wiring(to, site);
 	render_statics(to, site);
 	render_functions(to, site, "source = RTS_STATIC && ");
 }
@@ -141,19 +144,27 @@ birdconf_edge(FILE *to, const struct site *site)
 	    "by\n"
 	    "# iBGP. Strip (%lld, 1, *) from what other networks send you.\n\n",
 	    (long long)site->bird.asn, (long long)site->bird.asn);
+	birdconf_fleet_functions(to, site, true);
 	render_functions(to, site, "");
 }
 
 static void
-example_channel(FILE *to, const struct site *site, enum family f)
+example_channel(FILE *to, const struct site *site, const struct session *s, enum family f)
 {
 	int d = digit(f);
 
 	fprintf(to, "\tipv%d {\n", d);
 	if (!site->bird.pipe_master)
 		fprintf(to, "\t\ttable anypop%d;\n", d);
-	fprintf(
-	    to, "\t\timport none;\n\t\texport where anypop_export();\n\t\tnext hop self;\n\t};\n");
+	if (s->fleet && lanes_with_beacons(site, 1u << f))
+		fputs("\t\timport where anypop_beacon_export();\n"
+		      "\t\texport where anypop_ours() || anypop_beacon_export();\n",
+		    to);
+	else if (s->fleet)
+		fputs("\t\timport none;\n\t\texport where anypop_ours();\n", to);
+	else
+		fputs("\t\timport none;\n\t\texport where anypop_export();\n", to);
+	fputs("\t\tnext hop self;\n\t};\n", to);
 }
 
 static void
@@ -161,14 +172,16 @@ example_session(FILE *to, const struct site *site, int i)
 {
 	const struct session *s = &site->bird.sessions[i];
 
-	fprintf(to, "protocol bgp %s {\n\tlocal as %lld;\n\tneighbor 192.168.%d.1 as 64496;\n",
-	    s->name, (long long)site->bird.asn, i);
+	fprintf(to,
+	    "protocol bgp %s {\n\tlocal 192.168.%d.2 as %lld;\n\tneighbor 192.168.%d.1 as %lld;\n",
+	    s->name, i, (long long)site->bird.asn, i,
+	    s->fleet ? (long long)site->bird.asn : 64496);
 	fprintf(to, "\tbfd on;\t\t\t# a stopped BIRD is cut off in milliseconds\n"
 		    "\thold time 30;\t\t# and without BFD after this, not after 240 s\n"
 		    "\tgraceful restart off;\t# a dead node must lose its traffic\n");
 	for (int f = 0; f < N_FAMILIES; f++)
 		if (s->families >> f & 1)
-			example_channel(to, site, (enum family)f);
+			example_channel(to, site, s, (enum family)f);
 	fprintf(to, "}\n\n");
 }
 
@@ -180,10 +193,11 @@ birdconf_example(FILE *to, const struct site *site)
 		    "protocol bfd { interface \"*\" { interval 50 ms; multiplier 3; }; }\n\n"
 		    "include \"%s\";\n\n",
 	    site->bird.include);
-	if (site->bird.pipe_master)
+	for (int d = 4; site->bird.pipe_master && d <= 6; d += 2)
 		fprintf(to,
-		    "protocol kernel { ipv4 { import none; export where ! anypop_ours(); }; }\n"
-		    "protocol kernel { ipv6 { import none; export where ! anypop_ours(); }; }\n\n");
+		    "protocol kernel { ipv%d { import none; export where ! anypop_ours()%s; }; }\n%s",
+		    d, lanes_with_beacons(site, 3) ? " && ! anypop_beacon()" : "",
+		    d == 6 ? "\n" : "");
 	for (int i = 0; i < site->bird.n_sessions; i++)
 		example_session(to, site, i);
 }

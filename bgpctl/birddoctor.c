@@ -288,9 +288,10 @@ static int
 look_at_bird(struct doctor *d, struct err *err)
 {
 	if (look_at_configuration(d, err) < 0 || look_at_undo(d, err) < 0 ||
-	    look_at_protocols(d, err) < 0 || doctor_sessions(d, err) < 0)
+	    look_at_protocols(d, err) < 0 || doctor_sessions(d, err) < 0 ||
+	    doctor_routes(d, err) < 0)
 		return -1;
-	return doctor_routes(d, err);
+	return doctor_fleet(d, err);
 }
 
 void

@@ -32,5 +32,6 @@ void finding_mend(struct finding *f, const char *fmt, ...) __attribute__((format
 /* 0, or -1 and an error when BIRD stops answering. */
 int doctor_sessions(struct doctor *d, struct err *err);
 int doctor_routes(struct doctor *d, struct err *err);
+int doctor_fleet(struct doctor *d, struct err *err);
 
 #endif

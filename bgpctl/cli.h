@@ -74,6 +74,7 @@ int cli_change(struct cli *cli, const char *verb, int first_word, const char *ru
 
 typedef int verb_run(struct cli *cli);
 verb_run verb_status, verb_why, verb_watch, verb_events, verb_workers, verb_check, verb_drain,
+    verb_fleet,
     verb_undrain, verb_pin, verb_unpin, verb_silence, verb_upgrade, verb_reload, verb_bird,
     verb_doctor, verb_cache;
 

@@ -14,15 +14,14 @@
  */
 #include "bgpctl/driver.h"
 
+#include "bgpctl/driver_parts.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bgpctl/birdlook.h"
 #include "bgpctl/birdtalk.h"
-#include "bgpctl/birdwire.h"
 #include "bgpctl/gate.h"
-#include "bgpctl/gatewatch.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
 
@@ -32,38 +31,6 @@
 #define RETRY_MAX_MS 2000
 #define ATTRIBUTES_EVERY 10 /* polls */
 #define TAG_COMMAND 0x80000000u
-
-struct lane {
-	bool exists, reported, seen; /* seen: a whole observation since BIRD came */
-	struct door door, last_door; /* last_: as reported */
-	struct door_view view, last_view;
-	struct mono look;
-};
-
-struct driver {
-	struct ev_loop *loop;
-	const struct site *site;
-	bool observe;
-	struct driver_events events;
-	struct door_conf conf;
-	struct gates *gates;	/* owned */
-	struct gatewatch *watch; /* owned */
-	struct birdwire *wire;	/* owned */
-	struct birdlook birdlook;
-	struct lane *lanes;	   /* owned; n_lanes */
-	struct door_view *scratch; /* owned; n_lanes, filled by rounds */
-	int n_lanes;
-	ev_timer timer;
-	struct mono poll_at;
-	uint32_t polls, round;	   /* number of the round whose answers count */
-	bool in_round, in_event;
-	uint64_t commands;
-	bool bird_answers, bird_reported;
-	struct bird_status bird;
-	struct session_view sessions[MAX_SESSIONS];
-	bool sessions_reported;
-	char refused[96], lost[96], gate_error[400]; /* said already */
-};
 
 static bool
 repeated(char *said, size_t size, const char *now)
@@ -123,43 +90,63 @@ bird_action(struct driver *d, int lane, struct door_action action)
 	}
 }
 
+/* Which of a view's sessions lead out: as configured, else eBGP. */
+static uint32_t
+exits(const struct driver *d, int lane)
+{
+	uint32_t bits = 0;
+	int s;
+
+	for (int i = 0; (s = birdlook_session(d->site, lane, i)) >= 0; i++) {
+		int exit = d->site->bird.sessions[s].exit;
+
+		bits |= (uint32_t)(exit < 0 ? d->birdlook.sessions[s].external : exit) << i;
+	}
+	return bits;
+}
+
+/* A worse rung is told at once, a better one has been proven by then. */
+static void
+tell_fleet(struct driver *d, int i)
+{
+	const struct driver_lane *lane = &d->lanes[i];
+
+	if (d->beacons)
+		beaconwire_tell(d->beacons, i, beacon_rung_of(&lane->door,
+		    beaconwire_rung(d->beacons, i), &lane->view, exits(d, i)));
+}
+
+/* What opens comes first. The fleet is told between that and what closes: of a worse rung before
+ * the better one goes, through a gate that is up by then. */
 static void
 act(struct driver *d, int lane, const struct door_out *out)
 {
+	bool told = false, opened = false;
+
 	for (int i = 0; i < out->n; i++) {
-		if (out->actions[i].what >= DOOR_GATE_UP)
+		enum door_do what = out->actions[i].what;
+
+		if (!told && (what == DOOR_GATE_DOWN || what == DOOR_DISABLE)) {
+			tell_fleet(d, lane);
+			told = true;
+		}
+		opened |= what == DOOR_GATE_UP;
+		if (what >= DOOR_GATE_UP)
 			gate_action(d, lane, out->actions[i]);
 		else
 			bird_action(d, lane, out->actions[i]);
 	}
 	if (out->n > 0)
 		d->in_round = false;
-}
-
-/* Reporting. */
-
-static void
-report(struct driver *d, int i)
-{
-	struct lane *lane = &d->lanes[i];
-
-	if (lane->reported && !door_differs(&lane->door, &lane->last_door) &&
-	    !door_view_differs(&lane->view, &lane->last_view))
-		return;
-	lane->reported = true;
-	lane->last_door = lane->door;
-	lane->last_view = lane->view;
-	if (!d->events.lane)
-		return;
-	d->in_event = true;
-	d->events.lane(d->events.arg, i, &lane->last_door, &lane->last_view);
-	d->in_event = false;
+	tell_fleet(d, lane);
+	if (opened && d->beacons) /* the kernel dropped what led through it */
+		beaconwire_sync(d->beacons);
 }
 
 static void
 step(struct driver *d, int i)
 {
-	struct lane *lane = &d->lanes[i];
+	struct driver_lane *lane = &d->lanes[i];
 	struct door_out out;
 
 	gatewatch_read(d->watch, i, d->lanes[i].view.gate);
@@ -168,7 +155,7 @@ step(struct driver *d, int i)
 	lane->look = out.look;
 	act(d, i, &out);
 	if (lane->seen || (d->bird_reported && !d->bird_answers))
-		report(d, i);
+		driver_report(d, i);
 }
 
 /* Looking. */
@@ -203,7 +190,7 @@ begin_round(struct driver *d, uint32_t lanes, bool attributes)
 }
 
 static void
-take_view(struct lane *lane, const struct door_view *seen)
+take_view(struct driver_lane *lane, const struct door_view *seen)
 {
 	enum lock gate[MAX_RUNGS];
 
@@ -211,47 +198,6 @@ take_view(struct lane *lane, const struct door_view *seen)
 	lane->view = *seen;
 	memcpy(lane->view.gate, gate, sizeof(gate));
 	lane->seen = true;
-}
-
-static void
-report_bird(struct driver *d)
-{
-	const struct bird_status *now = &d->birdlook.status;
-
-	if (d->bird_reported && d->bird_answers && strcmp(now->version, d->bird.version) == 0 &&
-	    birdrows_same_time(now->boot, d->bird.boot) &&
-	    birdrows_same_time(now->reconfigured, d->bird.reconfigured))
-		return;
-	d->bird = *now;
-	d->bird_answers = d->bird_reported = true;
-	d->lost[0] = '\0';
-	if (!d->events.bird)
-		return;
-	d->in_event = true;
-	d->events.bird(d->events.arg, true, now->version, now->boot, now->reconfigured);
-	d->in_event = false;
-}
-
-static void
-report_sessions(struct driver *d)
-{
-	bool changed = !d->sessions_reported;
-
-	for (int s = 0; s < d->site->bird.n_sessions; s++) {
-		const struct session_view *now = &d->birdlook.sessions[s].view;
-		struct session_view *was = &d->sessions[s];
-
-		if (now->state != was->state || now->bfd_known != was->bfd_known ||
-		    now->bfd_up != was->bfd_up || strcmp(now->text, was->text) != 0)
-			changed = true;
-		*was = *now;
-	}
-	d->sessions_reported = true;
-	if (!changed || !d->events.sessions)
-		return;
-	d->in_event = true;
-	d->events.sessions(d->events.arg, d->sessions, d->site->bird.n_sessions);
-	d->in_event = false;
 }
 
 static void
@@ -263,8 +209,8 @@ end_round(struct driver *d)
 	for (int i = 0; i < d->n_lanes; i++)
 		if (d->lanes[i].exists && (lanes >> i & 1))
 			take_view(&d->lanes[i], &d->scratch[i]);
-	report_bird(d);
-	report_sessions(d);
+	driver_report_bird(d);
+	driver_report_sessions(d);
 	for (int i = 0; i < d->n_lanes; i++)
 		if (d->lanes[i].exists && (lanes >> i & 1))
 			step(d, i);
@@ -333,7 +279,7 @@ on_down(void *arg, const char *why)
 		d->events.bird(d->events.arg, false, "", "", "");
 		d->in_event = false;
 	}
-	report_sessions(d);
+	driver_report_sessions(d);
 	for (int i = 0; i < d->n_lanes; i++) {
 		if (!d->lanes[i].exists)
 			continue;
@@ -356,7 +302,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	(void)loop;
 	(void)revents;
 	for (int i = 0; i < d->n_lanes; i++) {
-		struct lane *lane = &d->lanes[i];
+		struct driver_lane *lane = &d->lanes[i];
 
 		if (!lane->exists || (!poll && mono_before(now, lane->look)))
 			continue;
@@ -369,6 +315,8 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	}
 	if (poll)
 		d->poll_at = mono_add_ms(now, d->conf.poll_ms);
+	if (poll && d->beacons)
+		beaconwire_sync(d->beacons);
 	if (lanes && !d->in_round && birdwire_ready(d->wire))
 		begin_round(d, lanes, poll && d->polls++ % ATTRIBUTES_EVERY == 0);
 	arm(d);
@@ -401,6 +349,11 @@ driver_new(struct ev_loop *loop, const struct site *site, bool observe,
 		return NULL;
 	d = calloc(1, sizeof(*d));
 	ENSURE(d);
+	if (lanes_with_beacons(site, 3) && !observe && !(d->beacons = beaconwire_new(site, err))) {
+		gates_close(gates);
+		free(d);
+		return NULL;
+	}
 	d->n_lanes = site->n_services * N_FAMILIES;
 	d->lanes = calloc((size_t)d->n_lanes, sizeof(*d->lanes));
 	d->scratch = calloc((size_t)d->n_lanes, sizeof(*d->scratch));
@@ -430,7 +383,7 @@ driver_new(struct ev_loop *loop, const struct site *site, bool observe,
 	return d;
 }
 
-static struct lane *
+static struct driver_lane *
 get_lane(const struct driver *d, int lane)
 {
 	ENSURE(lane >= 0 && lane < d->n_lanes && d->lanes[lane].exists);
@@ -440,7 +393,7 @@ get_lane(const struct driver *d, int lane)
 void
 driver_order(struct driver *d, int lane, int rung)
 {
-	struct lane *l = get_lane(d, lane);
+	struct driver_lane *l = get_lane(d, lane);
 
 	if (d->observe || l->door.order == rung)
 		return;
@@ -473,6 +426,31 @@ driver_shown(const struct driver *d, int lane)
 }
 
 void
+driver_say(struct driver *d, int lane, const struct beacon_words *words)
+{
+	if (d->beacons)
+		beaconwire_say(d->beacons, lane, words);
+}
+
+int
+driver_told(const struct driver *d, int lane)
+{
+	return d->beacons ? beaconwire_rung(d->beacons, lane) : -1;
+}
+
+int
+driver_nonce(const struct driver *d)
+{
+	return d->beacons ? beaconwire_nonce(d->beacons) : -1;
+}
+
+bool
+driver_exits(const struct driver *d, int lane)
+{
+	return exits(d, lane) != 0;
+}
+
+void
 driver_kick(struct driver *d)
 {
 	d->poll_at = mono_now();
@@ -492,6 +470,7 @@ driver_free(struct driver *d)
 		return;
 	ev_timer_stop(d->loop, &d->timer);
 	birdwire_free(d->wire);
+	beaconwire_free(d->beacons);
 	gatewatch_free(d->watch);
 	gates_close(d->gates);
 	free(d->lanes);

@@ -7,6 +7,7 @@
 
 #include <ev.h>
 
+#include "bgpctl/beaconwire.h"
 #include "bgpctl/door.h"
 #include "bgpctl/site.h"
 
@@ -40,6 +41,13 @@ void driver_order(struct driver *d, int lane, int rung);
 const struct door *driver_door(const struct driver *d, int lane);
 const struct door_view *driver_view(const struct driver *d, int lane);
 int driver_shown(const struct driver *d, int lane); /* door_shown() of the last view */
+/* What the fleet is told of a lane beside its rung, which is the driver's own affair: it follows
+ * the order when that is worse, and the proof at an exit session when it is better. Nothing without
+ * a fleet or when observing. */
+void driver_say(struct driver *d, int lane, const struct beacon_words *words);
+int driver_told(const struct driver *d, int lane); /* the rung that is told, -1 none */
+int driver_nonce(const struct driver *d);	   /* of our beacons, -1 none */
+bool driver_exits(const struct driver *d, int lane); /* does any session lead out? */
 /* Look now. */
 void driver_kick(struct driver *d);
 uint64_t driver_commands(const struct driver *d); /* sent to BIRD so far, for metrics */

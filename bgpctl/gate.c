@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bgpctl/beaconkernel.h"
 #include "lib/ensure.h"
 
 struct gates {
@@ -198,12 +199,24 @@ gate_down(struct gates *g, const char *name, struct err *err)
 }
 
 int
+beacons_silence(struct err *err)
+{
+	struct beaconkernel *k = beaconkernel_open(err);
+	int rc = k ? beaconkernel_flush(k, err) : -1;
+
+	beaconkernel_close(k);
+	return rc;
+}
+
+int
 gates_all_down(struct gates *g, const struct site *site, struct err *err)
 {
 	struct err later;
 	char name[LOCK_NAME];
 	int failed = 0;
 
+	if (lanes_with_beacons(site, 3))
+		failed = beacons_silence(err);
 	for (int lane = 0; lane < site->n_services * N_FAMILIES; lane++) {
 		if (!lane_exists(site, lane))
 			continue;

@@ -18,7 +18,10 @@ enum lock gate_state(struct gates *g, const char *name);
 int gate_make(struct gates *g, const char *name, struct err *err);
 int gate_set(struct gates *g, const char *name, bool up, struct err *err);
 int gate_delete(struct gates *g, const char *name, struct err *err);
-/* Every gate of the site down: the reflex. Goes on after errors; -1 with the first. */
+/* This node tells the fleet nothing any more: no beacon of ours is left in the kernel's table. */
+int beacons_silence(struct err *err);
+/* Every beacon gone, where the site has any, and every gate of it down: the reflex. Goes on after
+ * errors; -1 with the first. */
 int gates_all_down(struct gates *g, const struct site *site, struct err *err);
 
 #endif

@@ -48,6 +48,37 @@ lane_addresses(const struct site *site, int lane, struct addr *out)
 	return n;
 }
 
+const struct prefix *
+lane_beacons(const struct site *site, int lane)
+{
+	const struct service *s = &site->services[lane_service(lane)];
+
+	for (int i = 0; site->fleet.size > 0 && lane_exists(site, lane) && i < s->n_beacons; i++)
+		if (s->beacons[i].addr.family == lane_family(lane))
+			return &s->beacons[i];
+	return NULL;
+}
+
+uint32_t
+lanes_with_beacons(const struct site *site, uint32_t families)
+{
+	uint32_t lanes = 0;
+
+	for (int lane = 0; lane < site->n_services * N_FAMILIES; lane++)
+		if (families >> lane_family(lane) & 1 && lane_beacons(site, lane) != NULL)
+			lanes |= 1u << lane;
+	return lanes;
+}
+
+int
+site_budget(const struct site *site)
+{
+	int percent = conf_percent(site->fleet.max_suspended);
+
+	return percent < 0 ? (int)site->fleet.max_suspended
+			   : beacon_share(percent, (int)site->fleet.size);
+}
+
 const char *
 lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
 {
@@ -62,6 +93,18 @@ lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME
 	snprintf(buf, LOCK_NAME, "ap%s%s.%d", site->services[lane_service(lane)].name,
 	    lane_family(lane) == FAMILY_V4 ? "4" : "6", rung);
 	return buf;
+}
+
+const char *
+beacon_kernel(enum family f)
+{
+	return f == FAMILY_V4 ? "anypop_kernel4" : "anypop_kernel6";
+}
+
+const char *
+beacon_table(enum family f)
+{
+	return f == FAMILY_V4 ? "anypop_fleet4" : "anypop_fleet6";
 }
 
 int

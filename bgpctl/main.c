@@ -39,6 +39,9 @@ static const struct verb verbs[] = {
 	 "  --level LEVEL   alarm, warn, notice, info or debug, and worse\n"
 	 "  --file FILE     from this flight recorder; without it, from the configuration's when healthd\n"
 	 "                  does not answer or remembers less\n"},
+	{"fleet", verb_fleet, "jSF", 2, LANES, "the other nodes: who announces, who may go silent",
+	 "For each lane how this node stands in the fleet and what the guard says, then a line for each\n"
+	 "node with its rung, its wish to go silent, why it is no better, and for how long it has told so.\n"},
 	{"workers", verb_workers, "j", 0, "", "the resolver processes and how they do", ""},
 	{"cache", verb_cache, "jTDR", 3, "stats | explain NAME [TYPE] | flush NAME", "our own resolver's cache: how full, what of a name, away with it",
 	 "  stats           the engines' shards: how full, and what became of entries\n"

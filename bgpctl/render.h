@@ -22,6 +22,7 @@ void render_checks(FILE *to, const json_t *checks);
 /* Does any check fail? */
 int render_checks_failed(const json_t *checks);
 void render_workers(FILE *to, const json_t *workers);
+void render_fleet(FILE *to, const json_t *fleet);
 /* Answers to drain, undrain, pin, unpin, silence. */
 void render_limited(FILE *to, const json_t *answer);
 /* One event, local time: "Nov 22 03:14:15.926  rung  service=dns ...". */

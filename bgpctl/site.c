@@ -36,6 +36,43 @@ static const struct conf_key session_keys[] = {
 	.help = "BIRD's name of the protocol"},
     {.name = "families", .type = CONF_SET, .offset = AT(struct session, families), .min = 1,
 	.names = family_words, .number = 3, .help = "which of its channels carry our prefixes"},
+    {.name = "fleet", .type = CONF_BOOL, .offset = AT(struct session, fleet),
+	.help = "carries the fleet's beacons: iBGP, to other nodes or a route reflector"},
+    {.name = "exit", .type = CONF_MAYBE, .offset = AT(struct session, exit), .number = -1,
+	.help = "what it sends is announced to the world; if it is eBGP, by default"},
+    {.name = NULL},
+};
+
+static const struct conf_key watch_keys[] = {
+    {.name = "id", .type = CONF_INT, .offset = AT(struct watched, id), .min = 1,
+	.max = MAX_FLEET, .required = true, .help = "of another node"},
+    {.name = "address", .type = CONF_ADDR, .offset = AT(struct watched, address),
+	.required = true, .help = "of its own, not anycast, where its service answers"},
+    {.name = NULL},
+};
+
+const struct conf_key site_fleet_keys[] = {
+    {.name = "size", .type = CONF_INT, .offset = IN(fleet, size), .max = MAX_FLEET,
+	.help = "how many nodes the fleet has; 0: none"},
+    {.name = "id", .type = CONF_INT, .offset = IN(fleet, id), .max = MAX_FLEET,
+	.help = "this node's, 1 to size, no two alike"},
+    {.name = "region", .type = CONF_STR, .offset = IN(fleet, region), .text = "",
+	.help = "of each region one node stays; \"\": none"},
+    {.name = "max_suspended", .type = CONF_SHARE, .offset = IN(fleet, max_suspended),
+	.max = MAX_FLEET, .number = CONF_PERCENT(34),
+	.help = "so many may be silent before nobody else goes by proof; a share rounds down"},
+    {.name = "min_announcing", .type = CONF_INT, .offset = IN(fleet, min_announcing), .min = 1,
+	.max = MAX_FLEET, .number = 1, .help = "so many others must announce for us to go"},
+    {.name = "settle_ms", .type = CONF_INT, .offset = IN(fleet, settle_ms), .min = 2000,
+	.max = 600000, .number = 10000, .help = "more than twice the worst delay of a beacon"},
+    {.name = "view_max_age_ms", .type = CONF_INT, .offset = IN(fleet, view_max_age_ms),
+	.min = 200, .max = 60000, .number = 5000, .help = "an older view counts as none"},
+    {.name = "poll_ms", .type = CONF_INT, .offset = IN(fleet, poll_ms), .min = 50,
+	.max = 60000, .number = 1000, .help = "BIRD is asked for the beacons so often"},
+    {.name = "watch", .type = CONF_LIST, .offset = IN(fleet, watch),
+	.count_offset = IN(fleet, n_watch), .line_offset = AT(struct watched, line),
+	.sub = watch_keys, .sub_size = sizeof(struct watched), .min = 1, .max = MAX_WATCHED,
+	.help = "neighbours that this node looks at"},
     {.name = NULL},
 };
 
@@ -105,6 +142,9 @@ const struct conf_key site_service_keys[] = {
 	.max = 2 * MAX_ADDRESSES, .help = "anycast service addresses, each inside a prefix"},
     {.name = "port", .type = CONF_INT, .offset = AT(struct service, port), .min = 1,
 	.max = 65535, .number = 53, .help = "UDP and TCP port of the service"},
+    {.name = "beacons", .type = CONF_PREFIXES, .offset = AT(struct service, beacons),
+	.count_offset = AT(struct service, n_beacons), .min = 1, .max = N_FAMILIES,
+	.help = "reserved blocks for what the fleet's nodes tell each other, one a family"},
     {.name = NULL},
 };
 
@@ -130,6 +170,8 @@ static const struct conf_key file_keys[] = {
 	.count_offset = AT(struct site, n_services), .line_offset = AT(struct service, line),
 	.required = true, .sub = site_service_keys, .sub_size = sizeof(struct service), .min = 1,
 	.max = MAX_SERVICES, .help = "what is announced"},
+    {.name = "fleet", .type = CONF_GROUP, .offset = AT(struct site, fleet),
+	.line_offset = CONF_NO_LINE, .sub = site_fleet_keys},
     {.name = "workers", .type = CONF_GROUP, .offset = AT(struct site, workers),
 	.line_offset = CONF_NO_LINE, .sub = workers_keys},
     SKIP("mode"), SKIP("user"), SKIP("log_level"), SKIP("keeper"), SKIP("ladder"),

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bgpctl/beacon.h"
 #include "lib/addr.h"
 #include "lib/arena.h"
 #include "lib/conf.h"
@@ -46,6 +47,14 @@ struct session {
 	const char *name; /* BIRD's protocol name */
 	int line;
 	uint32_t families; /* bits 1 << FAMILY_*: which of its channels carry our prefixes */
+	bool fleet; /* carries beacons: iBGP, to the other nodes or a route reflector */
+	int exit;   /* a rung seen here is announced to the world: 1, 0; -1: if it is eBGP */
+};
+
+struct watched {
+	int64_t id; /* of another node */
+	int line;
+	struct addr address; /* where its service answers besides the anycast addresses */
 };
 
 struct service {
@@ -56,6 +65,8 @@ struct service {
 	struct addr *addresses; /* the anycast service addresses, each inside a prefix of its own */
 	int n_addresses;
 	int64_t port;
+	struct prefix *beacons; /* the blocks of the fleet's beacons, one per family at most */
+	int n_beacons;
 };
 
 struct site {
@@ -80,6 +91,16 @@ struct site {
 		int64_t hand_ms;    /* how long an operator's hand in BIRD is respected */
 	} bird;
 	struct {
+		int64_t size; /* nodes of the fleet; 0: no fleet */
+		int64_t id;   /* ours, 1..size */
+		const char *region; /* "" none */
+		int64_t max_suspended; /* a CONF_SHARE of size; site_budget() */
+		int64_t min_announcing;
+		int64_t settle_ms, view_max_age_ms, poll_ms;
+		struct watched *watch;
+		int n_watch;
+	} fleet;
+	struct {
 		const char *resolver; /* our own resolver's configuration; "": none. healthd has
 					 it in its own settings */
 	} workers;
@@ -94,7 +115,7 @@ struct site {
 /* Key tables of these sections. bgpctl's own table of a whole healthd.conf skips what is healthd's;
  * healthd's (healthd/settings.c) names all. */
 extern const struct conf_key site_node_keys[], site_paths_keys[], site_bird_keys[],
-    site_rung_keys[], site_service_keys[];
+    site_rung_keys[], site_service_keys[], site_fleet_keys[];
 
 /* Reads only these sections of a healthd.conf (other sections of it are skipped) and derives. */
 int site_read(const char *path, struct site *out, struct arena *arena, struct err *err);
@@ -102,6 +123,9 @@ int site_read(const char *path, struct site *out, struct arena *arena, struct er
 /* Checks what a table cannot (an address outside every prefix, a prefix in two services, leave
  * under enter, rung names, limits per lane) and fills the derived members. `path` for messages. */
 int site_derive(struct site *site, const char *path, struct arena *arena, struct err *err);
+
+/* The part of site_derive() that is about the fleet, in site_fleet.c. */
+int site_check_fleet(const struct site *site, struct err *err);
 
 /* Lanes. */
 static inline int
@@ -123,12 +147,21 @@ bool lane_exists(const struct site *site, int lane);
 /* Fill `out` (room for MAX_PREFIXES / MAX_ADDRESSES) with the lane's own; return how many. */
 int lane_prefixes(const struct site *site, int lane, struct prefix *out);
 int lane_addresses(const struct site *site, int lane, struct addr *out);
+/* The lane's block of beacons; NULL: it takes no part in a fleet. */
+const struct prefix *lane_beacons(const struct site *site, int lane);
+/* Bits of lanes with beacons, of one family (bit 1 << f) or of both. */
+uint32_t lanes_with_beacons(const struct site *site, uint32_t families);
+/* fleet.max_suspended as a number of nodes. */
+int site_budget(const struct site *site);
 
 /* Names in BIRD and in the kernel, the same everywhere:
  * protocol "anypop_dns_v4_drain", gate "apdns4.1" (at most 15 characters), table "anypop4". */
 #define LOCK_NAME 64
 const char *lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME]);
 const char *lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME]);
+/* The protocol that our own beacons have in BIRD's tables, and the table of all nodes' beacons. */
+const char *beacon_kernel(enum family f);
+const char *beacon_table(enum family f);
 int rung_find(const struct site *site, const char *name); /* -1: none of that name */
 
 #endif

@@ -356,5 +356,5 @@ site_derive(struct site *site, const char *path, struct arena *arena, struct err
 		if (check_service(site, i, err) < 0)
 			return -1;
 	}
-	return 0;
+	return site_check_fleet(site, err);
 }

@@ -1,5 +1,5 @@
 /*
- * The verbs that only look: status, why, workers, check.
+ * The verbs that only look: status, why, fleet, workers, check.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +30,15 @@ verb_why(struct cli *cli)
 	json_t *args = cli_lanes(cli, 0);
 
 	return args == NULL ? EXIT_TROUBLE : cli_ask_and_show(cli, "why", args, render_why, NULL);
+}
+
+int
+verb_fleet(struct cli *cli)
+{
+	json_t *args = cli_lanes(cli, 0);
+
+	return args == NULL ? EXIT_TROUBLE
+			    : cli_ask_and_show(cli, "fleet", args, render_fleet, NULL);
 }
 
 int

@@ -40,6 +40,8 @@ close_by_name(struct gates *g, struct err *err)
 			rc = -1;
 	}
 	if_freenameindex(links);
+	if (beacons_silence(err) < 0)
+		rc = -1;
 	return rc;
 }
 

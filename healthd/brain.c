@@ -300,6 +300,7 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	    driver_new(b->loop, &b->settings.site, b->settings.mode == MODE_OBSERVE, &events, err);
 	if (b->driver == NULL || links_init(b, err) < 0)
 		return -1;
+	fleet_init(b);
 	open_faces(b);
 	start_watchers(b);
 	bond_open(b);
@@ -311,6 +312,7 @@ brain_fini(struct brain *b)
 {
 	state_save(b);
 	events_fini(b);
+	fleet_fini(b);
 	hook_fini(b);
 	workers_fini(b);
 	engines_fini(b);

@@ -15,9 +15,11 @@
 #include <jansson.h>
 
 #include "bgpctl/driver.h"
+#include "bgpctl/fleetwatch.h"
 #include "bgpctl/recorder.h"
 #include "healthd/bond.h"
 #include "healthd/console.h"
+#include "healthd/guard.h"
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
 #include "healthd/leave.h"
@@ -103,6 +105,17 @@ struct lane {
 	struct mono alarm_since[N_ALARMS];
 	uint64_t moves;
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
+	struct guard guard; /* of a lane with beacons */
+	struct guard_out guarded; /* its last step */
+	bool fleet_session_lost; /* since then */
+	struct {
+		uint8_t severity;
+		int8_t fault;
+	} fleet_heard; /* by the guard, of the ladder */
+	struct {
+		struct guard_out out;
+		bool conflict;
+	} fleet_said;
 };
 
 /* Of a worker or, with an index from ENGINE_SLOT on, of an engine. */
@@ -154,6 +167,10 @@ struct brain {
 	struct rolling rotation; /* of the engines */
 
 	struct driver *driver;
+	struct {
+		struct fleetwatch *watch; /* NULL: no fleet */
+		char lost[160];		  /* why no view comes in; "": it does */
+	} fleet;
 	struct link_watch *link;
 	struct own_address *addresses;
 	int n_addresses;
@@ -229,6 +246,20 @@ const char *lane_rung_name(const struct brain *b, int rung); /* -1: "none" */
 const char *session_state_name(enum session_state s);
 uint32_t lanes_all(const struct brain *b);
 struct driver_events lanes_driver_events(struct brain *b);
+
+/* brain_fleet.c: the fleet's view, the guard, and what the others are told. */
+void fleet_init(struct brain *b); /* the driver is there */
+void fleet_fini(struct brain *b);
+bool fleet_has(const struct brain *b, const struct lane *lane); /* does it take part? */
+struct guard_conf fleet_guard_conf(const struct site *site);
+void fleet_step(struct brain *b, struct lane *lane, struct mono now); /* before the ladder's */
+void fleet_tell(struct brain *b, struct lane *lane);		      /* after it */
+/* Before they are taken over. */
+void fleet_sessions(struct brain *b, const struct session_view *now);
+const char *severity_name(int severity);
+
+/* view_fleet.c */
+void metrics_fleet(FILE *f, const struct brain *b);
 
 /* brain_say.c: what is told of a lane. */
 void say_move(struct brain *b, struct lane *lane, int from);
@@ -332,6 +363,7 @@ json_t *view_status(const struct brain *b);
 json_t *view_why(const struct brain *b, uint32_t lanes);
 json_t *view_checks(const struct brain *b, uint32_t lanes, const char *name); /* name NULL: all */
 json_t *view_workers(const struct brain *b); /* view_workers.c */
+json_t *view_fleet(const struct brain *b, uint32_t lanes); /* view_fleet.c */
 json_t *view_limit(const struct brain *b, const struct limit *l, struct mono now);
 /* One decision with its inputs, for the flight recorder. */
 json_t *view_decision(const struct brain *b, const struct lane *lane, const struct ladder *before,

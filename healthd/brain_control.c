@@ -285,6 +285,19 @@ verb_checks(const struct request *r, struct err *err)
 }
 
 static json_t *
+verb_fleet(const struct request *r, struct err *err)
+{
+	uint32_t lanes;
+
+	if (args_known(r, " service family ", err) < 0 || arg_lanes(r, &lanes, err) < 0)
+		return NULL;
+	if (r->brain->fleet.watch != NULL)
+		return view_fleet(r->brain, lanes);
+	err_set(err, "this node is in no fleet: the configuration has none (fleet.size)");
+	return NULL;
+}
+
+static json_t *
 verb_workers(const struct request *r, struct err *err)
 {
 	return args_known(r, "", err) < 0 ? NULL : view_workers(r->brain);
@@ -395,6 +408,7 @@ static const struct {
     {"why", verb_why},
     {"checks", verb_checks},
     {"workers", verb_workers},
+    {"fleet", verb_fleet},
     {"drain", verb_drain},
     {"silence", verb_drain},
     {"undrain", verb_undrain},

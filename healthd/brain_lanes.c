@@ -317,6 +317,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 		lane_born(b, lane, now);
 	lane->judgement = judge_lane(b, lane);
 	lane->preflight = preflight_missing(b, lane, now);
+	fleet_step(b, lane, now);
 	struct mono expiry = limits_tick(lane->limits, MAX_LIMITS, now);
 	in = (struct ladder_in){
 	    .judgement = lane->judgement,
@@ -334,6 +335,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	b->counters.decisions++;
 	lane_order(b, lane, before.rung);
 	say_proof(b, lane);
+	fleet_tell(b, lane);
 	record_decision(b, lane, &before, &in,
 	    out->moved || out->wish != wish || out->rule != rule);
 	if (mono_is_set(expiry) && (!mono_is_set(out->next) || mono_before(expiry, out->next)))
@@ -421,6 +423,7 @@ on_sessions(void *arg, const struct session_view *s, int n)
 			event_str(&e, "bfd", s[i].bfd_up ? "up" : "down");
 		event_send(&e);
 	}
+	fleet_sessions(b, s);
 	memcpy(b->sessions, s, sizeof(*s) * (size_t)n);
 	checks_sessions(b);
 	lanes_touch(b, lanes_all(b));

@@ -282,6 +282,7 @@ brain_metrics_render(void *arg, const char *path, const char **content_type)
 		render_lanes(f, b);
 		render_checks(f, b);
 		metrics_scores(f, b);
+		metrics_fleet(f, b);
 	}
 	fclose(f);
 	return text;

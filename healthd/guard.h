@@ -15,17 +15,6 @@
 #include "bgpctl/beacon.h"
 #include "lib/mono.h"
 
-/* What one other node tells, from its beacons in the latest view. Nodes out of view have no entry.
- */
-struct peer {
-	uint16_t id, nonce;
-	int8_t rung; /* of its rung beacon; without one it is out of view */
-	uint8_t load, flags;
-	uint8_t severity, fault; /* of its intent beacon; NONE and 0 without */
-	uint16_t max_suspended;	 /* MAX_FLEET where it said none */
-	uint16_t region;	 /* 0: none */
-};
-
 struct guard_conf {
 	int id, size; /* 1..MAX_FLEET; 0: no fleet, every step says FLEET_NONE */
 	int min_announcing, max_suspended;

@@ -364,6 +364,7 @@ const struct conf_key settings_keys[] = {
 	.count_offset = SITE(n_services), .line_offset = offsetof(struct service, line),
 	.sub = site_service_keys, .sub_size = sizeof(struct service), .required = true, .min = 1,
 	.max = MAX_SERVICES, .help = "what is announced"},
+    GROUP("fleet", SITE(fleet), site_fleet_keys, "other nodes that announce the same"),
     GROUP("keeper", TOP(keeper), keeper_keys, "watches the brain"),
     GROUP("workers", TOP(workers), workers_keys, "resolver processes to supervise"),
     GROUP("ladder", TOP(ladder), ladder_keys, "when rungs change"),

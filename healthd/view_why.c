@@ -241,6 +241,7 @@ why_lane(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "preflight", view_preflight(lane->preflight));
 	json_object_set_new(o, "holds", why_holds(b, lane, now));
 	json_object_set_new(o, "flap", why_flap(b, lane, now));
+	json_object_set_new(o, "fleet", view_guard(b, lane, now));
 	json_object_set_new(o, "moves", why_moves(b, lane));
 	return o;
 }

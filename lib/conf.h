@@ -23,6 +23,8 @@ enum conf_type {
 	CONF_STR,  /* const char * (in the arena); `text` is the default or NULL */
 	CONF_INT,  /* int64_t, min..max, default `number` */
 	CONF_BOOL, /* bool, default `number` */
+	CONF_MAYBE, /* int: false or true; `number` is -1, what an absent one gives: not rendered */
+	CONF_SHARE, /* int64_t, a number in min..max or "25%": CONF_PERCENT(25); default `number` */
 	CONF_ENUM, /* int, `min` + index into NULL-terminated `names`, default `number` */
 	CONF_SET,  /* uint32_t bit mask of `names`, written as an array of strings; default `number`
 		    */
@@ -68,6 +70,15 @@ struct conf_key {
 
 /* Where each value came from, for errors that only the owner of the struct can find. */
 struct conf_places;
+
+/* A CONF_SHARE that was written as a percentage; negative, so that no number means the same. */
+#define CONF_PERCENT(percent) (-1 - (int64_t)(percent))
+/* Its percentage, -1 for a plain number. */
+static inline int
+conf_percent(int64_t share)
+{
+	return share < 0 ? (int)(-1 - share) : -1;
+}
 
 /*
  * Reads `path` into `out` (a zeroed struct laid out as `keys` says; absent keys get defaults, an

@@ -40,6 +40,15 @@ put_int(FILE *to, int64_t value)
 }
 
 static void
+put_share(FILE *to, int64_t value)
+{
+	if (conf_percent(value) >= 0)
+		fprintf(to, "\"%d%%\"", conf_percent(value));
+	else
+		put_int(to, value);
+}
+
+static void
 put_element(FILE *to, const struct conf_key *key, const void *array, int i)
 {
 	char buf[PREFIX_TEXT];
@@ -114,6 +123,8 @@ is_absent(const struct conf_key *key, const char *in)
 		return *(const char *const *)(in + key->offset) == NULL;
 	case CONF_INT:
 		return *(const int64_t *)(in + key->offset) == CONF_AUTO;
+	case CONF_MAYBE:
+		return *(const int *)(in + key->offset) < 0;
 	case CONF_STRS:
 	case CONF_ADDRS:
 	case CONF_PREFIXES:
@@ -139,6 +150,12 @@ put_value(FILE *to, const struct conf_key *key, const char *in, int depth)
 		break;
 	case CONF_BOOL:
 		fputs(*(const bool *)value ? "true" : "false", to);
+		break;
+	case CONF_MAYBE:
+		fputs(*(const int *)value > 0 ? "true" : "false", to);
+		break;
+	case CONF_SHARE:
+		put_share(to, *(const int64_t *)value);
 		break;
 	case CONF_ENUM:
 		put_string(to, key->names[*(const int *)value - key->min]);
@@ -195,6 +212,8 @@ type_name(enum conf_type type)
 	    [CONF_STR] = "string",
 	    [CONF_INT] = "integer",
 	    [CONF_BOOL] = "boolean",
+	    [CONF_MAYBE] = "boolean",
+	    [CONF_SHARE] = "integer or share",
 	    [CONF_ENUM] = "one of",
 	    [CONF_SET] = "set of",
 	    [CONF_ADDR] = "address",
@@ -216,9 +235,10 @@ put_range(FILE *to, const struct conf_key *key)
 
 	for (; *name != NULL; name++)
 		fprintf(to, " \"%s\"", *name);
-	if (key->type == CONF_INT && key->min < key->max)
+	if ((key->type == CONF_INT || key->type == CONF_SHARE) && key->min < key->max)
 		fprintf(to, " %" PRId64 "..%" PRId64, key->min, key->max);
-	else if (key->type != CONF_INT && key->type != CONF_ENUM && key->max > 0)
+	else if (key->type != CONF_INT && key->type != CONF_SHARE && key->type != CONF_ENUM &&
+	    key->max > 0)
 		fprintf(to, " (%" PRId64 " to %" PRId64 ")", key->min, key->max);
 }
 
@@ -234,6 +254,10 @@ put_default(FILE *to, const struct conf_key *key)
 		fputs("computed", to);
 	else if (key->type == CONF_INT)
 		fprintf(to, "%" PRId64, key->number);
+	else if (key->type == CONF_SHARE)
+		put_share(to, key->number);
+	else if (key->type == CONF_MAYBE)
+		fputs("computed", to);
 	else if (key->type == CONF_BOOL)
 		fputs(key->number != 0 ? "true" : "false", to);
 	else if (key->type == CONF_ENUM)

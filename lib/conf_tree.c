@@ -34,27 +34,6 @@ conf_source_name(const struct conf_source *r, const char *file)
 	return arena_printf(r->arena, "%s/%s", r->dir, file);
 }
 
-static const char *
-type_wanted(const struct conf_key *key)
-{
-	static const char *const wanted[] = {
-	    [CONF_STR] = "a string, in double quotes",
-	    [CONF_INT] = "a whole number, without quotes or a decimal point",
-	    [CONF_BOOL] = "true or false, without quotes",
-	    [CONF_ENUM] = "one word, in double quotes",
-	    [CONF_SET] = "an array of words: [ \"...\", \"...\" ]",
-	    [CONF_ADDR] = "an address, in double quotes",
-	    [CONF_STRS] = "an array of strings: [ \"...\", \"...\" ]",
-	    [CONF_ADDRS] = "an array of addresses: [ \"192.0.2.53\", \"2001:db8::53\" ]",
-	    [CONF_PREFIXES] = "an array of prefixes: [ \"192.0.2.0/24\", \"2001:db8::/48\" ]",
-	    [CONF_GROUP] = "a group: { ... }",
-	    [CONF_LIST] = "a list of groups: ( { ... }, { ... } )",
-	    [CONF_SKIP] = "anything",
-	};
-
-	return wanted[key->type];
-}
-
 static bool
 type_fits(const struct conf_key *key, const config_setting_t *s)
 {
@@ -68,7 +47,10 @@ type_fits(const struct conf_key *key, const config_setting_t *s)
 	case CONF_INT:
 		return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 	case CONF_BOOL:
+	case CONF_MAYBE:
 		return type == CONFIG_TYPE_BOOL;
+	case CONF_SHARE:
+		return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_STRING;
 	case CONF_SET:
 	case CONF_STRS:
 	case CONF_ADDRS:
@@ -117,6 +99,23 @@ read_int(const struct conf_source *r, const struct conf_key *key, const config_s
 		return WRONG(r, to, key, -1, "%lld is out of range; write %lld to %lld",
 		    (long long)value, (long long)key->min, (long long)key->max);
 	*(int64_t *)at(to, key->offset) = value;
+	return 0;
+}
+
+/* 3 or "25%". */
+static int
+read_share(const struct conf_source *r, const struct conf_key *key, const config_setting_t *s,
+    const struct target *to)
+{
+	const char *text = config_setting_get_string(s);
+	int percent = text == NULL ? -1 : conf_percentage(text);
+
+	if (text == NULL)
+		return read_int(r, key, s, to);
+	if (percent < 0)
+		return WRONG(r, to, key, -1, "\"%s\" is no share; write \"0%%\" to \"100%%\", "
+		    "or a whole number without quotes", text);
+	*(int64_t *)at(to, key->offset) = CONF_PERCENT(percent);
 	return 0;
 }
 
@@ -205,7 +204,7 @@ read_element(const struct conf_source *r, const struct conf_key *key, const conf
 	conf_places_key(r->places, to->base, key->name, index,
 	    conf_source_name(r, config_setting_source_file(e)), (int)config_setting_source_line(e));
 	if (config_setting_type(e) != CONFIG_TYPE_STRING)
-		return WRONG(r, to, key, index, "has the wrong type; write %s", type_wanted(key));
+		return WRONG(r, to, key, index, "has the wrong type; write %s", conf_wanted(key));
 	text = config_setting_get_string(e);
 	switch (key->type) {
 	case CONF_SET:
@@ -317,7 +316,7 @@ read_list(const struct conf_source *r, const struct conf_key *key, const config_
 		    (int)config_setting_source_line(e));
 		if (!config_setting_is_group(e))
 			return WRONG(
-			    r, to, key, i, "has the wrong type; write %s", type_wanted(key));
+			    r, to, key, i, "has the wrong type; write %s", conf_wanted(key));
 		set_line(key, sub.base, e);
 		if (read_group(r, e, &sub) < 0 || check_duplicate(r, key, array, i) < 0)
 			return -1;
@@ -344,7 +343,7 @@ read_value(const struct conf_source *r, const struct conf_key *key, const config
 	conf_places_key(r->places, to->base, key->name, -1,
 	    conf_source_name(r, config_setting_source_file(s)), (int)config_setting_source_line(s));
 	if (!type_fits(key, s))
-		return WRONG(r, to, key, -1, "has the wrong type; write %s", type_wanted(key));
+		return WRONG(r, to, key, -1, "has the wrong type; write %s", conf_wanted(key));
 	switch (key->type) {
 	case CONF_STR:
 		*(const char **)at(to, key->offset) =
@@ -355,6 +354,11 @@ read_value(const struct conf_source *r, const struct conf_key *key, const config
 	case CONF_BOOL:
 		*(bool *)at(to, key->offset) = config_setting_get_bool(s);
 		return 0;
+	case CONF_MAYBE:
+		*(int *)at(to, key->offset) = config_setting_get_bool(s);
+		return 0;
+	case CONF_SHARE:
+		return read_share(r, key, s, to);
 	case CONF_ENUM:
 		return read_enum(r, key, s, to);
 	case CONF_ADDR:
@@ -378,18 +382,20 @@ static int
 read_default(const struct conf_source *r, const struct conf_key *key, const struct target *to)
 {
 	if (key->required)
-		return WRONG(r, to, key, -1, "is missing; write %s (%s)", type_wanted(key),
+		return WRONG(r, to, key, -1, "is missing; write %s (%s)", conf_wanted(key),
 		    key->help);
 	switch (key->type) {
 	case CONF_STR:
 		*(const char **)at(to, key->offset) = key->text;
 		return 0;
 	case CONF_INT:
+	case CONF_SHARE:
 		*(int64_t *)at(to, key->offset) = key->number;
 		return 0;
 	case CONF_BOOL:
 		*(bool *)at(to, key->offset) = key->number != 0;
 		return 0;
+	case CONF_MAYBE:
 	case CONF_ENUM:
 		*(int *)at(to, key->offset) = (int)key->number;
 		return 0;

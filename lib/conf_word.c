@@ -81,3 +81,37 @@ conf_words(struct arena *arena, const char *const *names)
 	}
 	return text;
 }
+
+const char *
+conf_wanted(const struct conf_key *key)
+{
+	static const char *const wanted[] = {
+	    [CONF_STR] = "a string, in double quotes",
+	    [CONF_INT] = "a whole number, without quotes or a decimal point",
+	    [CONF_BOOL] = "true or false, without quotes",
+	    [CONF_MAYBE] = "true or false, without quotes",
+	    [CONF_SHARE] = "a whole number, or a share such as \"25%\"",
+	    [CONF_ENUM] = "one word, in double quotes",
+	    [CONF_SET] = "an array of words: [ \"...\", \"...\" ]",
+	    [CONF_ADDR] = "an address, in double quotes",
+	    [CONF_STRS] = "an array of strings: [ \"...\", \"...\" ]",
+	    [CONF_ADDRS] = "an array of addresses: [ \"192.0.2.53\", \"2001:db8::53\" ]",
+	    [CONF_PREFIXES] = "an array of prefixes: [ \"192.0.2.0/24\", \"2001:db8::/48\" ]",
+	    [CONF_GROUP] = "a group: { ... }",
+	    [CONF_LIST] = "a list of groups: ( { ... }, { ... } )",
+	    [CONF_SKIP] = "anything",
+	};
+
+	return wanted[key->type];
+}
+
+int
+conf_percentage(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	int percent = 0;
+
+	for (size_t i = 0; i < n && i < 4; i++)
+		percent = percent * 10 + text[i] - '0';
+	return n > 0 && percent <= 100 && strcmp(text + n, "%") == 0 ? percent : -1;
+}

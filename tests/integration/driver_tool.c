@@ -1,6 +1,7 @@
 /*
- * driver_tool: the driver alone, on a leash. Orders on stdin ("LANE RUNG", "edge", "include",
- * "example", "kick"), what the driver sees and claims on stdout, one line per change.
+ * driver_tool: the driver alone, on a leash. Orders on stdin ("LANE RUNG", "say LANE LOAD FLAGS
+ * SEVERITY FAULT", "told", "kick", "cost"), what the driver sees and claims on stdout, one line per
+ * change; of a site with a fleet each view too.
  *
  *     driver_tool SITE-FILE [observe]          drives until stdin ends
  *     driver_tool SITE-FILE include|example|edge    prints configuration of BIRD's and ends
@@ -17,7 +18,9 @@
 #include "bgpctl/birdconf.h"
 #include "bgpctl/birddoctor.h"
 #include "bgpctl/driver.h"
+#include "bgpctl/fleetwatch.h"
 
+static struct fleetwatch *fleet;
 static struct driver *driver;
 static const struct site *the_site;
 
@@ -58,14 +61,63 @@ on_bird(void *arg, bool answers, const char *version, const char *boot, const ch
 }
 
 static void
+print_view(int lane)
+{
+	const struct fleet_view *v = fleetwatch_view(fleet, lane);
+
+	printf("view %d conflict=%d foreign=%d dropped=", lane, v->conflict, v->foreign);
+	for (int i = 0; i < N_FLEET_DROPS; i++)
+		printf("%s%llu", i ? "," : "", (unsigned long long)v->dropped[i]);
+	for (int i = 0; i < v->n_peers && i < 20; i++) {
+		const struct peer *p = &v->peers[i];
+
+		printf(" %d=%d/%d/%d/%d/%d/%d/%d", p->id, p->rung, p->load, p->flags, p->severity,
+		    p->fault, p->region, p->max_suspended);
+	}
+	printf(" n=%d\n", v->n_peers);
+}
+
+static void
+on_view(void *arg, uint32_t lanes)
+{
+	(void)arg;
+	for (int lane = 0; lanes >> lane; lane++)
+		if (lanes >> lane & 1)
+			print_view(lane);
+}
+
+static void
+on_lost(void *arg, const char *why)
+{
+	(void)arg;
+	printf("blind why=%s\n", why);
+}
+
+static void
+say(int lane, const unsigned words[4])
+{
+	struct beacon_words w = {(uint8_t)words[0], (uint8_t)words[1], (uint8_t)words[2],
+	    (uint8_t)words[3]};
+
+	driver_say(driver, lane, &w);
+}
+
+static void
 obey(const char *line)
 {
 	struct rusage usage;
+	unsigned words[4];
 	int lane, rung;
 
 	if (sscanf(line, "%d %d", &lane, &rung) == 2) {
 		driver_order(driver, lane, rung);
 		printf("ordered %d %d\n", lane, rung);
+	} else if (sscanf(line, "say %d %u %u %u %u", &lane, &words[0], &words[1], &words[2],
+		       &words[3]) == 5) {
+		say(lane, words);
+	} else if (sscanf(line, "told %d", &lane) == 1) {
+		printf("told lane=%d rung=%d nonce=%d\n", lane, driver_told(driver, lane),
+		    driver_nonce(driver));
 	} else if (strncmp(line, "kick", 4) == 0) {
 		driver_kick(driver);
 	} else if (strncmp(line, "cost", 4) == 0) {
@@ -188,9 +240,13 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
+	if (site.fleet.size > 0)
+		fleet = fleetwatch_new(loop, &site, driver_nonce(driver),
+		    &(struct fleetwatch_events){.view = on_view, .lost = on_lost});
 	ev_io_init(&in, on_stdin, 0, EV_READ);
 	ev_io_start(loop, &in);
 	ev_run(loop, 0);
+	fleetwatch_free(fleet);
 	driver_free(driver);
 	arena_free(arena);
 	return 0;

@@ -23,6 +23,7 @@
 
 static char rig_dir[64];
 static const char *rig_checks = ""; /* further ones, each with a comma before it */
+static bool rig_fleet; /* it is node 2 of 5, in IPv4 */
 static void (*rig_hand)(struct brain *b); /* gives it scoreboards, as the keeper does; NULL: none */
 static int rig_bond[2]; /* the brain's end, and the keeper's, which the test reads */
 
@@ -36,14 +37,17 @@ rig_conf(const char *path)
 	    "node: { name = \"n1\"; pop = \"p1\"; };\nmode = \"observe\";\n"
 	    "paths: { run_dir = \"%s\"; state_dir = \"%s\"; };\n"
 	    "bird: { asn = 64500; socket = \"%s/bird.ctl\";\n"
-	    "  sessions = ( { name = \"t4\"; families = [\"v4\"]; } ); };\n"
+	    "  sessions = ( { name = \"t4\"; families = [\"v4\"]; %s } ); };\n%s"
 	    "services = ( { name = \"dns\"; prefixes = [\"192.0.2.0/24\", \"2001:db8:53::/48\"];\n"
-	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; } );\n"
+	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; %s } );\n"
 	    "workers: { count = 2; command = [\"/bin/true\"]; };\n"
 	    "recorder: { path = \"\"; };\nmetrics: { address = \"\"; };\n"
 	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
 	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; }%s );\n",
-	    rig_dir, rig_dir, rig_dir, rig_checks);
+	    rig_dir, rig_dir, rig_dir, rig_fleet ? "fleet = true;" : "",
+	    rig_fleet ? "fleet = { size = 5; id = 2; region = \"eu\"; view_max_age_ms = 2000; };\n"
+		      : "",
+	    rig_fleet ? "beacons = [ \"198.18.0.0/20\" ];" : "", rig_checks);
 	fclose(f);
 }
 
@@ -76,6 +80,7 @@ rig_brain(void)
 	b->driver = driver_new(b->loop, &b->settings.site, true, &events, &err);
 	if (b->driver == NULL)
 		fail_msg("%s", err.text);
+	fleet_init(b);
 	return b;
 }
 
@@ -87,6 +92,7 @@ rig_drop(struct brain *b)
 	engines_fini(b);
 	checks_fini(b);
 	scores_fini(b);
+	fleet_fini(b);
 	driver_free(b->driver);
 	arena_free(b->arena);
 	free(b);

@@ -30,6 +30,8 @@ struct config {
 	const char *text, *other;
 	int64_t number, automatic;
 	bool flag;
+	int maybe;
+	int64_t share;
 	int colour;
 	uint32_t sides;
 	struct addr address;
@@ -77,6 +79,9 @@ static const struct conf_key keys[] = {
     {.name = "number", .type = CONF_INT, .offset = AT(number), .min = -5, .max = 99, .number = 7},
     {.name = "automatic", .type = CONF_INT, .offset = AT(automatic), .number = CONF_AUTO},
     {.name = "flag", .type = CONF_BOOL, .offset = AT(flag), .number = 1},
+    {.name = "maybe", .type = CONF_MAYBE, .offset = AT(maybe), .number = -1},
+    {.name = "share", .type = CONF_SHARE, .offset = AT(share), .max = 50,
+	.number = CONF_PERCENT(34)},
     {.name = "colour", .type = CONF_ENUM, .offset = AT(colour), .names = colours},
     {.name = "sides", .type = CONF_SET, .offset = AT(sides), .names = sides, .min = 1,
 	.number = 5},
@@ -160,6 +165,8 @@ absent_keys_get_their_defaults(void **state)
 	assert_int_equal(c.number, 7);
 	assert_true(c.automatic == CONF_AUTO);
 	assert_true(c.flag);
+	assert_int_equal(c.maybe, -1);
+	assert_int_equal(conf_percent(c.share), 34);
 	assert_int_equal(c.colour, 0);
 	assert_int_equal(c.sides, 5);
 	assert_true(addr_equal(&c.address, &loopback));
@@ -169,7 +176,7 @@ absent_keys_get_their_defaults(void **state)
 static const char everything[] =
     "group = { text = \"a\\tb\\\"c\\\\\"; number = 4200000000L; };\n"
     "text = \"one\" \" two\"; other = \"\";\n"
-    "number = -5; automatic = 0x1F; flag = false; colour = \"blue\";\n"
+    "number = -5; automatic = 0x1F; flag = false; maybe = false; share = 3; colour = \"blue\";\n"
     "sides = [ \"top\", \"left\", \"top\" ]; address = \"2001:db8::1\";\n"
     "words = [ \"x\", \"\", \"\\x07\" ];\n"
     "addresses = [ \"192.0.2.1\", \"::\" ]; prefixes = [ \"192.0.2.0/24\", \"::/0\" ];\n"
@@ -190,6 +197,9 @@ given_keys_are_read(void **state)
 	assert_int_equal(c.number, -5);
 	assert_int_equal(c.automatic, 31);
 	assert_false(c.flag);
+	assert_int_equal(c.maybe, 0);
+	assert_true(c.share == 3);
+	assert_int_equal(conf_percent(c.share), -1);
 	assert_int_equal(c.colour, 2);
 	assert_int_equal(c.sides, 5);
 	assert_string_equal(addr_render(&c.address, buf), "2001:db8::1");
@@ -223,7 +233,8 @@ what_is_rendered_reads_to_the_same(void **state)
 {
 	static const char *const rows[] = {"", everything,
 	    "words = [ \"\\\"\\\\\\n\\x01 \xc3\xa9\" ];",
-	    "text = \"#no /* comment\"; group : { number = 0x10; }"};
+	    "text = \"#no /* comment\"; group : { number = 0x10; }",
+	    "maybe = true; share = \"0%\";", "share = \"100%\";"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -235,6 +246,7 @@ what_is_rendered_reads_to_the_same(void **state)
 		assert_string_equal(first, second);
 		assert_string_equal(c.text, again.text);
 		assert_true(c.group.number == again.group.number);
+		assert_true(c.maybe == again.maybe && c.share == again.share);
 		assert_int_equal(c.n_words, again.n_words);
 		for (int w = 0; w < c.n_words; w++)
 			assert_string_equal(c.words[w], again.words[w]);
@@ -256,6 +268,18 @@ mistakes_name_place_and_mend(void **state)
 	    {"items = ( { name = \"a\"; zzz = 1; } );",
 		"test.conf:1: items.a.zzz: is unknown; the "
 		"keys here are \"name\", \"colour\" or \"size\""},
+	    {"maybe = 1;", "test.conf:1: maybe: has the wrong type; write true or false, without "
+			    "quotes"},
+	    {"share = 51;", "test.conf:1: share: 51 is out of range; write 0 to 50"},
+	    {"share = true;", "test.conf:1: share: has the wrong type; write a whole number, or a "
+			      "share such as \"25%\""},
+	    {"share = \"101%\";", "test.conf:1: share: \"101%\" is no share; write \"0%\" to "
+				  "\"100%\", or a whole number without quotes"},
+	    {"share = \"%\";", "test.conf:1: share: \"%\" is no share; write \"0%\" to "
+			       "\"100%\", or a whole number without quotes"},
+	    {"share = \"99999999999999999999%\";", "test.conf:1: share: \"99999999999999999999%\" "
+						   "is no share; write \"0%\" to \"100%\", or a "
+						   "whole number without quotes"},
 	    {"text = 5;",
 		"test.conf:1: text: has the wrong type; write a string, in double quotes"},
 	    {"number = 5.0;",

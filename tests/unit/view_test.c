@@ -247,6 +247,24 @@ workers_send_what_is_written(void **state)
 }
 
 static void
+the_fleet_sends_what_is_written(void **state)
+{
+	static const struct peer peer = {.id = 1, .rung = 3, .max_suspended = 1};
+	struct fleet_view *v;
+	struct brain *b;
+
+	(void)state;
+	rig_fleet = true;
+	b = busy_brain();
+	rig_fleet = false;
+	v = (struct fleet_view *)(uintptr_t)fleetwatch_view(b->fleet.watch, 0);
+	v->nodes[1].known = true;
+	v->nodes[1].peer = peer;
+	agree("fleet", (const char *const[]){"### fleet", NULL}, view_fleet(b, lanes_all(b)));
+	busy_drop(b);
+}
+
+static void
 nothing_is_lost_to_bytes_that_are_no_text(void **state)
 {
 	struct brain *b = busy_brain();
@@ -386,6 +404,7 @@ main(void)
 	    TEST(why_sends_what_is_written),
 	    TEST(checks_send_what_is_written),
 	    TEST(workers_send_what_is_written),
+	    TEST(the_fleet_sends_what_is_written),
 	    TEST(nothing_is_lost_to_bytes_that_are_no_text),
 	    TEST(metrics_are_well_formed),
 	    TEST(metrics_tell_what_workers_and_engines_count),

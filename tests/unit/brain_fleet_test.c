@@ -1,0 +1,165 @@
+/* The brain in a fleet: the view goes to the guard, its word to the ladder and to people. */
+#include "tests/unit/brain_rig.h"
+
+#include "healthd/view.h"
+
+static struct brain *
+begin(void)
+{
+	rig_fleet = true;
+	return rig_brain();
+}
+
+static void
+decide(struct brain *b)
+{
+	b->look_until = MONO_NEVER;
+	lanes_touch(b, lanes_all(b));
+	lanes_decide(b);
+}
+
+/* As if BIRD had just told of these. */
+static void
+see(struct brain *b, const struct peer *peers, int n)
+{
+	struct fleet_view *v = (struct fleet_view *)(uintptr_t)fleetwatch_view(b->fleet.watch, 0);
+
+	v->at = mono_now();
+	v->n_peers = n;
+	for (int i = 0; i < n; i++) {
+		v->peers[i] = peers[i];
+		v->nodes[peers[i].id].known = true;
+		v->nodes[peers[i].id].peer = peers[i];
+		v->nodes[peers[i].id].since = v->at;
+	}
+}
+
+static const struct peer OTHERS[] = {
+    {.id = 1,
+	.nonce = 7,
+	.rung = 3,
+	.load = 4,
+	.flags = BEACON_HAND,
+	.max_suspended = 1,
+	.region = 99},
+    {.id = 4,
+	.nonce = 8,
+	.rung = 1,
+	.load = BEACON_LOAD_UNKNOWN,
+	.severity = SEVERITY_LOW,
+	.max_suspended = MAX_FLEET},
+    {.id = 5, .nonce = 9, .rung = 0, .load = BEACON_LOAD_UNKNOWN, .max_suspended = MAX_FLEET},
+};
+
+static void
+a_lane_without_beacons_is_in_no_fleet(void **state)
+{
+	struct brain *b = begin();
+
+	(void)state;
+	decide(b);
+	assert_true(fleet_has(b, &b->lanes[0]));
+	assert_false(fleet_has(b, &b->lanes[1]));
+	assert_int_equal(b->lanes[1].fleet.standing, FLEET_NONE);
+	rig_drop(b);
+}
+
+static void
+no_view_is_stale_and_a_view_is_fresh(void **state)
+{
+	struct brain *b = begin();
+
+	(void)state;
+	decide(b);
+	assert_int_equal(b->lanes[0].fleet.standing, FLEET_STALE);
+	see(b, OTHERS, 3);
+	decide(b);
+	assert_int_equal(b->lanes[0].fleet.standing, FLEET_FRESH);
+	assert_int_equal(b->lanes[0].guarded.announcing, 2);
+	assert_int_equal(b->lanes[0].guarded.budget, 1);
+	assert_true(b->lanes[0].fleet.vital);
+	/* It is looked at again when the view gets too old, whatever else happens. */
+	assert_true(mono_is_set(b->lanes[0].out.next));
+	assert_true(mono_diff_ms(b->lanes[0].out.next, mono_now()) <= 2001);
+	rig_drop(b);
+}
+
+static void
+too_few_in_view_is_isolated(void **state)
+{
+	struct brain *b = begin();
+
+	(void)state;
+	see(b, OTHERS, 1);
+	decide(b);
+	assert_int_equal(b->lanes[0].fleet.standing, FLEET_ISOLATED);
+	rig_drop(b);
+}
+
+static void
+a_lost_fleet_session_freezes(void **state)
+{
+	struct brain *b = begin();
+	struct session_view down[MAX_SESSIONS] = {{.state = SESSION_DOWN}};
+	struct mono frozen;
+
+	(void)state;
+	see(b, OTHERS, 3);
+	decide(b);
+	b->sessions[0].state = SESSION_UP;
+	frozen = b->lanes[0].guard.frozen_until;
+	fleet_sessions(b, down);
+	assert_true(b->lanes[0].fleet_session_lost);
+	assert_false(b->lanes[1].fleet_session_lost);
+	decide(b);
+	assert_true(mono_before(frozen, b->lanes[0].guard.frozen_until));
+	assert_false(b->lanes[0].fleet_session_lost);
+	rig_drop(b);
+}
+
+static void
+people_are_shown_it(void **state)
+{
+	struct brain *b = begin();
+	const char *type;
+	json_t *fleet, *lane, *node;
+	char *metrics;
+
+	(void)state;
+	see(b, OTHERS, 3);
+	decide(b);
+	fleet = view_fleet(b, lanes_all(b));
+	assert_int_equal(json_array_size(json_object_get(fleet, "lanes")), 1);
+	lane = json_array_get(json_object_get(fleet, "lanes"), 0);
+	assert_string_equal(json_string_value(json_object_get(lane, "standing")), "fresh");
+	assert_int_equal(json_array_size(json_object_get(lane, "nodes")), 3);
+	node = json_array_get(json_object_get(lane, "nodes"), 0);
+	assert_int_equal(json_integer_value(json_object_get(node, "id")), 1);
+	assert_string_equal(json_string_value(json_object_get(node, "rung")), "full");
+	assert_string_equal(json_string_value(json_object_get(node, "region")), "#0063");
+	assert_true(json_real_value(json_object_get(node, "load")) == 0.5);
+	json_decref(fleet);
+	metrics = brain_metrics_render(b, "/metrics", &type);
+	assert_non_null(
+	    strstr(metrics, "anypop_fleet_announcing{service=\"dns\",family=\"v4\"} 2\n"));
+	assert_non_null(strstr(metrics,
+	    "anypop_fleet_dropped_total{service=\"dns\",family=\"v4\",reason=\"absurd\"} 0\n"));
+	free(metrics);
+	rig_drop(b);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_lane_without_beacons_is_in_no_fleet),
+	    TEST(no_view_is_stale_and_a_view_is_fresh),
+	    TEST(too_few_in_view_is_isolated),
+	    TEST(a_lost_fleet_session_freezes),
+	    TEST(people_are_shown_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
