@@ -259,7 +259,7 @@ one_that_is_slow_is_not_killed_for_it(void **state)
 		beat(1, 101, SCORE_ANSWERING);
 		ev_run(b->loop, EVRUN_ONCE);
 	}
-	expect_order(BOND_STOP, ENGINE_SLOT, SIGKILL);
+	expect_order(BOND_STOP, ENGINE_SLOT, SIGABRT);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	drop(b);
