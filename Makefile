@@ -127,6 +127,16 @@ $(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 
+# The simulator of a fleet; tests/sim/run runs many seeds of it.
+SIM_O := $(call objs,$(sort $(filter-out tests/sim/main.c tests/sim/%_test.c,$(wildcard tests/sim/*.c))))
+sim: $(B)/tests/sim/sim
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/sim
+
+$(B)/tests/sim/sim: $(B)/tests/sim/main.o $(SIM_O) $(ARCHIVES)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
 # What a cache keeps by which policy, and what an entry costs in a shard: see tests/bench/eviction and
 # tests/bench/density, which run these.
 eviction-bench: $(B)/tests/bench/eviction_bench
@@ -224,4 +234,4 @@ demo:
 	lab/demo
 
 .PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools eviction-bench \
-	density-bench
+	density-bench sim

@@ -92,9 +92,12 @@ struct node {
 	struct ladder ladder;
 	struct guard guard;
 	struct guard_out fleet;
+	struct mono view_at;
+	bool session_lost;
 	struct mono doubt; /* latest onset of a failure that is evidence; never: none */
 	struct mono decide_at;
-	bool dirty, dirty_fleet, absorbed, discretionary;
+	bool dirty, dirty_fleet, discretionary;
+	int boots;
 	struct judgement judgement;
 	uint16_t nonce;
 	/* what came of it */
@@ -106,7 +109,7 @@ struct node {
 	int run;
 	int64_t ask_at;
 	/* the promises */
-	int64_t able_since, well_since, bad_since, idle_since;
+	int64_t able_since, bad_since, idle_since;
 	struct flap own_flap;
 };
 
@@ -119,15 +122,13 @@ struct entry { /* one node in one group's view */
 };
 
 struct group { /* nodes that see the same of the others at the same time */
-	int first, n_members, region;
+	int n_members, region;
 	int *members;
 	struct entry *entries; /* by node - 1, as delivered */
 	struct peer *peers;    /* as read: all but the one at `gap`, ascending */
-	bool *there;
-	int n_peers, gap;
+	int n_peers, gap;      /* gap: one is left out, `aside` */
 	struct peer aside;
-	bool has_aside, changed, lost;
-	bool lost_now;
+	bool changed, lost, lost_now;
 	int64_t phase_us;
 };
 
@@ -144,7 +145,7 @@ struct place {
 struct tally_of_run {
 	double asked, lost, avoidable; /* node-seconds' worth of questions: sums over time */
 	double suspended_s, worst;
-	int64_t changes, decisions, samples, steps;
+	int64_t changes, decisions, samples, steps, guards;
 	double node_s;
 	double zero_s; /* nobody announced */
 };
@@ -162,6 +163,7 @@ struct world {
 	const struct model *m;
 	struct ladder_conf ladder;
 	struct guard_conf guard;
+	int64_t poll_ms;
 	struct mono now;
 	struct node *nodes;
 	struct target_state *targets;
@@ -175,11 +177,10 @@ struct world {
 	int ability_count[101];
 	int64_t counted_at;
 	int announcing, silent;
-	bool routes_dirty;
 	struct tally_of_run tally;
 	/* promises */
 	struct breach breach;
-	int64_t zero_since, over_since, checked_at, disturbed_at;
+	int64_t zero_since, over_since, hole_since, disturbed_at;
 	uint64_t digest;
 	int decided; /* nodes that moved */
 };
@@ -187,7 +188,7 @@ struct world {
 enum happening_kind {
 	HAPPEN_FAULT_ON, HAPPEN_FAULT_OFF, HAPPEN_FLAP, HAPPEN_ROUTE, HAPPEN_PROOF,
 	HAPPEN_BEACON, HAPPEN_READ, HAPPEN_BOOT, HAPPEN_BRAIN, HAPPEN_WARM, HAPPEN_CUT,
-	HAPPEN_MEND, HAPPEN_LOOK,
+	HAPPEN_LOOK,
 };
 
 #define SIM_BEGIN_US INT64_C(3600000000) /* virtual time at the beginning: 0 would be "never" */
@@ -253,9 +254,10 @@ void fleet_tell(struct world *w, struct node *n, struct told told);
 void fleet_beacon(struct world *w, int group, int node, int64_t packed);
 void fleet_read(struct world *w, int group);
 void fleet_cut(struct world *w, int fault);
-void fleet_mend(struct world *w);
+void fleet_cut_group(struct world *w, int group);
 void fleet_lie(struct world *w);
-void fleet_step(struct world *w, struct node *n, uint8_t severity, uint8_t fault, bool silent);
+/* Steps the guard on what the group last read; in: all but the view. The result is n->fleet. */
+void fleet_step(struct world *w, struct node *n, struct guard_in in);
 
 /* load.c */
 void load_init(struct world *w);
@@ -272,6 +274,7 @@ void fault_flap(struct world *w, int fault, bool lost);
 
 /* promise.c */
 void promises_check(struct world *w);
+int64_t promise_recovery_ms(const struct world *w); /* from the last fault on */
 void promises_end(struct world *w);
 void promise_moved(struct world *w, struct node *n, int from, enum ladder_rule rule);
 void promise_told(struct world *w, struct node *n);
