@@ -43,6 +43,8 @@ BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl \
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
 TOOLS     := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(wildcard tests/integration/*_tool.c))
+SIM_O     := $(call objs,$(sort $(filter-out tests/sim/main.c tests/sim/sim_test.c,$(wildcard tests/sim/*.c))))
+SIM_TEST  := $(B)/tests/sim/sim_test
 FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(BINS)
@@ -89,6 +91,10 @@ $(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(A_TEST)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
 
+$(SIM_TEST): $(B)/tests/sim/sim_test.o $(SIM_O) $(A_TEST)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
+
 $(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(A_TEST)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST)
@@ -106,9 +112,9 @@ $(B)/tests/integration/mortal_tool: | $(B)/resolver/main.o
 tools: $(TOOLS)
 
 # Unprivileged and done in seconds: the house's rules, unit and table tests, the model checks.
-check: all $(UNIT) $(MODEL)
+check: all $(UNIT) $(MODEL) $(SIM_TEST)
 	@B=$(B) CC='$(CC)' tests/house/run
-	@tests/check $(UNIT) $(MODEL)
+	@tests/check $(UNIT) $(MODEL) $(SIM_TEST)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
 # as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json).
@@ -128,7 +134,6 @@ $(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 
 # The simulator of a fleet; tests/sim/run runs many seeds of it.
-SIM_O := $(call objs,$(sort $(filter-out tests/sim/main.c tests/sim/%_test.c,$(wildcard tests/sim/*.c))))
 sim: $(B)/tests/sim/sim
 	@mkdir -p build/bench
 	@ln -sfn ../../$< build/bench/sim

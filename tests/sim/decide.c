@@ -216,6 +216,27 @@ wake(struct node *n, struct mono at)
 		n->decide_at = mono_min(n->decide_at, at);
 }
 
+/* The budget of routers is the one deadline that is rounded, by when it was asked for, to 2 ms. Shortly
+ * before it every question is asked for real, so that it is asked for when it would be. */
+enum { ALERT_US = 250000 };
+
+static void
+follow_budget(struct world *w, struct node *n, const struct ladder_out *out)
+{
+	struct mono alert = mono_add_us(out->next, -ALERT_US);
+	bool waits = false, was = n->alert;
+
+	for (int i = 0; i < out->n_limits; i++)
+		waits |= out->limits[i].owner == OWNER_FLAP;
+	n->alert = waits && !w->conf.every && !mono_before(w->now, alert);
+	if (n->alert != was) {
+		truth_begin(w, n);
+		truth_end(w, n);
+	}
+	if (waits && !n->alert && out->next.us < INT64_MAX)
+		n->decide_at = mono_min(n->decide_at, alert);
+}
+
 static struct ladder_out
 step(struct world *w, struct node *n, const struct fact *facts)
 {
@@ -272,6 +293,7 @@ decide(struct world *w, struct node *n)
 	if (w->conf.policy == POLICY_OURS)
 		tell(w, n);
 	n->decide_at = out.next;
+	follow_budget(w, n, &out);
 	if (w->conf.policy == POLICY_OURS)
 		wake(n, n->fleet.next);
 	if (mono_is_set(n->warm_since) && mono_before(w->now, warm))

@@ -1,9 +1,11 @@
 /*
  * load: where clients' questions go, and what becomes of them.
  *
- * A client's routers take the best rung that anybody announces, then the nearest place; nodes of
- * one place that stand on it share. What is over a node's capacity is lost, and so is what it
- * cannot answer. Sums are kept by place and rung, so that one change costs a look at the places.
+ * Clients take the shortest way: the distance, and what the rung's prepended ASs add to it. Regions
+ * are a circle of radius 1 apart, the places of one within a third of that; `pull` is how far one
+ * prepended AS is, in percent of the radius (large: rungs before distance, as local preference has it
+ * inside one AS). Nodes of one place on one rung share. What is over a node's capacity is lost, and
+ * so is what it cannot answer. Sums are kept by place and rung.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -40,17 +42,14 @@ place_order(struct world *w, int p)
 
 	for (int q = 0; q < w->s.places; q++) {
 		int i = q;
-		double far = q == p ? -1 : distance(place, &w->places[q]);
+		double far = q == p ? 0 : distance(place, &w->places[q]);
 
-		while (i > 0) {
-			int o = place->order[i - 1];
-
-			if ((o == p ? -1 : distance(place, &w->places[o])) <= far)
-				break;
-			place->order[i] = o;
-			i--;
+		for (; i > 0 && place->far[i - 1] > far; i--) {
+			place->order[i] = place->order[i - 1];
+			place->far[i] = place->far[i - 1];
 		}
 		place->order[i] = q;
+		place->far[i] = far;
 	}
 }
 
@@ -59,6 +58,9 @@ load_init(struct world *w)
 {
 	w->factor = 1;
 	w->load = 0;
+	for (int r = 1; r < w->ladder.n_rungs; r++)
+		w->handicap[r] =
+		    (double)w->m->settings.site.rungs[r].prepend * w->s.pull / 100;
 	for (int p = 0; p < w->s.places; p++)
 		place_init(w, p);
 	for (int id = 1; id <= w->s.nodes; id++) {
@@ -104,16 +106,6 @@ load_count(struct world *w)
 	w->counted_at = w->now.us;
 }
 
-static int
-best_rung(const struct world *w)
-{
-	for (int r = w->ladder.n_rungs - 1; r > 0; r--)
-		for (int p = 0; p < w->s.places; p++)
-			if (w->places[p].count[r] > 0)
-				return r;
-	return 0;
-}
-
 /* What a node feels of its load: lost questions, pressure, drops. Pressure begins at four fifths of
  * the capacity and is total at one and a half. Assumed. */
 static bool
@@ -142,18 +134,20 @@ feels(struct world *w, struct node *n, double share, bool loaded)
 }
 
 static void
-place_feels(struct world *w, struct place *place, int best)
+place_feels(struct world *w, struct place *place)
 {
-	double each = best > 0 && place->count[best] > 0 ? place->asked / place->count[best] : 0;
-	double share = each / place->capacity;
+	double share[MAX_RUNGS] = {0};
 
-	if (share > w->tally.worst && w->now.us > SIM_BEGIN_US + 240000000)
-		w->tally.worst = share;
+	for (int r = 1; r < w->ladder.n_rungs; r++) {
+		if (place->count[r] > 0)
+			share[r] = place->asked[r] / place->count[r] / place->capacity;
+		if (share[r] > w->tally.worst)
+			w->tally.worst = share[r];
+	}
 	for (int i = 0; i < place->n_members; i++) {
 		struct node *n = world_node(w, place->members[i]);
-		bool serves = best > 0 && n->seen == best && each > 0;
 
-		feels(w, n, serves ? share : 0, serves);
+		feels(w, n, share[n->seen], share[n->seen] > 0);
 	}
 }
 
@@ -170,43 +164,67 @@ possible(const struct world *w)
 }
 
 static void
-rates(struct world *w, int best)
+rates(struct world *w)
 {
 	double answered = 0, all = w->load * w->factor;
 
-	for (int p = 0; p < w->s.places && best > 0; p++) {
+	for (int p = 0; p < w->s.places; p++) {
 		const struct place *place = &w->places[p];
-		double each;
 
-		if (place->count[best] == 0)
-			continue;
-		each = place->asked / place->count[best];
-		answered += (each < place->capacity ? each : place->capacity) * place->ability[best];
+		for (int r = 1; r < w->ladder.n_rungs; r++) {
+			double each;
+
+			if (place->count[r] == 0)
+				continue;
+			each = place->asked[r] / place->count[r];
+			each = each < place->capacity ? each : place->capacity;
+			answered += each * place->ability[r];
+		}
 	}
 	w->rate_lost = all > answered ? all - answered : 0;
 	w->rate_avoidable = possible(w) > answered ? possible(w) - answered : 0;
 }
 
-/* Clients anew; what the nodes feel of it may be looked at only after. */
+/* Where the clients of place c go: by the length of the way, each prepended AS as long as `pull`
+ * says; the nearer place where two are alike. */
+static void
+route_place(struct world *w, int c)
+{
+	const struct place *from = &w->places[c];
+	double least = INFINITY;
+	int to = -1, rung = 0;
+
+	for (int i = 0; i < w->s.places; i++) {
+		const struct place *p = &w->places[from->order[i]];
+
+		if (from->far[i] >= least)
+			break; /* all others are farther still */
+		for (int r = w->ladder.n_rungs - 1; r > 0; r--) {
+			double cost = from->far[i] + w->handicap[r];
+
+			if (p->count[r] == 0 || cost >= least)
+				continue;
+			least = cost;
+			to = from->order[i];
+			rung = r;
+		}
+	}
+	if (to >= 0)
+		w->places[to].asked[rung] += from->load * w->factor;
+}
+
+/* Clients anew, and what the nodes feel of it. */
 void
 load_route(struct world *w)
 {
-	int best = best_rung(w);
-
 	load_count(w);
 	for (int p = 0; p < w->s.places; p++)
-		w->places[p].asked = 0;
-	for (int c = 0; c < w->s.places && best > 0; c++) {
-		const int *order = w->places[c].order;
-		int i = 0;
-
-		while (w->places[order[i]].count[best] == 0)
-			i++;
-		w->places[order[i]].asked += w->places[c].load * w->factor;
-	}
-	rates(w, best);
+		memset(w->places[p].asked, 0, sizeof(w->places[p].asked));
+	for (int c = 0; c < w->s.places; c++)
+		route_place(w, c);
+	rates(w);
 	for (int p = 0; p < w->s.places; p++)
-		place_feels(w, &w->places[p], best);
+		place_feels(w, &w->places[p]);
 }
 
 void
@@ -244,5 +262,5 @@ load_able(struct world *w, struct node *n, double ability)
 	w->able_capacity += place->capacity * (ability - n->ability);
 	place->ability[n->seen] += ability - n->ability;
 	n->ability = ability;
-	rates(w, best_rung(w));
+	rates(w);
 }

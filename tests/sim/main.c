@@ -2,7 +2,8 @@
  * sim: runs worlds. See docs/fleet.md, "The simulator".
  *
  *	sim run CLASS FROM TO [POLICY...]	each seed under each policy: a line of JSON a run
- *	sim replay FILE [POLICY]		one kept scenario, told step by step
+ *	sim show CLASS SEED [NODES]		the scenario as text
+ *	sim replay FILE [POLICY [every]]	one scenario, told step by step; every: without skipping
  *	sim shrink CLASS SEED [BENT]		a failing seed made small, as text on stdout
  *	sim find CLASS FROM TO [BENT]		the first seed that breaks a promise
  *	sim speed NODES HOURS			how fast it goes
@@ -20,7 +21,7 @@ static const char *config = "etc/healthd.conf";
 static int
 usage(void)
 {
-	fputs("usage: sim classes | run CLASS FROM TO [POLICY...] | replay FILE [POLICY] |\n"
+	fputs("usage: sim classes | run CLASS FROM TO [POLICY...] | replay FILE [POLICY [every]] | show CLASS SEED [NODES] |\n"
 	      "           find CLASS FROM TO [BENT] | shrink CLASS SEED [BENT] | speed NODES HOURS\n",
 	    stderr);
 	return 2;
@@ -112,6 +113,8 @@ replay(const struct model *m, int argc, char **argv)
 		return 2;
 	}
 	fclose(f);
+	if (argc > 2 && strcmp(argv[2], "every") == 0)
+		conf.every = true;
 	if (argc > 1 && policy_of(argv[1]) < 0)
 		return usage();
 	if (argc > 1)
@@ -149,7 +152,7 @@ static int
 speed(const struct model *m, char **argv)
 {
 	struct scenario s = {.class = "speed", .seed = 1, .nodes = atoi(argv[0]), .places = 50,
-	    .regions = 4, .spare = 200, .beacon_ms = 200, .n_faults = 3};
+	    .regions = 4, .spare = 200, .pull = 20, .beacon_ms = 200, .n_faults = 3};
 	int64_t end_ms = (int64_t)(atof(argv[1]) * 3600000);
 	double from = clock_s();
 	struct world w;
@@ -176,6 +179,15 @@ verb(const struct model *m, int argc, char **argv)
 	if (argc == 1 && strcmp(argv[0], "classes") == 0) {
 		for (int i = 0; scenario_class(i) != NULL; i++)
 			puts(scenario_class(i));
+		return 0;
+	}
+	if (argc >= 3 && strcmp(argv[0], "show") == 0) {
+		struct scenario s;
+
+		if (!scenario_make(&s, argv[1], strtoull(argv[2], NULL, 10),
+			argc > 3 ? atoi(argv[3]) : 0))
+			return usage();
+		scenario_render(stdout, &s);
 		return 0;
 	}
 	if (argc >= 4 && strcmp(argv[0], "run") == 0)

@@ -165,10 +165,31 @@ node_boot(struct world *w, struct node *n)
 	n->ladder = ladder_init(&w->ladder, w->now);
 	n->own_flap = (struct flap){.at = w->now};
 	n->discretionary = false;
+	n->bad_since = w->now.us;
 	happenings_put(&w->happenings, w->now.us + WARM_MS * 1000, HAPPEN_WARM, n->id, 0, ++n->boots);
 	brain_begin(w, n, true);
-	slots_begin(w, n);
+	slots_begin(w, n, false);
 	node_ability(w, n);
+	node_alarm(w, n);
+}
+
+void
+node_stand(struct world *w, struct node *n)
+{
+	int best = w->ladder.n_rungs - 1;
+	struct ladder saved = ladder_init(&w->ladder, w->now);
+
+	saved.rung = (int8_t)best;
+	saved.latch_until = MONO_NEVER;
+	n->power = n->warm = true;
+	n->order = n->proven = n->exported = best;
+	n->order_at = n->route_at = w->now.us;
+	n->ladder = ladder_adopt(&w->ladder, saved, best, true, w->now);
+	n->own_flap = (struct flap){.at = w->now};
+	slots_begin(w, n, true);
+	brain_begin(w, n, true);
+	node_ability(w, n);
+	load_seen(w, n, best);
 	node_alarm(w, n);
 }
 

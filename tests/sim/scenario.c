@@ -51,8 +51,8 @@ scenario_render(FILE *to, const struct scenario *s)
 {
 	fprintf(to, "scenario 1\nclass %s\nseed %llu\nnodes %d places %d regions %d\n", s->class,
 	    (unsigned long long)s->seed, s->nodes, s->places, s->regions);
-	fprintf(to, "spare %d\nbeacon_ms %d\nend_ms %lld\n", s->spare, s->beacon_ms,
-	    (long long)s->end_ms);
+	fprintf(to, "spare %d\npull %d\ncold %d\nbeacon_ms %d\nend_ms %lld\n", s->spare, s->pull,
+	    s->cold, s->beacon_ms, (long long)s->end_ms);
 	for (int i = 0; i < s->n_faults; i++) {
 		const struct fault *f = &s->faults[i];
 
@@ -102,7 +102,7 @@ parse_line(const char *line, struct scenario *s)
 {
 	unsigned long long seed;
 	long long ms;
-	int version;
+	int version, cold;
 
 	if (line[0] == '#' || line[0] == '\n' || sscanf(line, "class %23s", s->class) == 1 ||
 	    sscanf(line, "expect %39s", s->expect) == 1 || sscanf(line, "bent %23s", s->bent) == 1)
@@ -113,12 +113,16 @@ parse_line(const char *line, struct scenario *s)
 		s->seed = seed;
 		return true;
 	}
+	if (sscanf(line, "cold %d", &cold) == 1) {
+		s->cold = cold == 1;
+		return cold == 0 || cold == 1;
+	}
 	if (sscanf(line, "end_ms %lld", &ms) == 1) {
 		s->end_ms = ms;
 		return ms >= 0 && ms <= 1000000000;
 	}
 	if (sscanf(line, "nodes %d places %d regions %d", &s->nodes, &s->places, &s->regions) == 3 ||
-	    sscanf(line, "spare %d", &s->spare) == 1 ||
+	    sscanf(line, "spare %d", &s->spare) == 1 || sscanf(line, "pull %d", &s->pull) == 1 ||
 	    sscanf(line, "beacon_ms %d", &s->beacon_ms) == 1)
 		return true;
 	return parse_fault(line, s);
@@ -129,7 +133,7 @@ absurd(const struct scenario *s)
 {
 	return s->nodes < 1 || s->nodes > SIM_NODES || s->places < 1 || s->places > SIM_PLACES ||
 	       s->places > s->nodes || s->regions < 1 || s->regions > SIM_REGIONS ||
-	       s->regions > s->places || s->spare < 1 || s->spare > 10000 || s->beacon_ms < 1 ||
+	       s->regions > s->places || s->spare < 1 || s->spare > 10000 || s->pull < 0 || s->pull > 100000 || s->beacon_ms < 1 ||
 	       s->beacon_ms > 60000;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Scenarios by class. A world begins cold and has FIRST to come to rest; then come the faults. What
+ * Scenarios by class. A world begins well, with all nodes at full; after a while come the faults. What
  * chance decides (when, how long, whom) follows from the seed.
  */
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "tests/sim/chance.h"
 #include "tests/sim/scenario.h"
 
-enum { FIRST_MS = 300000, SPAN_MS = 600000 };
+enum { FIRST_MS = 60000, SPAN_MS = 600000 };
 
 /* A maker asks for one number after another. */
 struct dice {
@@ -138,6 +138,14 @@ make_blackout(struct scenario *s, struct dice *d)
 	up->to_ms = f->to_ms + roll(d, 0, 180000);
 }
 
+/* Inside one AS local preference counts before any distance. */
+static void
+make_blackout_as(struct scenario *s, struct dice *d)
+{
+	make_blackout(s, d);
+	s->pull = 100000;
+}
+
 static void
 make_brains(struct scenario *s, struct dice *d)
 {
@@ -252,6 +260,7 @@ static const struct {
     {"packet_of_death", make_packet},
     {"partition", make_partition},
     {"blackout", make_blackout},
+    {"blackout_one_as", make_blackout_as},
     {"brain_restarts", make_brains},
     {"liar", make_liar},
     {"correlated", make_correlated},
@@ -283,6 +292,7 @@ scenario_make(struct scenario *s, const char *class, uint64_t seed, int nodes)
 	s->places = (int)roll(&d, 2, s->nodes < 24 ? s->nodes : 24);
 	s->regions = (int)roll(&d, 1, s->places < SIM_REGIONS ? s->places : SIM_REGIONS);
 	s->spare = (int)roll(&d, 140, 300);
+	s->pull = (int)roll(&d, 5, 40);
 	s->beacon_ms = (int)roll(&d, 20, 800);
 	classes[n].make(s, &d);
 	return true;

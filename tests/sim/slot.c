@@ -237,8 +237,16 @@ slots_due(const struct world *w, const struct node *n)
 	return due;
 }
 
+static void
+adopt(struct world *w, struct slot_state *s)
+{
+	s->pid = (int32_t)(++s->lives);
+	s->serving = true;
+	s->worker = worker_adopt_ready(s->pid, w->now, w->now);
+}
+
 void
-slots_begin(struct world *w, struct node *n)
+slots_begin(struct world *w, struct node *n, bool standing)
 {
 	n->roster = (struct roster){0};
 	n->warm_since = n->roster_due = MONO_NEVER;
@@ -248,9 +256,15 @@ slots_begin(struct world *w, struct node *n)
 
 		*s = (struct slot_state){.worker = worker_init(w->now), .next_at = INT64_MAX,
 		    .dies_at = INT64_MAX, .lives = lives};
-		if (i < w->m->settings.workers.count) /* the rest are spare */
+		if (i >= w->m->settings.workers.count)
+			continue; /* spare */
+		if (standing)
+			adopt(w, s);
+		else
 			event(w, n, s, &(struct worker_event){.type = WORKER_EV_WANT});
 	}
+	if (standing)
+		roster_follow(w, n);
 }
 
 /* The host is off. */

@@ -18,6 +18,7 @@
 enum {
 	LOCAL_US = 1000,    /* an answer from this host takes */
 	FAR_US = 20000,	    /* one from elsewhere */
+	FIRST_US = 50000,   /* a brain's first questions go out within */
 	COUNTER_MOST = 10000, /* window.c stops counting there */
 };
 
@@ -257,7 +258,7 @@ plan(struct world *w, struct node *n, int t)
 	s->outcome = a.outcome;
 	s->value = (int8_t)a.value;
 	s->at = mono_add_us(s->sent, takes_us(&w->m->targets[t], a.outcome));
-	s->still = !w->conf.every && a.fixed && s->seen &&
+	s->still = !w->conf.every && !n->alert && a.fixed && s->seen &&
 		   is_still(&s->window, a.outcome, a.value) && !awaited(w, n, t);
 }
 
@@ -412,7 +413,11 @@ targets_begin(struct world *w, struct node *n, bool forget)
 
 		if (forget)
 			s->window = window_init(w->now);
-		s->seen = false;
-		next(w, n, t, beat_after(w, n, t, w->now));
+		s->seen = s->flying = false;
+		/* The first questions go out at once, not on the beat (probe_init()). */
+		s->k = beat_after(w, n, t, w->now) - 1;
+		s->sent = mono_add_us(w->now, chance_in(chance(w->s.seed, 13, (uint64_t)n->id << 8 |
+		    (uint64_t)t, (uint64_t)w->now.us), 0, FIRST_US));
+		plan(w, n, t);
 	}
 }

@@ -8,7 +8,7 @@
 #include "lib/ensure.h"
 #include "tests/sim/chance.h"
 
-enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 240000, REST_MS = 60000 };
+enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 30000, REST_MS = 60000 };
 
 static const char *const policies[N_POLICIES] = {"checker", "alone", "alone_silent", "ours"};
 static const char *const bents[N_BENTS] = {"", "always_grants", "no_emergency", "no_absorb",
@@ -33,7 +33,7 @@ world_say(struct world *w, const char *fmt, ...)
 
 	if (w->conf.trace == NULL)
 		return;
-	fprintf(w->conf.trace, "%10.3f ", (double)(w->now.us - SIM_BEGIN_US) / 1e6);
+	fprintf(w->conf.trace, "%13.6f ", (double)(w->now.us - SIM_BEGIN_US) / 1e6);
 	va_start(ap, fmt);
 	vfprintf(w->conf.trace, fmt, ap);
 	va_end(ap);
@@ -60,18 +60,29 @@ nodes_init(struct world *w)
 	alarms_init(&w->alarms, w->s.nodes);
 	for (int id = 1; id <= w->s.nodes; id++) {
 		struct node *node = world_node(w, id);
-		uint64_t x = chance(w->s.seed, 61, (uint64_t)id, 0);
+		
 
 		node->id = id;
 		node->place = (id - 1) % w->s.places;
 		node->region = node->place % w->s.regions;
-		node->phase_us = chance_in(x, 0, 9999999);
+		node->phase_us = chance_in(chance(w->s.seed, 61, (uint64_t)id, 0), 0, 9999999);
 		node->targets = &w->targets[(size_t)(id - 1) * t];
 		node->proven = -1;
 		for (int i = 0; i <= MAX_ENGINES; i++)
 			node->slots[i].next_at = node->slots[i].dies_at = INT64_MAX;
-		happenings_put(&w->happenings, w->now.us + chance_in(chance_mix(x), 0, START_MS * 1000),
-		    HAPPEN_BOOT, id, 0, 0);
+	}
+}
+
+static void
+nodes_begin(struct world *w)
+{
+	for (int id = 1; id <= w->s.nodes; id++) {
+		int64_t after = chance_in(chance(w->s.seed, 62, (uint64_t)id, 0), 0, START_MS * 1000);
+
+		if (w->s.cold)
+			happenings_put(&w->happenings, w->now.us + after, HAPPEN_BOOT, id, 0, 0);
+		else
+			node_stand(w, world_node(w, id));
 	}
 }
 
@@ -187,6 +198,7 @@ go(struct world *w)
 			counting = true;
 			w->tally = (struct tally_of_run){.decisions = t.decisions,
 			    .samples = t.samples, .steps = t.steps, .guards = t.guards};
+			load_route(w);
 		}
 		w->now.us = wakes < happens ? wakes : happens;
 		ENSURE(w->now.us < INT64_MAX);
@@ -214,6 +226,7 @@ world_run(struct world *w, const struct scenario *s, const struct run_conf *conf
 	fleet_init(w);
 	load_init(w);
 	faults_init(w);
+	nodes_begin(w);
 	happenings_put(&w->happenings, w->now.us + LOOK_US, HAPPEN_LOOK, 0, 0, 0);
 	go(w);
 }

@@ -97,6 +97,7 @@ struct node {
 	struct mono doubt; /* latest onset of a failure that is evidence; never: none */
 	struct mono decide_at;
 	bool dirty, dirty_fleet, discretionary;
+	bool alert; /* every question is asked for real */
 	int boots;
 	struct judgement judgement;
 	uint16_t nonce;
@@ -136,9 +137,10 @@ struct place {
 	double load, capacity; /* of all clients; of one node */
 	double x, y;
 	int order[SIM_PLACES];	 /* places from near to far */
+	double far[SIM_PLACES];	 /* how far each of these is */
 	int count[MAX_RUNGS];	 /* nodes by the rung that clients see */
 	double ability[MAX_RUNGS]; /* sum */
-	double asked;		 /* of its serving nodes together */
+	double asked[MAX_RUNGS]; /* of its nodes on that rung together */
 	int *members, n_members;
 };
 
@@ -173,6 +175,7 @@ struct world {
 	struct alarms alarms;
 	struct happenings happenings;
 	/* load */
+	double handicap[MAX_RUNGS]; /* of a rung, as distance */
 	double load, factor, rate_lost, rate_avoidable, able_capacity;
 	int ability_count[101];
 	int64_t counted_at;
@@ -224,7 +227,7 @@ double node_silent(const struct node *n, const struct world *w);
 int node_serving(const struct world *w, const struct node *n, int *hung);
 
 /* slot.c */
-void slots_begin(struct world *w, struct node *n);
+void slots_begin(struct world *w, struct node *n, bool standing);
 void slots_off(struct world *w, struct node *n);
 void slots_run(struct world *w, struct node *n);
 int64_t slots_due(const struct world *w, const struct node *n);
@@ -234,6 +237,7 @@ void slots_mortal(struct world *w, struct node *n);
 
 /* node.c */
 void node_boot(struct world *w, struct node *n);
+void node_stand(struct world *w, struct node *n); /* has been at the best rung for long */
 void node_off(struct world *w, struct node *n);
 void node_brain_back(struct world *w, struct node *n);
 void node_run(struct world *w, struct node *n);
