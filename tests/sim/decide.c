@@ -233,7 +233,7 @@ follow_budget(struct world *w, struct node *n, const struct ladder_out *out)
 		truth_begin(w, n);
 		truth_end(w, n);
 	}
-	if (waits && !n->alert && out->next.us < INT64_MAX)
+	if (waits && !n->alert && !w->conf.every && out->next.us < INT64_MAX)
 		n->decide_at = mono_min(n->decide_at, alert);
 }
 
