@@ -110,79 +110,49 @@ doubt_of(const struct world *w, const struct fact *facts)
 
 /* --- the fleet ---------------------------------------------------------------------------------- */
 
-static uint8_t
-severity_of(const struct world *w, const struct node *n, const struct judgement *j)
-{
-	bool braked = mono_before(w->now, n->ladder.latch_until);
-
-	if (j->vital_failed)
-		return SEVERITY_VITAL;
-	if (n->ladder.rung > RUNG_DRAIN || j->empty || j->score >= w->ladder.enter[RUNG_SILENT] ||
-	    !j->proven || j->overload || j->absorbed || braked)
-		return SEVERITY_NONE;
-	return 2 * j->score < w->ladder.enter[RUNG_SILENT] ? SEVERITY_HIGH : SEVERITY_LOW;
-}
-
-static uint8_t
-fault_of(const struct world *w, const struct fact *facts)
-{
-	for (int i = 0; i < w->m->n_checks; i++)
-		if (facts[i].class == CLASS_SHARED && facts[i].verdict == VERDICT_FAIL)
-			return (uint8_t)(i + 1);
-	return 0;
-}
-
 /* Is the guard's word of any use here? One that is well asks nothing and is asked nothing. */
 static bool
-concerned(const struct world *w, const struct node *n, uint8_t severity, uint8_t fault)
+concerned(const struct world *w, const struct node *n)
 {
-	return w->conf.every || n->ladder.rung == RUNG_SILENT || severity != SEVERITY_NONE ||
-	       fault != 0 || n->guard.severity != SEVERITY_NONE || n->guard.fault != 0 ||
-	       n->session_lost || !mono_is_set(n->guard.born);
+	const struct judgement *j = &n->judgement;
+
+	return w->conf.every || n->ladder.rung == RUNG_SILENT || n->severity != SEVERITY_NONE ||
+	       n->fault >= 0 || j->vital_failed || j->shared_bad ||
+	       j->score < w->ladder.enter[RUNG_SILENT] || n->guard.severity != SEVERITY_NONE ||
+	       n->guard.fault != 0 || n->session_lost || !mono_is_set(n->guard.born);
 }
 
 static void
-ask_fleet(struct world *w, struct node *n, const struct judgement *j, const struct fact *facts)
+ask_fleet(struct world *w, struct node *n)
 {
-	uint8_t severity = severity_of(w, n, j), fault = fault_of(w, facts);
 	bool silent = n->ladder.rung == RUNG_SILENT;
+	struct guard_out *g = &n->fleet;
 
-	if (!concerned(w, n, severity, fault)) {
-		n->fleet.next = MONO_FOREVER;
+	if (!concerned(w, n)) {
+		g->next = MONO_FOREVER;
 		return;
 	}
 	fleet_step(w, n,
 	    (struct guard_in){.silent = silent,
-		.discretionary = silent && n->discretionary && !j->vital_failed,
-		.severity = severity,
-		.fault = fault});
+		.discretionary = silent && n->ladder.chosen,
+		.severity = n->severity,
+		.fault = (uint8_t)(n->fault + 1)});
 	if (w->conf.bent == BENT_GRANTS) {
-		n->fleet.granted = severity >= SEVERITY_LOW;
-		n->fleet.back = false;
+		g->granted = n->severity >= SEVERITY_LOW && g->standing == FLEET_FRESH;
+		g->back = false;
 	}
 	if (w->conf.bent == BENT_NO_EMERGENCY)
-		n->fleet.emergency = n->fleet.back = false;
-	if (w->conf.bent == BENT_NO_SETTLE && severity >= SEVERITY_LOW && !silent)
-		n->fleet.granted |= n->fleet.standing == FLEET_FRESH &&
-				    n->fleet.rank < n->fleet.budget && n->fleet.announcing > 0;
+		g->emergency = g->back = false;
+	if (w->conf.bent == BENT_NO_SETTLE && n->severity >= SEVERITY_LOW && !silent)
+		g->granted |= g->standing == FLEET_FRESH && g->rank < g->budget && g->announcing > 0;
 }
 
-/* What the guard says, in the words that the ladder has. */
-static void
-bind(const struct world *w, const struct node *n, struct ladder_conf *conf, struct limit *keep)
+static struct ladder_fleet
+bound(const struct guard_out *g)
 {
-	const struct guard_out *g = &n->fleet;
-	bool fresh = g->standing == FLEET_FRESH;
-
-	conf->alone = g->emergency || g->back;
-	conf->proven_alone = g->granted && !g->back ? ALONE_SILENT : ALONE_DRAIN;
-	if (n->ladder.rung == RUNG_SILENT && n->discretionary && !g->back)
-		conf->proven_alone = ALONE_SILENT;
-	if (fresh)
-		conf->vital_alone = g->vital || g->granted ? ALONE_SILENT : ALONE_DRAIN;
-	*keep = (struct limit){.set = g->keep, .owner = OWNER_FLEET, .sort = LIMIT_FLOOR,
-	    .rung = (int8_t)(n->ladder.rung > RUNG_SILENT ? n->ladder.rung : RUNG_SILENT)};
-	(void)w;
+	return (struct ladder_fleet){.standing = g->standing, .vital = g->vital,
+	    .granted = g->granted, .back = g->back, .emergency = g->emergency, .keep = g->keep,
+	    .because = g->because};
 }
 
 /* Falls are told before they are made, climbs when they are proven. */
@@ -209,13 +179,6 @@ tell(struct world *w, struct node *n)
 
 /* --- the decision ------------------------------------------------------------------------------- */
 
-static void
-wake(struct node *n, struct mono at)
-{
-	if (mono_is_set(at))
-		n->decide_at = mono_min(n->decide_at, at);
-}
-
 /* The budget of routers is the one deadline that is rounded, by when it was asked for, to 2 ms. Shortly
  * before it every question is asked for real, so that it is asked for when it would be. */
 enum { ALERT_US = 250000 };
@@ -241,32 +204,36 @@ static struct ladder_out
 step(struct world *w, struct node *n, const struct fact *facts)
 {
 	struct ladder_conf conf = w->ladder;
-	struct limit keep = {0};
 	struct ladder_in in = {.judgement = n->judgement,
 	    .preflight = preflight(w, n, facts),
-	    .proven = n->ladder.rung == n->order && node_session(n) ? n->proven : -1,
-	    .limits = &keep,
-	    .n_limits = 1};
+	    .proven = n->ladder.rung == n->order && node_session(n) ? n->proven : -1};
 	struct ladder_out out;
 
 	if (n->order == RUNG_SILENT)
 		in.proven = RUNG_SILENT;
 	if (w->conf.policy == POLICY_SILENT)
 		conf.proven_alone = ALONE_SILENT;
-	if (w->conf.policy == POLICY_OURS)
-		bind(w, n, &conf, &keep);
+	if (w->conf.policy != POLICY_OURS)
+		return ladder_step(&conf, n->ladder, &in, w->now);
+	/* The guard is told the ladder's wish, and the ladder what the guard makes of that. */
+	ask_fleet(w, n);
+	in.fleet = bound(&n->fleet);
 	out = ladder_step(&conf, n->ladder, &in, w->now);
-	n->ladder = out.state;
-	return out;
+	if (out.severity == n->severity && out.fault == n->fault)
+		return out;
+	n->severity = out.severity;
+	n->fault = out.fault;
+	ask_fleet(w, n);
+	in.fleet = bound(&n->fleet);
+	return ladder_step(&conf, n->ladder, &in, w->now);
 }
 
 static void
 take(struct world *w, struct node *n, const struct ladder_out *out)
 {
+	n->ladder = out->state;
 	if (!out->moved)
 		return;
-	if (n->ladder.rung == RUNG_SILENT)
-		n->discretionary = out->rule == RULE_PROVEN_FALL;
 	world_say(w, "node %d: score %d: %s", n->id, n->judgement.score, out->because);
 	node_order(w, n, n->ladder.rung, out->rule);
 }
@@ -282,22 +249,21 @@ decide(struct world *w, struct node *n)
 	if (mono_is_set(n->doubt))
 		targets_doubt(w, n, n->doubt);
 	make_facts(w, n, facts);
-	if (doubt_of(w, facts).us != n->doubt.us)
+	if (doubt_of(w, facts).us != n->doubt.us) {
 		targets_doubt(w, n, doubt_of(w, facts));
-	make_facts(w, n, facts);
+		make_facts(w, n, facts);
+	}
 	n->judgement = judge_node(w, n, facts);
-	if (w->conf.policy == POLICY_OURS)
-		ask_fleet(w, n, &n->judgement, facts);
 	out = step(w, n, facts);
 	take(w, n, &out);
-	if (w->conf.policy == POLICY_OURS)
-		tell(w, n);
 	n->decide_at = out.next;
 	follow_budget(w, n, &out);
-	if (w->conf.policy == POLICY_OURS)
-		wake(n, n->fleet.next);
+	if (w->conf.policy == POLICY_OURS) {
+		tell(w, n);
+		n->decide_at = mono_min(n->decide_at, n->fleet.next);
+	}
 	if (mono_is_set(n->warm_since) && mono_before(w->now, warm))
-		wake(n, warm);
+		n->decide_at = mono_min(n->decide_at, warm);
 	if (!mono_before(w->now, n->decide_at))
 		n->decide_at = mono_add_us(w->now, 1000); /* the brain's shortest timer */
 }

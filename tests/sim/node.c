@@ -147,6 +147,9 @@ brain_begin(struct world *w, struct node *n, bool forget)
 	n->brain = true;
 	n->nonce = (uint16_t)(n->nonce % 8191 + 1);
 	n->guard = guard_init();
+	n->fleet = (struct guard_out){0};
+	n->severity = SEVERITY_NONE;
+	n->fault = -1;
 	n->doubt = MONO_NEVER;
 	targets_begin(w, n, forget);
 	n->ask_at = w->now.us + n->phase_us % PLAIN_FAST_US;
@@ -164,7 +167,6 @@ node_boot(struct world *w, struct node *n)
 	n->proven = RUNG_SILENT;
 	n->ladder = ladder_init(&w->ladder, w->now);
 	n->own_flap = (struct flap){.at = w->now};
-	n->discretionary = false;
 	n->bad_since = w->now.us;
 	happenings_put(&w->happenings, w->now.us + WARM_MS * 1000, HAPPEN_WARM, n->id, 0, ++n->boots);
 	brain_begin(w, n, true);

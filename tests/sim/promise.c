@@ -115,7 +115,7 @@ suspended(const struct world *w, int *chosen)
 		const struct node *node = &w->nodes[i];
 
 		n += node->order == RUNG_SILENT;
-		*chosen += node->order == RUNG_SILENT && node->discretionary && node->power;
+		*chosen += node->order == RUNG_SILENT && node->ladder.chosen && node->power;
 	}
 	return n;
 }

@@ -96,7 +96,9 @@ struct node {
 	bool session_lost;
 	struct mono doubt; /* latest onset of a failure that is evidence; never: none */
 	struct mono decide_at;
-	bool dirty, dirty_fleet, discretionary;
+	uint8_t severity; /* the ladder's wish */
+	int8_t fault;	  /* a shared check that fails here, -1 */
+	bool dirty, dirty_fleet;
 	bool alert; /* every question is asked for real */
 	int boots;
 	struct judgement judgement;
