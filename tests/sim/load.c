@@ -120,6 +120,8 @@ feels(struct world *w, struct node *n, double share, bool loaded)
 		return false;
 	if (n->power)
 		truth_begin(w, n);
+	if (silent64 > 0 || n->silent64 > 0)
+		n->pressed_at = w->now.us;
 	n->silent64 = (uint8_t)silent64;
 	n->cpu = (int16_t)cpu;
 	n->drops = drops;

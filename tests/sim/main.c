@@ -16,6 +16,8 @@
 #include "tests/sim/shrink.h"
 #include "tests/sim/world.h"
 
+enum { HORIZON_MS = 1800000 /* of the runs that are compared */ };
+
 static const char *config = "etc/healthd.conf";
 
 static int
@@ -60,15 +62,21 @@ static void
 print_run(const struct world *w, uint64_t seed)
 {
 	const struct tally_of_run *t = &w->tally;
+	int not_full = 0;
 
+	for (int i = 0; i < w->s.nodes; i++)
+		not_full += w->nodes[i].seen < w->ladder.n_rungs - 1;
 	printf("{\"class\": \"%s\", \"seed\": %llu, \"policy\": \"%s\", \"nodes\": %d, "
 	       "\"lost_s\": %.3f, \"avoidable_s\": %.3f, \"zero_s\": %.3f, \"changes\": %lld, "
-	       "\"suspended_s\": %.1f, \"worst\": %.3f, \"lasted_s\": %.0f, \"digest\": \"%016llx\", "
-	       "\"broken\": \"%s\"}\n",
+	       "\"suspended_s\": %.1f, \"worst\": %.3f, \"lasted_s\": %.0f, \"not_full\": %d, \"digest\": \"%016llx\", "
+	       "\"broken\": \"",
 	    w->s.class, (unsigned long long)seed, policy_name(w->conf.policy), w->s.nodes,
 	    t->lost / w->load, t->avoidable / w->load, t->zero_s, (long long)t->changes,
-	    t->suspended_s, t->worst, (double)world_ms(w) / 1000, (unsigned long long)w->digest,
-	    w->breach.promise != NULL ? w->breach.promise : "");
+	    t->suspended_s, t->worst, (double)world_ms(w) / 1000, not_full, (unsigned long long)w->digest);
+	for (int p = 0; promise_name(p) != NULL; p++)
+		if (w->broken >> p & 1)
+			printf("%s ", promise_name(p));
+	puts("\"}");
 }
 
 static int
@@ -89,9 +97,11 @@ run(const struct model *m, int argc, char **argv)
 				wanted |= policy_of(argv[i]) == p;
 			if (!wanted)
 				continue;
-			world_run(&w, &s, &(struct run_conf){.policy = (enum policy)p}, m);
+			world_run(&w, &s, 
+			    &(struct run_conf){.policy = (enum policy)p, .horizon_ms = HORIZON_MS},
+			    m);
 			print_run(&w, seed);
-			broken += w.breach.promise != NULL;
+			broken += w.broken != 0;
 			world_free(&w);
 		}
 		fflush(stdout);

@@ -1,7 +1,7 @@
 /*
  * promise: what must hold in every world, judged by what nodes do and by the world's truth; nothing
  * here asks the code that decides. Moves and beacons are judged when they are made, what has to
- * last or to end is looked at each second. The first breach ends a run.
+ * last or to end is looked at each second.
  *
  * Only our own policy promises anything: baselines are counted, not judged.
  */
@@ -42,12 +42,22 @@ promise_name(int n)
 	return n >= 0 && n < N_PROMISES ? names[n] : NULL;
 }
 
+/* The one that this run looks for; without one, any. */
+static bool
+promise_wanted(const struct world *w, enum promise p)
+{
+	return w->s.expect[0] == '\0' || strcmp(w->s.expect, names[p]) == 0;
+}
+
 static void __attribute__((format(printf, 4, 5)))
 broken(struct world *w, enum promise p, int node, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (w->breach.promise != NULL || w->conf.policy != POLICY_OURS)
+	if (w->conf.policy != POLICY_OURS || w->broken >> p & 1)
+		return;
+	w->broken |= 1U << p;
+	if (w->breach.promise != NULL || !promise_wanted(w, p))
 		return;
 	w->breach.promise = names[p];
 	w->breach.at_ms = world_ms(w);
@@ -147,15 +157,17 @@ static void
 judge_silence(struct world *w, struct node *n, int from, enum ladder_rule rule)
 {
 	bool was_ill = ill(n) || (n->bad_since > 0 && w->now.us - n->bad_since < ILL_MS * 1000);
+	bool pressed = n->silent64 > 0 ||
+		       (n->pressed_at > 0 && w->now.us - n->pressed_at < ILL_MS * 1000);
 	int chosen, all = suspended(w, &chosen);
 
 	if (rule != RULE_VITAL_FALL && rule != RULE_PROVEN_FALL && rule != RULE_ADOPT_FAILED)
 		broken(w, P_REASON, n->id, "node %d is silent by %s", n->id, ladder_rule_name(rule));
 	if (rule == RULE_PROVEN_FALL && from != RUNG_DRAIN)
 		broken(w, P_REASON, n->id, "node %d is silent by proof from rung %d", n->id, from);
-	if (!was_ill && n->silent64 == 0 && rule != RULE_ADOPT_FAILED)
+	if (!was_ill && !pressed && rule != RULE_ADOPT_FAILED)
 		broken(w, P_UPSTREAM, n->id, "node %d is silent, and nothing is wrong there", n->id);
-	if (!was_ill && n->silent64 > 0)
+	if (!was_ill && pressed)
 		broken(w, P_OVERLOAD, n->id, "node %d is silent, and only overloaded", n->id);
 	if (rule != RULE_PROVEN_FALL || !at_rest(w))
 		return;
@@ -286,10 +298,13 @@ promise_recovery_ms(const struct world *w)
 void
 promises_end(struct world *w)
 {
-	for (int i = 0; i < w->s.nodes; i++) {
+	bool judged = w->s.end_ms == 0 &&
+		      world_ms(w) >= scenario_quiet_ms(&w->s) + promise_recovery_ms(w);
+
+	for (int i = 0; judged && i < w->s.nodes; i++) {
 		const struct node *n = &w->nodes[i];
 
-		if (w->s.end_ms == 0 && n->seen != w->ladder.n_rungs - 1)
+		if (n->seen != w->ladder.n_rungs - 1)
 			broken(w, P_RECOVERS, n->id, "node %d is at rung %d, %lld s after all faults",
 			    n->id, n->seen, (long long)(world_ms(w) - scenario_quiet_ms(&w->s)) / 1000);
 	}

@@ -173,12 +173,14 @@ at_end(struct world *w)
 {
 	int64_t quiet = scenario_quiet_ms(&w->s), ms = world_ms(w);
 
-	if (w->breach.promise != NULL)
+	if (w->conf.stop && w->breach.promise != NULL)
 		return true;
 	if (w->s.end_ms > 0)
 		return ms >= w->s.end_ms;
 	if (ms < quiet + REST_MS || ms < COUNT_FROM_MS)
 		return false;
+	if (w->conf.horizon_ms > 0 && ms >= quiet + w->conf.horizon_ms)
+		return true;
 	return all_full(w) || ms >= quiet + promise_recovery_ms(w);
 }
 

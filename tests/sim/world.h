@@ -39,6 +39,8 @@ const char *bent_name(enum bent b);
 struct run_conf {
 	enum policy policy;
 	enum bent bent;
+	bool stop;  /* at the breach */
+	int64_t horizon_ms; /* after the last fault it ends, whatever is not well yet; 0: promise_recovery_ms() */
 	bool every; /* no skipping: each question of each check is asked */
 	FILE *trace; /* NULL: none */
 };
@@ -112,7 +114,7 @@ struct node {
 	int run;
 	int64_t ask_at;
 	/* the promises */
-	int64_t able_since, bad_since, idle_since;
+	int64_t able_since, bad_since, idle_since, pressed_at;
 	struct flap own_flap;
 };
 
@@ -184,7 +186,8 @@ struct world {
 	int announcing, silent;
 	struct tally_of_run tally;
 	/* promises */
-	struct breach breach;
+	struct breach breach; /* the first, of the one that the scenario expects */
+	unsigned broken;      /* bits of all, in promise_name()'s order */
 	int64_t zero_since, over_since, hole_since, disturbed_at;
 	uint64_t digest;
 	int decided; /* nodes that moved */
