@@ -143,8 +143,6 @@ ask_fleet(struct world *w, struct node *n)
 	}
 	if (w->conf.bent == BENT_NO_EMERGENCY)
 		g->emergency = g->back = false;
-	if (w->conf.bent == BENT_NO_SETTLE && n->severity >= SEVERITY_LOW && !silent)
-		g->granted |= g->standing == FLEET_FRESH && g->rank < g->budget && g->announcing > 0;
 }
 
 static struct ladder_fleet

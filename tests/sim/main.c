@@ -4,8 +4,8 @@
  *	sim run CLASS FROM TO [POLICY...]	each seed under each policy: a line of JSON a run
  *	sim show CLASS SEED [NODES]		the scenario as text
  *	sim replay FILE [POLICY [every]]	one scenario, told step by step; every: without skipping
- *	sim shrink CLASS SEED [BENT]		a failing seed made small, as text on stdout
- *	sim find CLASS FROM TO [BENT]		the first seed that breaks a promise
+ *	sim shrink CLASS SEED [BENT [PROMISE]]	a failing seed made small, as text on stdout
+ *	sim find CLASS FROM TO [BENT [PROMISE]]	the first seed that breaks a promise
  *	sim speed NODES HOURS			how fast it goes
  *	sim classes
  */
@@ -24,7 +24,8 @@ static int
 usage(void)
 {
 	fputs("usage: sim classes | run CLASS FROM TO [POLICY...] | replay FILE [POLICY [every]] | show CLASS SEED [NODES] |\n"
-	      "           find CLASS FROM TO [BENT] | shrink CLASS SEED [BENT] | speed NODES HOURS\n",
+	      "           find CLASS FROM TO [BENT [PROMISE]] |\n"
+	      "           shrink CLASS SEED [BENT [PROMISE]] | speed NODES HOURS\n",
 	    stderr);
 	return 2;
 }
@@ -140,13 +141,16 @@ static int
 find(const struct model *m, int argc, char **argv, bool small)
 {
 	uint64_t from = strtoull(argv[1], NULL, 10), to = small ? from : strtoull(argv[2], NULL, 10);
-	const char *bent = argc > (small ? 2 : 3) ? argv[small ? 2 : 3] : "";
+	int more = small ? 2 : 3;
+	const char *bent = argc > more ? argv[more] : "";
+	const char *promise = argc > more + 1 ? argv[more + 1] : "";
 	struct scenario s;
 
 	for (uint64_t seed = from; seed <= to; seed++) {
 		if (!scenario_make(&s, argv[0], seed, 0))
 			return usage();
 		strncpy(s.bent, bent, sizeof(s.bent) - 1);
+		strncpy(s.expect, promise, sizeof(s.expect) - 1);
 		if (!shrink_breaks(&s, bent_of(bent), m))
 			continue;
 		fprintf(stderr, "seed %llu of %s breaks %s\n", (unsigned long long)seed, argv[0],

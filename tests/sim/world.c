@@ -12,7 +12,7 @@ enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 30000, REST_MS = 6000
 
 static const char *const policies[N_POLICIES] = {"checker", "alone", "alone_silent", "ours"};
 static const char *const bents[N_BENTS] = {"", "always_grants", "no_emergency", "no_absorb",
-    "no_settle", "no_brake", "eager_beacons"};
+    "no_brake", "eager_beacons"};
 
 const char *
 policy_name(enum policy p)

@@ -29,11 +29,10 @@ enum bent {
 	BENT_GRANTS,	   /* the guard grants whatever is asked, and calls nobody back */
 	BENT_NO_EMERGENCY, /* nobody comes back because too few announce */
 	BENT_NO_ABSORB,	   /* overload is taken for malfunction */
-	BENT_NO_SETTLE,	   /* an intent is granted before others can have seen it */
 	BENT_NO_BRAKE,	   /* a shared fault is no reason to stay */
 	BENT_EAGER,	   /* beacons tell the order, not the proof */
 };
-#define N_BENTS 7
+#define N_BENTS 6
 const char *bent_name(enum bent b);
 
 struct run_conf {
