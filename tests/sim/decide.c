@@ -6,7 +6,8 @@
 #include "bgpctl/site.h"
 #include "tests/sim/world.h"
 
-/* --- what the decision is made of --------------------------------------------------------------- */
+/* --- what the decision is made of ---------------------------------------------------------------
+ */
 
 static bool
 seen_by_us(const struct world *w, const struct node *n, const struct sim_check *c)
@@ -108,7 +109,8 @@ doubt_of(const struct world *w, const struct fact *facts)
 	return doubt;
 }
 
-/* --- the fleet ---------------------------------------------------------------------------------- */
+/* --- the fleet ----------------------------------------------------------------------------------
+ */
 
 /* Is the guard's word of any use here? One that is well asks nothing and is asked nothing. */
 static bool
@@ -148,8 +150,12 @@ ask_fleet(struct world *w, struct node *n)
 static struct ladder_fleet
 bound(const struct guard_out *g)
 {
-	return (struct ladder_fleet){.standing = g->standing, .vital = g->vital,
-	    .granted = g->granted, .back = g->back, .emergency = g->emergency, .keep = g->keep,
+	return (struct ladder_fleet){.standing = g->standing,
+	    .vital = g->vital,
+	    .granted = g->granted,
+	    .back = g->back,
+	    .emergency = g->emergency,
+	    .keep = g->keep,
 	    .because = g->because};
 }
 
@@ -175,10 +181,11 @@ tell(struct world *w, struct node *n)
 	fleet_tell(w, n, t);
 }
 
-/* --- the decision ------------------------------------------------------------------------------- */
+/* --- the decision -------------------------------------------------------------------------------
+ */
 
-/* The budget of routers is the one deadline that is rounded, by when it was asked for, to 2 ms. Shortly
- * before it every question is asked for real, so that it is asked for when it would be. */
+/* The budget of routers is the one deadline that is rounded, by when it was asked for, to 2 ms.
+ * Shortly before it every question is asked for real, so that it is asked for when it would be. */
 enum { ALERT_US = 250000 };
 
 static void
@@ -229,6 +236,9 @@ step(struct world *w, struct node *n, const struct fact *facts)
 static void
 take(struct world *w, struct node *n, const struct ladder_out *out)
 {
+	/* The guard is told at once that the lane is silent, and of what sort: what it says of that
+	 * is worth another turn. */
+	n->dirty = out->moved || out->state.chosen != n->ladder.chosen;
 	n->ladder = out->state;
 	if (!out->moved)
 		return;

@@ -13,8 +13,10 @@ void
 faults_init(struct world *w)
 {
 	for (int i = 0; i < w->s.n_faults; i++) {
-		happenings_put(&w->happenings, at_us(w->s.faults[i].from_ms), HAPPEN_FAULT_ON, i, 0, 0);
-		happenings_put(&w->happenings, at_us(w->s.faults[i].to_ms), HAPPEN_FAULT_OFF, i, 0, 0);
+		happenings_put(
+		    &w->happenings, at_us(w->s.faults[i].from_ms), HAPPEN_FAULT_ON, i, 0, 0);
+		happenings_put(
+		    &w->happenings, at_us(w->s.faults[i].to_ms), HAPPEN_FAULT_OFF, i, 0, 0);
 	}
 }
 
@@ -37,7 +39,8 @@ session(struct world *w, struct node *n)
 	if (!node_session(n))
 		n->proven = -1;
 	else
-		happenings_put(&w->happenings, w->now.us + 10000, HAPPEN_PROOF, n->id, 0, n->order_at);
+		happenings_put(
+		    &w->happenings, w->now.us + 10000, HAPPEN_PROOF, n->id, 0, n->order_at);
 	n->dirty = n->dirty_fleet = true;
 }
 
@@ -78,8 +81,8 @@ befall(struct world *w, struct node *n, const struct fault *f, bool on)
 	case FAULT_BRAIN:
 		if (on && n->brain) {
 			n->brain = false;
-			happenings_put(&w->happenings, w->now.us + f->param * 1000 + 1, HAPPEN_BRAIN,
-			    n->id, 0, 0);
+			happenings_put(&w->happenings, w->now.us + f->param * 1000 + 1,
+			    HAPPEN_BRAIN, n->id, 0, 0);
 		}
 		break;
 	case FAULT_SESSION:

@@ -1,8 +1,8 @@
 /*
  * fleet: who sees what of whom, when. Nodes tell by beacons; a beacon takes its time to each group
  * of nodes, never overtakes an earlier one of the same node, and is read at the group's next look.
- * In a fleet of up to OWN nodes each sees by itself; in a larger one those behind one route reflector
- * share what they see, since a view costs memory by its size.
+ * In a fleet of up to OWN nodes each sees by itself; in a larger one those behind one route
+ * reflector share what they see, since a view costs memory by its size.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,11 @@ pack(struct told t)
 static struct told
 unpack(int64_t x)
 {
-	return (struct told){.rung = (int8_t)((x & 15) - 1), .severity = x >> 4 & 15,
-	    .fault = x >> 8 & 255, .flags = x >> 16 & 255, .nonce = x >> 24 & 65535,
+	return (struct told){.rung = (int8_t)((x & 15) - 1),
+	    .severity = x >> 4 & 15,
+	    .fault = x >> 8 & 255,
+	    .flags = x >> 16 & 255,
+	    .nonce = x >> 24 & 65535,
 	    .max_suspended = x >> 40 & 65535};
 }
 
@@ -176,8 +179,8 @@ look_soon(struct world *w, int g)
 	if (group->changed)
 		return;
 	group->changed = true;
-	happenings_put(&w->happenings, from + ((w->now.us - from) / every + 1) * every, HAPPEN_READ,
-	    g, 0, 0);
+	happenings_put(
+	    &w->happenings, from + ((w->now.us - from) / every + 1) * every, HAPPEN_READ, g, 0, 0);
 }
 
 void
@@ -216,8 +219,10 @@ void
 fleet_cut(struct world *w, int fault)
 {
 	for (int g = 0; g < w->n_groups && w->conf.policy == POLICY_OURS; g++)
-		happenings_put(&w->happenings, w->now.us + chance_in(chance(w->s.seed, 53,
-		    (uint64_t)g, (uint64_t)w->now.us), 300000, 3000000), HAPPEN_CUT, g, fault, 0);
+		happenings_put(&w->happenings,
+		    w->now.us + chance_in(chance(w->s.seed, 53, (uint64_t)g, (uint64_t)w->now.us),
+				    300000, 3000000),
+		    HAPPEN_CUT, g, fault, 0);
 }
 
 void
@@ -249,9 +254,14 @@ peer_of(const struct world *w, int id, const struct told *t)
 {
 	const struct node *n = &w->nodes[id - 1];
 
-	return (struct peer){.id = (uint16_t)id, .nonce = t->nonce, .rung = t->rung,
-	    .load = BEACON_LOAD_UNKNOWN, .flags = t->flags, .severity = t->severity,
-	    .fault = t->fault, .max_suspended = t->max_suspended,
+	return (struct peer){.id = (uint16_t)id,
+	    .nonce = t->nonce,
+	    .rung = t->rung,
+	    .load = BEACON_LOAD_UNKNOWN,
+	    .flags = t->flags,
+	    .severity = t->severity,
+	    .fault = t->fault,
+	    .max_suspended = t->max_suspended,
 	    .region = (uint16_t)(w->s.regions > 1 ? n->region + 1 : 0)};
 }
 

@@ -3,9 +3,9 @@
  *
  * Clients take the shortest way: the distance, and what the rung's prepended ASs add to it. Regions
  * are a circle of radius 1 apart, the places of one within a third of that; `pull` is how far one
- * prepended AS is, in percent of the radius (large: rungs before distance, as local preference has it
- * inside one AS). Nodes of one place on one rung share. What is over a node's capacity is lost, and
- * so is what it cannot answer. Sums are kept by place and rung.
+ * prepended AS is, in percent of the radius (large: rungs before distance, as local preference has
+ * it inside one AS). Nodes of one place on one rung share. What is over a node's capacity is lost,
+ * and so is what it cannot answer. Sums are kept by place and rung.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -59,8 +59,7 @@ load_init(struct world *w)
 	w->factor = 1;
 	w->load = 0;
 	for (int r = 1; r < w->ladder.n_rungs; r++)
-		w->handicap[r] =
-		    (double)w->m->settings.site.rungs[r].prepend * w->s.pull / 100;
+		w->handicap[r] = (double)w->m->settings.site.rungs[r].prepend * w->s.pull / 100;
 	for (int p = 0; p < w->s.places; p++)
 		place_init(w, p);
 	for (int id = 1; id <= w->s.nodes; id++) {

@@ -3,8 +3,8 @@
  *
  *	sim run CLASS FROM TO [POLICY...]	each seed under each policy: a line of JSON a run
  *	sim show CLASS SEED [NODES]		the scenario as text
- *	sim replay FILE [POLICY [every]]	one scenario, told step by step; every: without skipping
- *	sim shrink CLASS SEED [BENT [PROMISE]]	a failing seed made small, as text on stdout
+ *	sim replay FILE [POLICY [every]]	one scenario, told step by step; every: without
+ *skipping sim shrink CLASS SEED [BENT [PROMISE]]	a failing seed made small, as text on stdout
  *	sim find CLASS FROM TO [BENT [PROMISE]]	the first seed that breaks a promise
  *	sim speed NODES HOURS			how fast it goes
  *	sim classes
@@ -23,7 +23,8 @@ static const char *config = "etc/healthd.conf";
 static int
 usage(void)
 {
-	fputs("usage: sim classes | run CLASS FROM TO [POLICY...] | replay FILE [POLICY [every]] | show CLASS SEED [NODES] |\n"
+	fputs("usage: sim classes | run CLASS FROM TO [POLICY...] | replay FILE [POLICY [every]] | "
+	      "show CLASS SEED [NODES] |\n"
 	      "           find CLASS FROM TO [BENT [PROMISE]] |\n"
 	      "           shrink CLASS SEED [BENT [PROMISE]] | speed NODES HOURS\n",
 	    stderr);
@@ -69,11 +70,13 @@ print_run(const struct world *w, uint64_t seed)
 		not_full += w->nodes[i].seen < w->ladder.n_rungs - 1;
 	printf("{\"class\": \"%s\", \"seed\": %llu, \"policy\": \"%s\", \"nodes\": %d, "
 	       "\"lost_s\": %.3f, \"avoidable_s\": %.3f, \"zero_s\": %.3f, \"changes\": %lld, "
-	       "\"suspended_s\": %.1f, \"worst\": %.3f, \"lasted_s\": %.0f, \"not_full\": %d, \"digest\": \"%016llx\", "
+	       "\"suspended_s\": %.1f, \"worst\": %.3f, \"lasted_s\": %.0f, \"not_full\": %d, "
+	       "\"digest\": \"%016llx\", "
 	       "\"broken\": \"",
 	    w->s.class, (unsigned long long)seed, policy_name(w->conf.policy), w->s.nodes,
 	    t->lost / w->load, t->avoidable / w->load, t->zero_s, (long long)t->changes,
-	    t->suspended_s, t->worst, (double)world_ms(w) / 1000, not_full, (unsigned long long)w->digest);
+	    t->suspended_s, t->worst, (double)world_ms(w) / 1000, not_full,
+	    (unsigned long long)w->digest);
 	for (int p = 0; promise_name(p) != NULL; p++)
 		if (w->broken >> p & 1)
 			printf("%s ", promise_name(p));
@@ -98,7 +101,7 @@ run(const struct model *m, int argc, char **argv)
 				wanted |= policy_of(argv[i]) == p;
 			if (!wanted)
 				continue;
-			world_run(&w, &s, 
+			world_run(&w, &s,
 			    &(struct run_conf){.policy = (enum policy)p, .horizon_ms = HORIZON_MS},
 			    m);
 			print_run(&w, seed);
@@ -140,7 +143,8 @@ replay(const struct model *m, int argc, char **argv)
 static int
 find(const struct model *m, int argc, char **argv, bool small)
 {
-	uint64_t from = strtoull(argv[1], NULL, 10), to = small ? from : strtoull(argv[2], NULL, 10);
+	uint64_t from = strtoull(argv[1], NULL, 10),
+		 to = small ? from : strtoull(argv[2], NULL, 10);
 	int more = small ? 2 : 3;
 	const char *bent = argc > more ? argv[more] : "";
 	const char *promise = argc > more + 1 ? argv[more + 1] : "";
@@ -165,8 +169,15 @@ find(const struct model *m, int argc, char **argv, bool small)
 static int
 speed(const struct model *m, char **argv)
 {
-	struct scenario s = {.class = "speed", .seed = 1, .nodes = atoi(argv[0]), .places = 50,
-	    .regions = 4, .spare = 200, .pull = 20, .beacon_ms = 200, .n_faults = 3};
+	struct scenario s = {.class = "speed",
+	    .seed = 1,
+	    .nodes = atoi(argv[0]),
+	    .places = 50,
+	    .regions = 4,
+	    .spare = 200,
+	    .pull = 20,
+	    .beacon_ms = 200,
+	    .n_faults = 3};
 	int64_t end_ms = (int64_t)(atof(argv[1]) * 3600000);
 	double from = clock_s();
 	struct world w;
@@ -175,7 +186,8 @@ speed(const struct model *m, char **argv)
 	s.regions = s.places < 4 ? s.places : 4;
 	s.end_ms = end_ms;
 	s.faults[0] = (struct fault){FAULT_UPSTREAM, WHERE_REGION, 0, end_ms / 4, end_ms / 3, 0};
-	s.faults[1] = (struct fault){FAULT_RECURSION, WHERE_SHARE, 2, end_ms / 2, end_ms * 2 / 3, 0};
+	s.faults[1] =
+	    (struct fault){FAULT_RECURSION, WHERE_SHARE, 2, end_ms / 2, end_ms * 2 / 3, 0};
 	s.faults[2] = (struct fault){FAULT_CRASH, WHERE_SHARE, 1, end_ms / 2, end_ms * 3 / 4, 900};
 	world_run(&w, &s, &(struct run_conf){.policy = POLICY_OURS}, m);
 	printf("{\"nodes\": %d, \"hours\": %s, \"took_s\": %.2f, \"samples\": %lld, "
@@ -198,8 +210,8 @@ verb(const struct model *m, int argc, char **argv)
 	if (argc >= 3 && strcmp(argv[0], "show") == 0) {
 		struct scenario s;
 
-		if (!scenario_make(&s, argv[1], strtoull(argv[2], NULL, 10),
-			argc > 3 ? atoi(argv[3]) : 0))
+		if (!scenario_make(
+			&s, argv[1], strtoull(argv[2], NULL, 10), argc > 3 ? atoi(argv[3]) : 0))
 			return usage();
 		scenario_render(stdout, &s);
 		return 0;

@@ -37,9 +37,9 @@ truth_of(const struct check_conf *c)
 	case KIND_UPSTREAM:
 		return TRUTH_UPSTREAM;
 	case KIND_RESOURCE:
-		return c->source == RESOURCE_PSI_CPU	   ? TRUTH_CPU
+		return c->source == RESOURCE_PSI_CPU	 ? TRUTH_CPU
 		       : c->source == RESOURCE_UDP_DROPS ? TRUTH_DROPS
-							   : TRUTH_WELL;
+							 : TRUTH_WELL;
 	case KIND_WORKERS:
 		return TRUTH_ROSTER;
 	case KIND_LINK:
@@ -118,16 +118,23 @@ add_check(struct model *m, const struct check_conf *c, enum truth_kind truth)
 	ENSURE(m->n_targets + n <= SIM_TARGETS && m->n_checks < MAX_CHECKS && n <= MAX_TARGETS);
 	*s = (struct sim_check){.conf = c, .window = window_of(c), .first = m->n_targets, .n = n};
 	s->tally = (struct tally_conf){.k = (uint16_t)(c->k > 0 && c->k < n ? c->k : n),
-	    .class = check_conf_class(c), .vital = c->vital, .evidence = is_evidence(c),
-	    .overload = c->kind == KIND_RESOURCE, .weight = (uint16_t)c->weight};
+	    .class = check_conf_class(c),
+	    .vital = c->vital,
+	    .evidence = is_evidence(c),
+	    .overload = c->kind == KIND_RESOURCE,
+	    .weight = (uint16_t)c->weight};
 	s->anycast_self = c->kind == KIND_DNS && c->target == DNS_ANYCAST && !c->recursion;
 	s->recursion = c->kind == KIND_DNS && c->recursion;
 	window_by_truth(s, truth);
 	for (int t = 0; t < n; t++)
 		m->targets[m->n_targets++] = (struct sim_target){.truth = truth,
-		    .check = m->n_checks, .slot = truth == TRUTH_SLOT ? t / transports : -1,
-		    .interval_us = every, .timeout_us = told ? 0 : c->timeout_ms * 1000,
-		    .warn = c->warn, .crit = c->crit, .told = told};
+		    .check = m->n_checks,
+		    .slot = truth == TRUTH_SLOT ? t / transports : -1,
+		    .interval_us = every,
+		    .timeout_us = told ? 0 : c->timeout_ms * 1000,
+		    .warn = c->warn,
+		    .crit = c->crit,
+		    .told = told};
 	if (truth == TRUTH_ROSTER)
 		m->roster = s->first;
 	m->n_checks++;

@@ -40,7 +40,7 @@ struct sim_check {
 	const struct check_conf *conf;
 	struct window_conf window;
 	struct tally_conf tally;
-	int first, n; /* targets */
+	int first, n;	   /* targets */
 	bool anycast_self; /* a listener by its answer (preflight) */
 	bool recursion;	   /* warm by its answer (preflight) */
 };

@@ -11,7 +11,8 @@ enum {
 };
 
 /* What of its clients' questions a node answers without upstream: from a warm cache, stale answers
- * among them, and from a cold one. Assumed, in the middle of what docs/figures.md has of outages. */
+ * among them, and from a cold one. Assumed, in the middle of what docs/figures.md has of outages.
+ */
 static const double stale_share = 0.85, cold_share = 0.30;
 
 bool
@@ -67,7 +68,8 @@ static int64_t
 route_us(struct world *w, struct node *n, bool worse)
 {
 	uint64_t x = chance(w->s.seed, 21, (uint64_t)n->id, (uint64_t)n->route_at);
-	int64_t at = w->now.us + (worse ? chance_in(x, 200000, 3000000) : chance_in(x, 50000, 1000000));
+	int64_t at =
+	    w->now.us + (worse ? chance_in(x, 200000, 3000000) : chance_in(x, 50000, 1000000));
 
 	return at > n->route_at ? at : n->route_at + 1;
 }
@@ -99,15 +101,15 @@ node_order(struct world *w, struct node *n, int rung, enum ladder_rule rule)
 	happenings_put(&w->happenings, w->now.us + PROOF_US, HAPPEN_PROOF, n->id, 0, n->order_at);
 	world_say(w, "node %d: %d -> %d by %s", n->id, from, rung, ladder_rule_name(rule));
 	promise_moved(w, n, from, rule);
-	w->digest = chance(w->digest, (uint64_t)w->now.us, (uint64_t)n->id,
-	    (uint64_t)rung << 8 | (uint64_t)rule);
+	w->digest = chance(
+	    w->digest, (uint64_t)w->now.us, (uint64_t)n->id, (uint64_t)rung << 8 | (uint64_t)rule);
 	w->decided++;
 }
 
 /* --- the plain checker ------------------------------------------------------------------------ */
 
-/* What ExaBGP's healthcheck and its like do, with ExaBGP's defaults (healthcheck --help: interval 5,
- * fast-interval 1, rise 3, fall 3): one command that asks the service address for a name of the
+/* What ExaBGP's healthcheck and its like do, with ExaBGP's defaults (healthcheck --help: interval
+ * 5, fast-interval 1, rise 3, fall 3): one command that asks the service address for a name of the
  * world, announce after so many successes, withdraw after so many failures, ask faster while it is
  * not clear. It sees one answer at a time and no other node. */
 enum { PLAIN_US = 5000000, PLAIN_FAST_US = 1000000, PLAIN_RISE = 3, PLAIN_FALL = 3 };
@@ -168,7 +170,8 @@ node_boot(struct world *w, struct node *n)
 	n->ladder = ladder_init(&w->ladder, w->now);
 	n->own_flap = (struct flap){.at = w->now};
 	n->bad_since = w->now.us;
-	happenings_put(&w->happenings, w->now.us + WARM_MS * 1000, HAPPEN_WARM, n->id, 0, ++n->boots);
+	happenings_put(
+	    &w->happenings, w->now.us + WARM_MS * 1000, HAPPEN_WARM, n->id, 0, ++n->boots);
 	brain_begin(w, n, true);
 	slots_begin(w, n, false);
 	node_ability(w, n);

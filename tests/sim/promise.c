@@ -12,8 +12,18 @@
 #include "tests/sim/world.h"
 
 enum promise {
-	P_ANNOUNCED, P_BUDGET, P_BUDGET_FALL, P_CLAIM, P_RECOVERS, P_ROUTERS, P_REASON, P_UPSTREAM,
-	P_OVERLOAD, P_HOLE, P_REGION, N_PROMISES
+	P_ANNOUNCED,
+	P_BUDGET,
+	P_BUDGET_FALL,
+	P_CLAIM,
+	P_RECOVERS,
+	P_ROUTERS,
+	P_REASON,
+	P_UPSTREAM,
+	P_OVERLOAD,
+	P_HOLE,
+	P_REGION,
+	N_PROMISES
 };
 
 static const char *const names[N_PROMISES + 1] = {
@@ -68,7 +78,8 @@ broken(struct world *w, enum promise p, int node, const char *fmt, ...)
 	world_say(w, "BROKEN %s: %s", names[p], w->breach.text);
 }
 
-/* --- truth, as a person with eyes everywhere sees it -------------------------------------------- */
+/* --- truth, as a person with eyes everywhere sees it --------------------------------------------
+ */
 
 static bool
 any_on(const struct world *w, enum fault_kind kind)
@@ -138,7 +149,8 @@ at_rest(const struct world *w)
 	       !any_on(w, FAULT_PARTITION) && !any_on(w, FAULT_LIE) && !any_on(w, FAULT_BIRD);
 }
 
-/* --- at each move ------------------------------------------------------------------------------- */
+/* --- at each move -------------------------------------------------------------------------------
+ */
 
 static void
 judge_routers(struct world *w, struct node *n, int from, enum ladder_rule rule)
@@ -149,31 +161,35 @@ judge_routers(struct world *w, struct node *n, int from, enum ladder_rule rule)
 
 	n->own_flap = flap_charge(f, n->own_flap, from, n->order, w->now);
 	if (rule == RULE_CLIMB && after > (double)f->limit + 1)
-		broken(w, P_ROUTERS, n->id, "node %d climbs to rung %d: routers have %.0f on record",
-		    n->id, n->order, after);
+		broken(w, P_ROUTERS, n->id,
+		    "node %d climbs to rung %d: routers have %.0f on record", n->id, n->order,
+		    after);
 }
 
 static void
 judge_silence(struct world *w, struct node *n, int from, enum ladder_rule rule)
 {
 	bool was_ill = ill(n) || (n->bad_since > 0 && w->now.us - n->bad_since < ILL_MS * 1000);
-	bool pressed = n->silent64 > 0 ||
-		       (n->pressed_at > 0 && w->now.us - n->pressed_at < ILL_MS * 1000);
+	bool pressed =
+	    n->silent64 > 0 || (n->pressed_at > 0 && w->now.us - n->pressed_at < ILL_MS * 1000);
 	int chosen, all = suspended(w, &chosen);
 
 	if (rule != RULE_VITAL_FALL && rule != RULE_PROVEN_FALL && rule != RULE_ADOPT_FAILED)
-		broken(w, P_REASON, n->id, "node %d is silent by %s", n->id, ladder_rule_name(rule));
+		broken(
+		    w, P_REASON, n->id, "node %d is silent by %s", n->id, ladder_rule_name(rule));
 	if (rule == RULE_PROVEN_FALL && from != RUNG_DRAIN)
 		broken(w, P_REASON, n->id, "node %d is silent by proof from rung %d", n->id, from);
 	if (!was_ill && !pressed && rule != RULE_ADOPT_FAILED)
-		broken(w, P_UPSTREAM, n->id, "node %d is silent, and nothing is wrong there", n->id);
+		broken(
+		    w, P_UPSTREAM, n->id, "node %d is silent, and nothing is wrong there", n->id);
 	if (!was_ill && pressed)
 		broken(w, P_OVERLOAD, n->id, "node %d is silent, and only overloaded", n->id);
 	if (rule != RULE_PROVEN_FALL || !at_rest(w))
 		return;
 	if (all > w->guard.max_suspended)
-		broken(w, P_BUDGET_FALL, n->id, "node %d is silent by choice: %d are, of %d allowed",
-		    n->id, all, w->guard.max_suspended);
+		broken(w, P_BUDGET_FALL, n->id,
+		    "node %d is silent by choice: %d are, of %d allowed", n->id, all,
+		    w->guard.max_suspended);
 	if (w->s.regions > 1 && announcers(w, n->region) == 0)
 		broken(w, P_REGION, n->id, "node %d was the last of region %d", n->id, n->region);
 }
@@ -199,7 +215,8 @@ promise_told(struct world *w, struct node *n)
 		    n->told.rung, n->exported);
 }
 
-/* --- each second -------------------------------------------------------------------------------- */
+/* --- each second --------------------------------------------------------------------------------
+ */
 
 static void
 note(const struct world *w, struct node *n)
@@ -215,8 +232,8 @@ note(const struct world *w, struct node *n)
 		n->idle_since = w->now.us;
 }
 
-/* How long an able node may take where nobody announces: the emergency wait that relapses earned it;
- * where a beacon lies that somebody does, the ordinary holds. */
+/* How long an able node may take where nobody announces: the emergency wait that relapses earned
+ * it; where a beacon lies that somebody does, the ordinary holds. */
 static int64_t
 grace_ms(const struct world *w, const struct node *n)
 {
@@ -239,8 +256,9 @@ judge_announced(struct world *w)
 		int64_t since = n->able_since > w->zero_since ? n->able_since : w->zero_since;
 
 		if (w->now.us - since > grace_ms(w, n) * 1000)
-			broken(w, P_ANNOUNCED, n->id, "nobody announces, and node %d could for %lld s",
-			    n->id, (long long)((w->now.us - since) / 1000000));
+			broken(w, P_ANNOUNCED, n->id,
+			    "nobody announces, and node %d could for %lld s", n->id,
+			    (long long)((w->now.us - since) / 1000000));
 	}
 }
 
@@ -252,8 +270,8 @@ judge_budget(struct world *w)
 	if (chosen == 0 || all <= w->guard.max_suspended || !at_rest(w))
 		w->over_since = w->now.us;
 	if (w->now.us - w->over_since > 2 * w->guard.settle_ms * 1000)
-		broken(w, P_BUDGET, 0, "%d are silent, %d of them by choice, of %d allowed", all, chosen,
-		    w->guard.max_suspended);
+		broken(w, P_BUDGET, 0, "%d are silent, %d of them by choice, of %d allowed", all,
+		    chosen, w->guard.max_suspended);
 }
 
 static void
@@ -298,14 +316,15 @@ promise_recovery_ms(const struct world *w)
 void
 promises_end(struct world *w)
 {
-	bool judged = w->s.end_ms == 0 &&
-		      world_ms(w) >= scenario_quiet_ms(&w->s) + promise_recovery_ms(w);
+	bool judged =
+	    w->s.end_ms == 0 && world_ms(w) >= scenario_quiet_ms(&w->s) + promise_recovery_ms(w);
 
 	for (int i = 0; judged && i < w->s.nodes; i++) {
 		const struct node *n = &w->nodes[i];
 
 		if (n->seen != w->ladder.n_rungs - 1)
-			broken(w, P_RECOVERS, n->id, "node %d is at rung %d, %lld s after all faults",
-			    n->id, n->seen, (long long)(world_ms(w) - scenario_quiet_ms(&w->s)) / 1000);
+			broken(w, P_RECOVERS, n->id,
+			    "node %d is at rung %d, %lld s after all faults", n->id, n->seen,
+			    (long long)(world_ms(w) - scenario_quiet_ms(&w->s)) / 1000);
 	}
 }

@@ -121,7 +121,8 @@ parse_line(const char *line, struct scenario *s)
 		s->end_ms = ms;
 		return ms >= 0 && ms <= 1000000000;
 	}
-	if (sscanf(line, "nodes %d places %d regions %d", &s->nodes, &s->places, &s->regions) == 3 ||
+	if (sscanf(line, "nodes %d places %d regions %d", &s->nodes, &s->places, &s->regions) ==
+		3 ||
 	    sscanf(line, "spare %d", &s->spare) == 1 || sscanf(line, "pull %d", &s->pull) == 1 ||
 	    sscanf(line, "beacon_ms %d", &s->beacon_ms) == 1)
 		return true;
@@ -133,8 +134,8 @@ absurd(const struct scenario *s)
 {
 	return s->nodes < 1 || s->nodes > SIM_NODES || s->places < 1 || s->places > SIM_PLACES ||
 	       s->places > s->nodes || s->regions < 1 || s->regions > SIM_REGIONS ||
-	       s->regions > s->places || s->spare < 1 || s->spare > 10000 || s->pull < 0 || s->pull > 100000 || s->beacon_ms < 1 ||
-	       s->beacon_ms > 60000;
+	       s->regions > s->places || s->spare < 1 || s->spare > 10000 || s->pull < 0 ||
+	       s->pull > 100000 || s->beacon_ms < 1 || s->beacon_ms > 60000;
 }
 
 int

@@ -55,10 +55,10 @@ struct scenario {
 	char class[24];
 	uint64_t seed; /* of all chance in the world */
 	int nodes, places, regions;
-	int spare;   /* capacity, in percent of what clients ask */
-	int pull;    /* what a prepended AS is worth to clients: see load.c */
-	bool cold;   /* begins with everything off; else all have been at the best rung for long */
-	int beacon_ms; /* a beacon's way to another node, in the median */
+	int spare; /* capacity, in percent of what clients ask */
+	int pull;  /* what a prepended AS is worth to clients: see load.c */
+	bool cold; /* begins with everything off; else all have been at the best rung for long */
+	int beacon_ms;	/* a beacon's way to another node, in the median */
 	int64_t end_ms; /* 0: when all are expected to be well again */
 	int n_faults;
 	struct fault faults[SIM_FAULTS];

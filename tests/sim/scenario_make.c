@@ -1,6 +1,6 @@
 /*
- * Scenarios by class. A world begins well, with all nodes at full; after a while come the faults. What
- * chance decides (when, how long, whom) follows from the seed.
+ * Scenarios by class. A world begins well, with all nodes at full; after a while come the faults.
+ * What chance decides (when, how long, whom) follows from the seed.
  */
 #include <string.h>
 
@@ -96,8 +96,8 @@ make_crash_loop(struct scenario *s, struct dice *d)
 static void
 make_hang(struct scenario *s, struct dice *d)
 {
-	struct fault *f = add(s, d, FAULT_HANG, roll(d, 0, 1) ? WHERE_ALL : WHERE_NODE,
-	    somebody(s, d), 1000, 600000);
+	struct fault *f = add(
+	    s, d, FAULT_HANG, roll(d, 0, 1) ? WHERE_ALL : WHERE_NODE, somebody(s, d), 1000, 600000);
 
 	f->param = roll(d, 0, 1);
 }
@@ -185,8 +185,8 @@ make_correlated(struct scenario *s, struct dice *d)
 	    FAULT_PARTITION, FAULT_SESSION, FAULT_CRASH, FAULT_BIRD};
 
 	for (int i = 0; i < 3; i++) {
-		struct fault *f = add(s, d, kinds[roll(d, 0, 6)], WHERE_REGION, region, 5000,
-		    600000);
+		struct fault *f =
+		    add(s, d, kinds[roll(d, 0, 6)], WHERE_REGION, region, 5000, 600000);
 		int64_t lasts = f->to_ms - f->from_ms;
 
 		f->from_ms = from + roll(d, 0, 20000);

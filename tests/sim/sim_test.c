@@ -175,7 +175,8 @@ each_mutant_is_found(void **state)
 			struct scenario s;
 
 			make(&s, mutants[i].class, seed, 0);
-			found = (breaks(&s, mutants[i].bent) & bit) && !(breaks(&s, BENT_NOT) & bit);
+			found =
+			    (breaks(&s, mutants[i].bent) & bit) && !(breaks(&s, BENT_NOT) & bit);
 		}
 		if (!found)
 			fail_msg("%s is not found by %s", bent_name(mutants[i].bent),
@@ -199,7 +200,8 @@ replay(const char *path)
 			bent = (enum bent)b;
 	if (s.expect[0] != '\0') {
 		if (!shrink_breaks(&s, bent, &model))
-			fail_msg("%s does not break %s any more: take `expect` out", path, s.expect);
+			fail_msg(
+			    "%s does not break %s any more: take `expect` out", path, s.expect);
 	} else if (breaks(&s, bent) & ~known()) {
 		fail_msg("%s breaks a promise", path);
 	}

@@ -7,9 +7,9 @@
 #include "tests/sim/world.h"
 
 enum {
-	FORK_US = 2000,	     /* from asking for a process to having it */
-	READY_US = 20000,    /* from there to its first answer: what a small resolver takes */
-	REFUSE_US = 10000,   /* a program that cannot start ends after */
+	FORK_US = 2000,	   /* from asking for a process to having it */
+	READY_US = 20000,  /* from there to its first answer: what a small resolver takes */
+	REFUSE_US = 10000, /* a program that cannot start ends after */
 	KILL_US = 1000,
 	START_PROBE_US = 20000, /* brain_workers.c: a starting one is asked so often */
 };
@@ -84,7 +84,8 @@ proc_next(struct slot_state *s, enum proc_next what, int64_t at)
 static int64_t
 dies_at(const struct world *w, const struct node *n, const struct slot_state *s)
 {
-	uint64_t x = chance(w->s.seed, 11, (uint64_t)n->id << 4 | (uint64_t)(s - n->slots), s->lives);
+	uint64_t x =
+	    chance(w->s.seed, 11, (uint64_t)n->id << 4 | (uint64_t)(s - n->slots), s->lives);
 	int64_t at = INT64_MAX, t;
 
 	if (n->off[FAULT_CRASH])
@@ -160,8 +161,7 @@ proc_turn(struct world *w, struct node *n, struct slot_state *s)
 			proc_next(s, PROC_EXITED, w->now.us + REFUSE_US);
 		else
 			proc_next(s, PROC_READY, w->now.us + READY_US);
-		event(w, n, s,
-		    &(struct worker_event){.type = WORKER_EV_STARTED, .pid = s->pid});
+		event(w, n, s, &(struct worker_event){.type = WORKER_EV_STARTED, .pid = s->pid});
 		break;
 	case PROC_READY:
 		serve(w, n, s, true);
@@ -179,10 +179,10 @@ proc_turn(struct world *w, struct node *n, struct slot_state *s)
 static void
 probe(struct world *w, struct node *n, struct slot_state *s)
 {
-	struct worker_event ev = {.type = WORKER_EV_PROBE, .outcome = OUTCOME_OK,
-	    .sent = mono_add_us(w->now, -1000)};
-	uint64_t x = chance(w->s.seed, 12, (uint64_t)n->id << 4 | (uint64_t)(s - n->slots),
-	    (uint64_t)w->now.us);
+	struct worker_event ev = {
+	    .type = WORKER_EV_PROBE, .outcome = OUTCOME_OK, .sent = mono_add_us(w->now, -1000)};
+	uint64_t x = chance(
+	    w->s.seed, 12, (uint64_t)n->id << 4 | (uint64_t)(s - n->slots), (uint64_t)w->now.us);
 
 	s->probed_at = w->now.us;
 	if (!s->serving)
@@ -254,8 +254,10 @@ slots_begin(struct world *w, struct node *n, bool standing)
 		struct slot_state *s = &n->slots[i];
 		uint32_t lives = s->lives;
 
-		*s = (struct slot_state){.worker = worker_init(w->now), .next_at = INT64_MAX,
-		    .dies_at = INT64_MAX, .lives = lives};
+		*s = (struct slot_state){.worker = worker_init(w->now),
+		    .next_at = INT64_MAX,
+		    .dies_at = INT64_MAX,
+		    .lives = lives};
 		if (i >= w->m->settings.workers.count)
 			continue; /* spare */
 		if (standing)

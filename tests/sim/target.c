@@ -16,9 +16,9 @@
 #include "tests/sim/world.h"
 
 enum {
-	LOCAL_US = 1000,    /* an answer from this host takes */
-	FAR_US = 20000,	    /* one from elsewhere */
-	FIRST_US = 50000,   /* a brain's first questions go out within */
+	LOCAL_US = 1000,      /* an answer from this host takes */
+	FAR_US = 20000,	      /* one from elsewhere */
+	FIRST_US = 50000,     /* a brain's first questions go out within */
 	COUNTER_MOST = 10000, /* window.c stops counting there */
 };
 
@@ -89,8 +89,8 @@ answer(enum outcome outcome)
 
 /* What a question to workers ends with when one of them takes it. */
 static struct answer
-through_workers(const struct world *w, const struct node *n, int t, int64_t k,
-    enum outcome otherwise)
+through_workers(
+    const struct world *w, const struct node *n, int t, int64_t k, enum outcome otherwise)
 {
 	int hung, serving = node_serving(w, n, &hung);
 	double silent = node_silent(n, w);
@@ -100,8 +100,10 @@ through_workers(const struct world *w, const struct node *n, int t, int64_t k,
 		return answer(OUTCOME_GONE);
 	if (silent <= 0 || silent >= 1)
 		return answer(silent <= 0 ? otherwise : OUTCOME_SILENT);
-	a = answer(chance_part(chance(w->s.seed, (uint64_t)n->id << 8 | (uint64_t)t, (uint64_t)k, 1)) <
-			   silent ? OUTCOME_SILENT : otherwise);
+	a = answer(chance_part(chance(
+		       w->s.seed, (uint64_t)n->id << 8 | (uint64_t)t, (uint64_t)k, 1)) < silent
+		       ? OUTCOME_SILENT
+		       : otherwise);
 	a.fixed = otherwise == OUTCOME_SILENT;
 	return a;
 }
@@ -123,8 +125,10 @@ of_slot(const struct world *w, const struct node *n, int t, int64_t k)
 		return answer(OUTCOME_WRONG);
 	if (silent <= 0)
 		return answer(OUTCOME_OK);
-	a = answer(chance_part(chance(w->s.seed, (uint64_t)n->id << 8 | (uint64_t)t, (uint64_t)k, 2)) <
-			   silent ? OUTCOME_SILENT : OUTCOME_OK);
+	a = answer(chance_part(chance(
+		       w->s.seed, (uint64_t)n->id << 8 | (uint64_t)t, (uint64_t)k, 2)) < silent
+		       ? OUTCOME_SILENT
+		       : OUTCOME_OK);
 	a.fixed = false;
 	return a;
 }
@@ -144,8 +148,8 @@ of_roster(const struct world *w, const struct node *n)
 	}
 	if (!roster_failed(r, s->workers.none_ready_ms, s->workers.failed_starts, w->now))
 		return answer(OUTCOME_UNKNOWN);
-	return answer(r->failed_starts >= s->workers.failed_starts ? OUTCOME_WRONG
-								   : OUTCOME_SILENT);
+	return answer(
+	    r->failed_starts >= s->workers.failed_starts ? OUTCOME_WRONG : OUTCOME_SILENT);
 }
 
 static struct answer
@@ -210,7 +214,7 @@ takes_us(const struct sim_target *t, enum outcome outcome)
 	if (outcome == OUTCOME_SILENT)
 		return t->timeout_us < most ? t->timeout_us : most;
 	return t->truth == TRUTH_UPSTREAM || t->truth == TRUTH_RECURSION ||
-			       t->truth == TRUTH_SERVFAIL
+		       t->truth == TRUTH_SERVFAIL
 		   ? FAR_US
 		   : LOCAL_US;
 }
@@ -308,8 +312,12 @@ catch_up(struct world *w, struct node *n, int t)
 			s->window.wrongs = count_up(s->window.wrongs, more);
 	}
 	s->sent = (struct mono){beat(w, n, t, last)};
-	step(w, n, t, &(struct sample){.outcome = s->outcome, .value = s->value, .rtt_us = -1,
-			  .sent = s->sent, .at = mono_add_us(s->sent, takes)});
+	step(w, n, t,
+	    &(struct sample){.outcome = s->outcome,
+		.value = s->value,
+		.rtt_us = -1,
+		.sent = s->sent,
+		.at = mono_add_us(s->sent, takes)});
 	next(w, n, t, last + 1);
 }
 
@@ -354,8 +362,12 @@ targets_tell(struct world *w, struct node *n, enum truth_kind kind)
 			continue;
 		catch_up(w, n, t);
 		a = truth(w, n, t, s->k);
-		step(w, n, t, &(struct sample){.outcome = a.outcome, .value = (int8_t)a.value,
-				  .rtt_us = -1, .sent = w->now, .at = w->now});
+		step(w, n, t,
+		    &(struct sample){.outcome = a.outcome,
+			.value = (int8_t)a.value,
+			.rtt_us = -1,
+			.sent = w->now,
+			.at = w->now});
 		plan(w, n, t);
 		n->dirty = true;
 	}
@@ -371,8 +383,12 @@ targets_run(struct world *w, struct node *n)
 
 		if (s->still || mono_before(w->now, s->at))
 			continue;
-		step(w, n, t, &(struct sample){.outcome = s->outcome, .value = s->value,
-				  .rtt_us = -1, .sent = s->sent, .at = s->at});
+		step(w, n, t,
+		    &(struct sample){.outcome = s->outcome,
+			.value = s->value,
+			.rtt_us = -1,
+			.sent = s->sent,
+			.at = s->at});
 		next(w, n, t, beat_after(w, n, t, s->at));
 		any = true;
 	}
@@ -416,8 +432,10 @@ targets_begin(struct world *w, struct node *n, bool forget)
 		s->seen = s->flying = false;
 		/* The first questions go out at once, not on the beat (probe_init()). */
 		s->k = beat_after(w, n, t, w->now) - 1;
-		s->sent = mono_add_us(w->now, chance_in(chance(w->s.seed, 13, (uint64_t)n->id << 8 |
-		    (uint64_t)t, (uint64_t)w->now.us), 0, FIRST_US));
+		s->sent = mono_add_us(
+		    w->now, chance_in(chance(w->s.seed, 13, (uint64_t)n->id << 8 | (uint64_t)t,
+					  (uint64_t)w->now.us),
+				0, FIRST_US));
 		plan(w, n, t);
 	}
 }

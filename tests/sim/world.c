@@ -11,8 +11,8 @@
 enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 30000, REST_MS = 60000 };
 
 static const char *const policies[N_POLICIES] = {"checker", "alone", "alone_silent", "ours"};
-static const char *const bents[N_BENTS] = {"", "always_grants", "no_emergency", "no_absorb",
-    "no_brake", "eager_beacons"};
+static const char *const bents[N_BENTS] = {
+    "", "always_grants", "no_emergency", "no_absorb", "no_brake", "eager_beacons"};
 
 const char *
 policy_name(enum policy p)
@@ -45,8 +45,11 @@ static void
 fleet_conf(struct world *w)
 {
 	w->poll_ms = 1000;
-	w->guard = (struct guard_conf){.size = w->s.nodes, .min_announcing = 1,
-	    .max_suspended = w->s.nodes * 34 / 100, .settle_ms = 10000, .view_max_age_ms = 5000};
+	w->guard = (struct guard_conf){.size = w->s.nodes,
+	    .min_announcing = 1,
+	    .max_suspended = w->s.nodes * 34 / 100,
+	    .settle_ms = 10000,
+	    .view_max_age_ms = 5000};
 }
 
 static void
@@ -60,7 +63,6 @@ nodes_init(struct world *w)
 	alarms_init(&w->alarms, w->s.nodes);
 	for (int id = 1; id <= w->s.nodes; id++) {
 		struct node *node = world_node(w, id);
-		
 
 		node->id = id;
 		node->place = (id - 1) % w->s.places;
@@ -77,7 +79,8 @@ static void
 nodes_begin(struct world *w)
 {
 	for (int id = 1; id <= w->s.nodes; id++) {
-		int64_t after = chance_in(chance(w->s.seed, 62, (uint64_t)id, 0), 0, START_MS * 1000);
+		int64_t after =
+		    chance_in(chance(w->s.seed, 62, (uint64_t)id, 0), 0, START_MS * 1000);
 
 		if (w->s.cold)
 			happenings_put(&w->happenings, w->now.us + after, HAPPEN_BOOT, id, 0, 0);
@@ -199,7 +202,9 @@ go(struct world *w)
 			load_count(w);
 			counting = true;
 			w->tally = (struct tally_of_run){.decisions = t.decisions,
-			    .samples = t.samples, .steps = t.steps, .guards = t.guards};
+			    .samples = t.samples,
+			    .steps = t.steps,
+			    .guards = t.guards};
 			load_route(w);
 		}
 		w->now.us = wakes < happens ? wakes : happens;
@@ -217,8 +222,8 @@ go(struct world *w)
 }
 
 void
-world_run(struct world *w, const struct scenario *s, const struct run_conf *conf,
-    const struct model *m)
+world_run(
+    struct world *w, const struct scenario *s, const struct run_conf *conf, const struct model *m)
 {
 	*w = (struct world){.s = *s, .conf = *conf, .m = m, .now = {SIM_BEGIN_US}};
 	w->ladder = m->settings.ladder;

@@ -38,17 +38,18 @@ const char *bent_name(enum bent b);
 struct run_conf {
 	enum policy policy;
 	enum bent bent;
-	bool stop;  /* at the breach */
-	int64_t horizon_ms; /* after the last fault it ends, whatever is not well yet; 0: promise_recovery_ms() */
-	bool every; /* no skipping: each question of each check is asked */
-	FILE *trace; /* NULL: none */
+	bool stop;	    /* at the breach */
+	int64_t horizon_ms; /* after the last fault it ends, whatever is not well yet; 0:
+			       promise_recovery_ms() */
+	bool every;	    /* no skipping: each question of each check is asked */
+	FILE *trace;	    /* NULL: none */
 };
 
 /* --- a node ----------------------------------------------------------------------------------- */
 
 struct target_state {
 	struct window window;
-	int64_t k; /* number of the question that is due or in flight */
+	int64_t k;	      /* number of the question that is due or in flight */
 	struct mono sent, at; /* of that one: asked, and answered (if truth stays as it is) */
 	enum outcome outcome;
 	int8_t value;
@@ -67,7 +68,7 @@ struct slot_state {
 	uint32_t lives;
 };
 
-struct told { /* what a node's beacons say */
+struct told {	     /* what a node's beacons say */
 	int8_t rung; /* -1: no beacon */
 	uint8_t severity, fault, flags;
 	uint16_t nonce, max_suspended;
@@ -105,7 +106,8 @@ struct node {
 	struct judgement judgement;
 	uint16_t nonce;
 	/* what came of it */
-	int order, proven, exported, seen; /* rungs: ordered, proven by BIRD, announced, at clients */
+	int order, proven, exported,
+	    seen; /* rungs: ordered, proven by BIRD, announced, at clients */
 	int64_t route_at, order_at;
 	enum ladder_rule rule; /* of the last move */
 	struct told told;
@@ -139,11 +141,11 @@ struct group { /* nodes that see the same of the others at the same time */
 struct place {
 	double load, capacity; /* of all clients; of one node */
 	double x, y;
-	int order[SIM_PLACES];	 /* places from near to far */
-	double far[SIM_PLACES];	 /* how far each of these is */
-	int count[MAX_RUNGS];	 /* nodes by the rung that clients see */
+	int order[SIM_PLACES];	   /* places from near to far */
+	double far[SIM_PLACES];	   /* how far each of these is */
+	int count[MAX_RUNGS];	   /* nodes by the rung that clients see */
 	double ability[MAX_RUNGS]; /* sum */
-	double asked[MAX_RUNGS]; /* of its nodes on that rung together */
+	double asked[MAX_RUNGS];   /* of its nodes on that rung together */
 	int *members, n_members;
 };
 
@@ -193,8 +195,17 @@ struct world {
 };
 
 enum happening_kind {
-	HAPPEN_FAULT_ON, HAPPEN_FAULT_OFF, HAPPEN_FLAP, HAPPEN_ROUTE, HAPPEN_PROOF,
-	HAPPEN_BEACON, HAPPEN_READ, HAPPEN_BOOT, HAPPEN_BRAIN, HAPPEN_WARM, HAPPEN_CUT,
+	HAPPEN_FAULT_ON,
+	HAPPEN_FAULT_OFF,
+	HAPPEN_FLAP,
+	HAPPEN_ROUTE,
+	HAPPEN_PROOF,
+	HAPPEN_BEACON,
+	HAPPEN_READ,
+	HAPPEN_BOOT,
+	HAPPEN_BRAIN,
+	HAPPEN_WARM,
+	HAPPEN_CUT,
 	HAPPEN_LOOK,
 };
 
@@ -213,8 +224,8 @@ world_ms(const struct world *w)
 }
 
 /* world.c */
-void world_run(struct world *w, const struct scenario *s, const struct run_conf *conf,
-    const struct model *m);
+void world_run(
+    struct world *w, const struct scenario *s, const struct run_conf *conf, const struct model *m);
 void world_free(struct world *w);
 void world_say(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
