@@ -43,6 +43,8 @@ BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl \
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
 TOOLS     := $(patsubst tests/integration/%.c,$(B)/tests/integration/%,$(wildcard tests/integration/*_tool.c))
+SIM_O     := $(call objs,$(sort $(filter-out tests/sim/main.c tests/sim/sim_test.c,$(wildcard tests/sim/*.c))))
+SIM_TEST  := $(B)/tests/sim/sim_test
 FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(BINS)
@@ -89,6 +91,10 @@ $(MODEL): $(B)/tests/model/%: $(B)/tests/model/%.o $(A_TEST)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
 
+$(SIM_TEST): $(B)/tests/sim/sim_test.o $(SIM_O) $(A_TEST)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST) -lcmocka
+
 $(TOOLS): $(B)/tests/integration/%: $(B)/tests/integration/%.o $(A_TEST)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_TEST)
@@ -113,9 +119,9 @@ lab-tools: $(B)/tests/integration/mortal_tool
 	@ln -sfn ../../$< build/lab/mortal
 
 # Unprivileged and done in seconds: the house's rules, unit and table tests, the model checks.
-check: all $(UNIT) $(MODEL)
+check: all $(UNIT) $(MODEL) $(SIM_TEST)
 	@B=$(B) CC='$(CC)' tests/house/run
-	@tests/check $(UNIT) $(MODEL)
+	@tests/check $(UNIT) $(MODEL) $(SIM_TEST)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
 # as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json), what limits
@@ -133,6 +139,15 @@ decide-bench: $(B)/tests/bench/decide_bench
 	@ln -sfn ../../$< build/bench/decide_bench
 
 $(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
+# The simulator of a fleet; tests/sim/run runs many seeds of it.
+sim: $(B)/tests/sim/sim
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/sim
+
+$(B)/tests/sim/sim: $(B)/tests/sim/main.o $(SIM_O) $(ARCHIVES)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 
@@ -234,4 +249,4 @@ demo:
 	lab/demo
 
 .PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools eviction-bench \
-	density-bench
+	density-bench sim
