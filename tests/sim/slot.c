@@ -107,6 +107,7 @@ act(struct world *w, struct slot_state *s, enum worker_action action)
 		break;
 	case WORKER_DO_TERM:
 	case WORKER_DO_KILL:
+	case WORKER_DO_ABORT: /* workers are not told it */
 		if (s->pid != 0)
 			proc_next(s, PROC_EXITED, w->now.us + KILL_US);
 		break;
