@@ -42,6 +42,7 @@ struct recorder {
 	struct buffer fill, out;
 	size_t last;	   /* where the last record of `fill` begins; valid when it holds any */
 	uint64_t dropped;
+	bool lost;	   /* since the last record of `fill`: the next one says so */
 	bool failing;	   /* as reported */
 	struct mono retry_at, busy_since;
 	char *path;
@@ -334,7 +335,7 @@ join_samples(struct recorder *r, const void *data, size_t length)
 {
 	struct ring_record record;
 
-	if (r->fill.used == 0)
+	if (r->fill.used == 0 || r->lost)
 		return false;
 	memcpy(&record, r->fill.data + r->last, sizeof(record));
 	if (record.type != RECORD_SAMPLE || record.length + length > SAMPLES_BYTES ||
@@ -359,9 +360,12 @@ recorder_append(struct recorder *r, enum record_type type, const void *data, siz
 		return;
 	if (r->fill.used + ring_record_size(length) > BUFFER_BYTES) {
 		r->dropped++;
+		r->lost = true;
 		return;
 	}
 	record.length = (uint32_t)length;
+	record.flags = r->lost ? RING_LOST : 0;
+	r->lost = false;
 	r->last = r->fill.used;
 	memcpy(r->fill.data + r->last, &record, sizeof(record));
 	if (length > 0)
@@ -434,6 +438,7 @@ recorder_flush(struct recorder *r, struct err *err)
 	if (r->failing && mono_before(now, r->retry_at)) {
 		r->dropped += r->fill.records;
 		r->fill.used = r->fill.records = 0;
+		r->lost = true;
 	} else if (r->fill.used > 0) {
 		hand_over(r);
 	}

@@ -7,6 +7,7 @@
 #ifndef BGPCTL_RECORDER_H
 #define BGPCTL_RECORDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,19 +19,29 @@ struct recorder;
 #define RECORDER_SET_ASIDE ".aside" /* what a file that cannot be trusted is renamed to */
 
 enum record_type {
-	RECORD_BOOT = 1, /* text: version, boot id, the whole configuration in force */
+	RECORD_BOOT = 1, /* text: version, boot id, the whole configuration in force; at the
+			  * beginning, and again and again */
 	RECORD_SAMPLE,	 /* binary: one or more struct record_sample, in order */
 	RECORD_EVENT,	 /* level as one digit, a blank, the event line */
 	RECORD_DECISION, /* JSON text: lane, inputs, outputs, reasons */
 	RECORD_INPUT,	 /* JSON text: as a decision, where nothing but its input is news: proof,
-			  * limits,    preflight, shutdown */
+			  * limits, preflight, shutdown */
+	RECORD_STATE,	 /* JSON text: a check or a lane as it stands, or what a lane is told from
+			  * here on: see healthd/flight.h */
+};
+
+enum sample_kind {
+	SAMPLE_PROBE, /* one probe's end */
+	SAMPLE_TICK,  /* all windows were told that it is `at_us` */
+	SAMPLE_STEP,  /* lane `check` was decided at `at_us`; value 1: its workers were starved */
+	SAMPLE_EVIDENCE, /* `check` is evidence from at_us on (value 1), or not any more (0) */
 };
 
 struct record_sample {
 	uint16_t check, target;
 	uint8_t outcome;
 	int8_t value;
-	uint16_t reserved;
+	uint16_t kind; /* enum sample_kind */
 	int32_t rtt_us;
 	uint32_t reserved_too;
 	int64_t sent_us, at_us;
@@ -54,6 +65,22 @@ int recorder_flush(struct recorder *r, struct err *err);
 uint64_t recorder_dropped(const struct recorder *r); /* records */
 /* Writes what is there, waiting at most 2 s. NULL is fine. */
 void recorder_close(struct recorder *r);
+
+/* Reads the ring from the oldest record on, also while it is being written. `lost`: records are
+ * missing before this one. `done` of `of` records have been read with it. Stops when `each` returns
+ * non-zero; data is followed by a zero byte. */
+struct record_seen {
+	enum record_type type;
+	int64_t wall_us, mono_us;
+	const void *data;
+	size_t length;
+	uint64_t sequence;
+	bool lost;
+	size_t done, of;
+};
+typedef int record_seen_each(void *arg, const struct record_seen *r);
+int recorder_walk(const char *path, record_seen_each *each, void *arg, uint64_t *skipped,
+    struct err *err);
 
 /* Reads the ring from the oldest record on, also while it is being written; `wall_us` is
  * wall-clock. Stops when `each` returns non-zero. Damaged records are skipped and counted in

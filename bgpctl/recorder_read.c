@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,24 +69,32 @@ index_ring(struct index *x, const uint8_t *ring, size_t n, uint64_t salt)
 }
 
 static void
-index_walk(const struct index *x, const uint8_t *ring, size_t n, uint64_t salt, record_each *each,
-    void *arg)
+index_walk(const struct index *x, const uint8_t *ring, size_t n, uint64_t salt, char *copy,
+    record_seen_each *each, void *arg)
 {
 	struct ring_record r;
-	uint64_t last = 0;
+	struct record_seen seen = {.data = copy, .of = x->n};
 	bool first = true;
 
 	for (size_t i = 1; i <= x->n; i++) {
 		const struct place *p = &x->places[(x->newest + i) % x->n];
 
-		if (!first && p->sequence <= last)
+		if (!first && p->sequence <= seen.sequence)
 			continue;
 		if (ring_record_at(ring, n, p->at, salt, &r) != RING_RECORD)
 			continue;
+		seen.lost = (r.flags & RING_LOST) != 0 ||
+			    (!first && p->sequence != seen.sequence + 1);
 		first = false;
-		last = p->sequence;
-		if (each(arg, (enum record_type)r.type, r.wall_us, r.mono_us, r.data, r.length) !=
-		    0)
+		seen.sequence = p->sequence;
+		seen.done = i;
+		seen.type = (enum record_type)r.type;
+		seen.wall_us = r.wall_us;
+		seen.mono_us = r.mono_us;
+		seen.length = r.length;
+		memcpy(copy, r.data, r.length);
+		copy[r.length] = '\0';
+		if (each(arg, &seen) != 0)
 			return;
 	}
 }
@@ -124,12 +133,14 @@ read_whole(const char *path, size_t *length, struct err *err)
 }
 
 int
-recorder_read(const char *path, record_each *each, void *arg, uint64_t *skipped, struct err *err)
+recorder_walk(const char *path, record_seen_each *each, void *arg, uint64_t *skipped,
+    struct err *err)
 {
 	struct ring_header h;
 	struct index x = {0};
 	size_t length;
 	uint8_t *file = read_whole(path, &length, err);
+	char *copy;
 	int rc = 0;
 
 	if (file == NULL)
@@ -139,13 +150,36 @@ recorder_read(const char *path, record_each *each, void *arg, uint64_t *skipped,
 		return err_set(err, "%s: is not a flight recorder of this version", path);
 	}
 	length -= RING_HEADER_BYTES;
-	if (index_ring(&x, file + RING_HEADER_BYTES, length, h.salt) < 0)
+	copy = malloc(RING_DATA_MAX + 1);
+	if (copy == NULL || index_ring(&x, file + RING_HEADER_BYTES, length, h.salt) < 0)
 		rc = err_set(err, "out of memory");
 	else
-		index_walk(&x, file + RING_HEADER_BYTES, length, h.salt, each, arg);
+		index_walk(&x, file + RING_HEADER_BYTES, length, h.salt, copy, each, arg);
 	if (skipped != NULL)
 		*skipped = x.damaged;
+	free(copy);
 	free(x.places);
 	free(file);
 	return rc;
+}
+
+struct plain {
+	record_each *each;
+	void *arg;
+};
+
+static int
+plain_each(void *arg, const struct record_seen *r)
+{
+	const struct plain *p = arg;
+
+	return p->each(p->arg, r->type, r->wall_us, r->mono_us, r->data, r->length);
+}
+
+int
+recorder_read(const char *path, record_each *each, void *arg, uint64_t *skipped, struct err *err)
+{
+	struct plain p = {each, arg};
+
+	return recorder_walk(path, plain_each, &p, skipped, err);
 }

@@ -110,6 +110,7 @@ ring_record_encode(const struct ring_record *r, uint64_t salt, uint8_t *out)
 	put(out, RECORD_MAGIC, 4);
 	put(out + 8, r->length, 4);
 	put(out + 12, r->type, 2);
+	put(out + 14, r->flags, 2);
 	put(out + 16, r->sequence, 8);
 	put(out + 24, (uint64_t)r->wall_us, 8);
 	put(out + 32, (uint64_t)r->mono_us, 8);
@@ -136,6 +137,7 @@ ring_record_at(const uint8_t *ring, size_t n, size_t at, uint64_t salt, struct r
 	*out = (struct ring_record){
 	    .length = length,
 	    .type = (uint16_t)get(p + 12, 2),
+	    .flags = (uint16_t)get(p + 14, 2),
 	    .sequence = get(p + 16, 8),
 	    .wall_us = (int64_t)get(p + 24, 8),
 	    .mono_us = (int64_t)get(p + 32, 8),

@@ -14,6 +14,7 @@
 #define RING_RECORD_BYTES 40   /* a record's own header */
 #define RING_DATA_MAX 65536    /* one record's data */
 #define RING_MIN_BYTES (1 << 20)
+#define RING_LOST 1 /* of the flags: records before this one were never written */
 
 struct ring_header {
 	uint64_t size;	    /* of the file */
@@ -27,6 +28,7 @@ struct ring_header {
 struct ring_record {
 	uint32_t length; /* of the data */
 	uint16_t type;
+	uint16_t flags; /* RING_LOST */
 	uint64_t sequence;
 	int64_t wall_us, mono_us;
 	const uint8_t *data; /* in the scanned buffer */
