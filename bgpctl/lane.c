@@ -80,6 +80,26 @@ site_budget(const struct site *site)
 }
 
 const char *
+lane_name(const struct site *site, int lane, char buf[static LANE_NAME])
+{
+	snprintf(buf, LANE_NAME, "%s/%s", site->services[lane_service(lane)].name,
+	    family_name(lane_family(lane)));
+	return buf;
+}
+
+int
+lane_find(const struct site *site, const char *name)
+{
+	char buf[LANE_NAME];
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		if (lane_exists(site, l) && strcmp(lane_name(site, l, buf), name) == 0)
+			return l;
+	}
+	return -1;
+}
+
+const char *
 lane_protocol(const struct site *site, int lane, int rung, char buf[static LOCK_NAME])
 {
 	snprintf(buf, LOCK_NAME, "anypop_%s_%s_%s", site->services[lane_service(lane)].name,

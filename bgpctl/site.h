@@ -154,6 +154,10 @@ uint32_t lanes_with_beacons(const struct site *site, uint32_t families);
 /* fleet.max_suspended as a number of nodes. */
 int site_budget(const struct site *site);
 
+#define LANE_NAME 32
+const char *lane_name(const struct site *site, int lane, char buf[static LANE_NAME]); /* "dns/v4" */
+int lane_find(const struct site *site, const char *name); /* by that; -1: there is none */
+
 /* Names in BIRD and in the kernel, the same everywhere:
  * protocol "anypop_dns_v4_drain", gate "apdns4.1" (at most 15 characters), table "anypop4". */
 #define LOCK_NAME 64

@@ -14,7 +14,6 @@
 #include "lib/event.h"
 
 #define FIRST_LOOK_MS 1000  /* BIRD's first answer is waited for so long before a lane starts */
-#define RECORDER_RETRY_MS 60000
 #define RATE_BEFORE_MS 60000 /* shutdown: the rate before it is taken over so long */
 #define SILENT_WAIT_MS 5000 /* shutdown: the proof of silence is waited for so long */
 
@@ -31,60 +30,6 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
 	lanes_decide(b);
 	if (b->state_due)
 		state_save(b);
-}
-
-static void
-open_recorder(struct brain *b)
-{
-	struct err err;
-	char *text = NULL;
-	size_t size;
-	FILE *f;
-
-	if (b->settings.recorder.path == NULL || *b->settings.recorder.path == '\0')
-		return;
-	b->recorder = recorder_open(b->settings.recorder.path,
-	    b->settings.recorder.size_mib << 20, &err);
-	b->recorder_tried = mono_now();
-	if (b->recorder == NULL) {
-		if (!b->recorder_failed)
-			event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
-		b->recorder_failed = true;
-		return;
-	}
-	if (b->recorder_failed)
-		event_say(EVENT_NOTICE, "recorder", "the flight recorder writes again");
-	b->recorder_failed = false;
-	f = open_memstream(&text, &size);
-	if (f == NULL)
-		return;
-	fprintf(f, "version = \"%s\";\nboot_id = \"%s\";\n", ANYPOP_VERSION, b->boot_id);
-	for (int n = 0; n < b->n_instances; n++)
-		for (int t = 0; t < b->instances[n].n_targets; t++)
-			fprintf(f, "# instance %d target %d: %s %s\n", n, t, b->instances[n].name,
-			    b->instances[n].targets[t].label);
-	settings_render(f, &b->settings);
-	fclose(f);
-	recorder_append(b->recorder, RECORD_BOOT, text, size);
-	free(text);
-}
-
-static void
-flush_recorder(struct brain *b)
-{
-	struct err err;
-	int rc;
-
-	if (b->recorder == NULL && mono_diff_ms(mono_now(), b->recorder_tried) >= RECORDER_RETRY_MS)
-		open_recorder(b);
-	if (b->recorder == NULL)
-		return;
-	rc = recorder_flush(b->recorder, &err);
-	if (rc == 0)
-		return;
-	b->recorder_failed = rc < 0;
-	event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "recorder", "%s",
-	    rc < 0 ? err.text : "the flight recorder writes again");
 }
 
 static bool
@@ -191,7 +136,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 	lanes_touch(b, lanes_all(b));
 	follow_shutdown(b);
 	state_second(b);
-	flush_recorder(b);
+	record_second(b);
 }
 
 static void
@@ -294,7 +239,7 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 		return -1;
 	state_load(b);
 	b->counters.brain_starts++;
-	open_recorder(b);
+	record_open(b);
 	events = lanes_driver_events(b);
 	b->driver =
 	    driver_new(b->loop, &b->settings.site, b->settings.mode == MODE_OBSERVE, &events, err);

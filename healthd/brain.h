@@ -19,6 +19,7 @@
 #include "bgpctl/recorder.h"
 #include "healthd/bond.h"
 #include "healthd/console.h"
+#include "healthd/flight.h"
 #include "healthd/guard.h"
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
@@ -80,7 +81,7 @@ struct move {
 struct lane {
 	bool exists, born, dirty, ordered;
 	int index;
-	char name[32]; /* "dns/v4" */
+	char name[LANE_NAME]; /* "dns/v4" */
 	uint64_t facts; /* mask of instances */
 	struct ladder ladder;
 	struct ladder_out out; /* of the last step */
@@ -88,13 +89,8 @@ struct lane {
 	uint32_t preflight;
 	struct limit limits[MAX_LIMITS];
 	struct ladder_fleet fleet; /* what the guard said last */
-	struct {
-		uint32_t preflight;
-		int proven;
-		struct ladder_fleet fleet;
-		bool shutdown, shutdown_silent;
-		struct limit limits[MAX_LIMITS];
-	} recorded; /* what the decision recorded last rested on, checks apart */
+	struct flight_given recorded; /* what the last decision rested on, checks apart */
+	bool input_new;		      /* that was another one before */
 	struct ev_timer timer;
 	/* saved state that awaits the first look at BIRD */
 	struct ladder saved;
@@ -188,6 +184,10 @@ struct brain {
 	struct console *console;
 	struct recorder *recorder;
 	struct mono recorder_tried;
+	struct {
+		int next;	/* which part of the state is recorded again next */
+		struct mono at; /* when */
+	} recorder_turn;
 	struct metrics *metrics;
 	struct hook_queue *hooks;
 	struct history *history; /* may be NULL: out of memory */
@@ -320,6 +320,20 @@ int64_t scores_window(const struct brain *b, int64_t window_ms, struct traffic_c
 /* How many of the ready workers are in this state. */
 int scores_in_state(const struct brain *b, enum score_state state);
 
+/* brain_record.c: what the flight recorder is told, so that each decision can be decided again. */
+void record_open(struct brain *b);
+void record_second(struct brain *b);
+void record_sample(struct brain *b, const struct target *t, const struct sample *s);
+void record_tick(struct brain *b, struct mono now);
+void record_evidence(struct brain *b, const struct instance *i); /* has changed */
+void record_birth(struct brain *b, const struct flight_birth *birth);
+/* Before the step: what is new in what the lane is told, and that it is stepped. */
+void record_step(struct brain *b, struct lane *lane, const struct ladder_in *in, bool starved,
+    struct mono now);
+/* Right behind it, before anything else is recorded. `news`: more than its input is new. */
+void record_decision(struct brain *b, const struct lane *lane, const struct decision *d,
+    bool news);
+
 /* brain_bond.c */
 void bond_open(struct brain *b);
 void bond_tell(struct brain *b, const struct bond_message *m); /* ends the loop when it can't */
@@ -329,8 +343,6 @@ void lease_renew(struct brain *b);
 void state_load(struct brain *b);  /* into lanes[].saved, windows, counters, limits */
 void state_save(struct brain *b);  /* run_dir/brain.state */
 void limits_save(struct brain *b); /* state_dir/limits.json */
-
-json_t *state_ladder(const struct ladder *l); /* as saved */
 
 /* brain_due.c: saves it when something in it has changed, or it was saved 10 s ago. */
 void state_second(struct brain *b);
@@ -365,8 +377,5 @@ json_t *view_checks(const struct brain *b, uint32_t lanes, const char *name); /*
 json_t *view_workers(const struct brain *b); /* view_workers.c */
 json_t *view_fleet(const struct brain *b, uint32_t lanes); /* view_fleet.c */
 json_t *view_limit(const struct brain *b, const struct limit *l, struct mono now);
-/* One decision with its inputs, for the flight recorder. */
-json_t *view_decision(const struct brain *b, const struct lane *lane, const struct ladder *before,
-    const struct ladder_in *in);
 
 #endif

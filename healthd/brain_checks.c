@@ -13,23 +13,6 @@
 #define SAY_SPAN_MS 60000
 
 static void
-record_sample(struct brain *b, const struct target *t, const struct sample *s)
-{
-	struct record_sample r = {
-	    .check = (uint16_t)t->instance,
-	    .target = (uint16_t)t->index,
-	    .outcome = (uint8_t)s->outcome,
-	    .value = s->value,
-	    .rtt_us = s->rtt_us,
-	    .sent_us = s->sent.us,
-	    .at_us = s->at.us,
-	};
-
-	if (b->recorder != NULL)
-		recorder_append(b->recorder, RECORD_SAMPLE, &r, sizeof(r));
-}
-
-static void
 send_verdict(struct instance *i, const struct target *t, enum verdict from)
 {
 	enum verdict to = i->fact.verdict;
@@ -80,14 +63,6 @@ say_untold(struct instance *i, struct mono now)
 	i->said.n = 0;
 	i->said.untold--; /* the one that is told here */
 	send_verdict(i, NULL, i->said.verdict);
-}
-
-static bool
-fact_differs(const struct fact *a, const struct fact *b)
-{
-	return a->verdict != b->verdict || a->value != b->value || a->judged != b->judged ||
-	       a->onset.us != b->onset.us ||
-	       (a->class == CLASS_SHARED && a->last_ok_sent.us != b->last_ok_sent.us);
 }
 
 /* Windows changed: the fact anew; its lanes have something to think about if it differs. */
@@ -149,6 +124,7 @@ checks_second(struct brain *b)
 	links_second(b);
 	for (int slot = 0; slot < b->n_slots; slot++)
 		checks_slot_changed(b, slot);
+	record_tick(b, now);
 	for (int n = 0; n < b->n_instances; n++) {
 		struct instance *i = &b->instances[n];
 

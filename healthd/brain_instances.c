@@ -10,8 +10,6 @@
 #include "lib/ensure.h"
 #include "lib/event.h"
 
-#define SLOT_STALE_MS 3000
-
 /* The lanes that a check counts for. */
 static uint32_t
 conf_lanes(const struct brain *b, const struct check_conf *c)
@@ -23,27 +21,6 @@ conf_lanes(const struct brain *b, const struct check_conf *c)
 			mask |= 1U << l;
 	}
 	return mask;
-}
-
-static struct window_conf
-window_conf_of(const struct check_conf *c)
-{
-	return (struct window_conf){
-	    .rise = (uint16_t)c->rise,
-	    .fall = (uint16_t)c->fall,
-	    .forgive = (uint16_t)c->forgive,
-	    .patience_ms = (uint32_t)c->patience_ms,
-	    .stale_ms = (uint32_t)(3 * c->interval_ms + c->timeout_ms),
-	};
-}
-
-/* Can this check's failure prove that something is wrong here (design, section 3, rule b)? An error
- * rate can at times (brain_score.c). */
-static bool
-is_evidence(const struct check_conf *c)
-{
-	return c->kind == KIND_DNS || c->kind == KIND_EXEC || c->kind == KIND_WORKERS ||
-	       c->kind == KIND_LINK;
 }
 
 static struct instance *
@@ -61,15 +38,8 @@ instance_add(struct brain *b, const struct check_conf *c, const char *suffix, ui
 	i->conf = c;
 	i->lanes = lanes;
 	snprintf(i->name, sizeof(i->name), "%s%s%s", c->name, *suffix ? "/" : "", suffix);
-	i->window_conf = window_conf_of(c);
-	i->tally_conf = (struct tally_conf){
-	    .k = (uint16_t)(c->k > 0 && c->k < n_targets ? c->k : n_targets),
-	    .class = check_conf_class(c),
-	    .vital = c->vital,
-	    .evidence = is_evidence(c),
-	    .overload = c->kind == KIND_RESOURCE,
-	    .weight = (uint16_t)c->weight,
-	};
+	i->window_conf = check_conf_window(c);
+	i->tally_conf = check_conf_tally(c, n_targets);
 	i->targets = arena_get(b->arena, sizeof(struct target) * (size_t)n_targets);
 	i->n_targets = n_targets;
 	for (int t = 0; t < n_targets; t++)
@@ -239,9 +209,6 @@ add_dns_workers(struct brain *b, const struct check_conf *c, struct err *err)
 	i = instance_add(b, c, "", conf_lanes(b, c), b->n_slots * per, err);
 	if (i == NULL)
 		return -1;
-	/* Idle targets are said again each second only. */
-	if (i->window_conf.stale_ms < SLOT_STALE_MS)
-		i->window_conf.stale_ms = SLOT_STALE_MS;
 	for (int t = 0; t < i->n_targets; t++) {
 		i->targets[t].slot = t / per;
 		snprintf(i->targets[t].label, sizeof(i->targets[t].label), "worker %d %s", t / per,
@@ -323,10 +290,6 @@ add_workers(struct brain *b, const struct check_conf *c, struct err *err)
 
 	if (i == NULL)
 		return -1;
-	/* The roster has patience of its own; a window on top would only be late. */
-	i->window_conf.rise = i->window_conf.fall = i->window_conf.forgive = 1;
-	i->window_conf.patience_ms = 0;
-	i->window_conf.stale_ms = 5000;
 	snprintf(i->targets[0].label, sizeof(i->targets[0].label), "supervised workers");
 	b->roster_instance = b->n_instances - 1;
 	return 0;

@@ -145,41 +145,21 @@ proven_rung(const struct brain *b, const struct lane *lane)
 	return door->order == lane->ladder.rung ? door->proven : -1;
 }
 
-/* A predecessor's windows are kept, so that one odd answer after a restart moves nothing; but a
- * round is a round of this brain's own. */
-static bool
-seen_by_us(const struct instance *i)
+static uint64_t
+seen_by_us(const struct brain *b)
 {
-	for (int t = 0; t < i->n_targets; t++)
-		if (!mono_is_set(i->targets[t].last.at) &&
-		    i->targets[t].window.verdict != VERDICT_IDLE)
-			return false;
-	return true;
-}
+	uint64_t seen = 0;
 
-static struct judgement
-judge_lane(const struct brain *b, const struct lane *lane)
-{
-	struct fact facts[MAX_CHECKS];
-	struct judgement j;
-	bool any_self = false;
-
-	for (int n = 0; n < b->n_instances; n++)
-		facts[n] = b->instances[n].fact;
-	facts_absorb(facts, b->n_instances, roster_starved(&b->roster, mono_now()));
-	j = judge(facts, b->n_instances, lane->facts);
 	for (int n = 0; n < b->n_instances; n++) {
-		bool self = facts[n].class == CLASS_SELF, seen = seen_by_us(&b->instances[n]);
+		const struct instance *i = &b->instances[n];
+		bool all = true;
 
-		if (!(lane->facts & UINT64_C(1) << n))
-			continue;
-		any_self |= self && seen;
-		j.round &= seen;
-		j.self_ok &= seen || !self;
-		j.self_pass &= seen || !facts[n].vital;
+		for (int t = 0; t < i->n_targets; t++)
+			all &= flight_seen(mono_is_set(i->targets[t].last.at),
+			    &i->targets[t].window);
+		seen |= (uint64_t)all << n;
 	}
-	j.self_pass &= any_self;
-	return j;
+	return seen;
 }
 
 /* --- deciding --------------------------------------------------------------------------------- */
@@ -189,7 +169,13 @@ lane_born(struct brain *b, struct lane *lane, struct mono now)
 {
 	const struct door_view *view = driver_view(b->driver, lane->index);
 	int shown = driver_shown(b->driver, lane->index);
-	bool fresh = b->lease_fresh;
+	struct flight_birth birth = {
+	    .lane = lane->index,
+	    .at = now,
+	    .has_saved = lane->has_saved,
+	    .fresh = b->lease_fresh,
+	    .saved = lane->saved,
+	};
 
 	lane->born = true;
 	/* A BIRD that hangs just now is no reason to close what stands: the gate that is open
@@ -197,11 +183,9 @@ lane_born(struct brain *b, struct lane *lane, struct mono now)
 	if (!mono_is_set(view->bird_at) && lane->has_saved && shown < 0 &&
 	    door_gate_shown(view, b->settings.site.n_rungs) == lane->saved.rung)
 		shown = lane->saved.rung;
-	if (lane->has_saved)
-		lane->ladder =
-		    ladder_adopt(&b->settings.ladder, lane->saved, shown, fresh, now);
-	else
-		lane->ladder = ladder_init(&b->settings.ladder, now);
+	birth.shown = shown;
+	record_birth(b, &birth);
+	lane->ladder = flight_born(&b->settings.ladder, &birth);
 	if (lane->ladder.phase == LADDER_ADOPT)
 		event_say(EVENT_NOTICE, "adopt", "%s: %s %s", lane->name,
 		    mono_is_set(view->bird_at) ? "BIRD and the gates show"
@@ -219,55 +203,6 @@ lane_ripe(struct brain *b, struct lane *lane, struct mono now)
 {
 	return mono_is_set(driver_view(b->driver, lane->index)->bird_at) ||
 	       !mono_before(now, b->look_until);
-}
-
-/* Reasons apart: they follow. */
-static bool
-same_word(const struct ladder_fleet *a, const struct ladder_fleet *b)
-{
-	return a->standing == b->standing && a->vital == b->vital && a->granted == b->granted &&
-	       a->back == b->back && a->emergency == b->emergency && a->keep == b->keep;
-}
-
-/* Has anything changed that no sample tells? Keeps what is there now. */
-static bool
-input_changed(struct lane *lane, const struct ladder_in *in)
-{
-	bool same = lane->recorded.preflight == in->preflight &&
-		    lane->recorded.proven == in->proven &&
-		    lane->recorded.shutdown == in->shutdown &&
-		    lane->recorded.shutdown_silent == in->shutdown_silent &&
-		    same_word(&lane->recorded.fleet, &in->fleet) &&
-		    memcmp(lane->recorded.limits, lane->limits, sizeof(lane->limits)) == 0;
-
-	lane->recorded.preflight = in->preflight;
-	lane->recorded.proven = in->proven;
-	lane->recorded.shutdown = in->shutdown;
-	lane->recorded.shutdown_silent = in->shutdown_silent;
-	lane->recorded.fleet = in->fleet;
-	memcpy(lane->recorded.limits, lane->limits, sizeof(lane->limits));
-	return !same;
-}
-
-/* Decisions that change something to be told, and those with other input: with the samples, all
- * that it takes to decide again. */
-static void
-record_decision(struct brain *b, struct lane *lane, const struct ladder *before,
-    const struct ladder_in *in, bool news)
-{
-	bool changed = input_changed(lane, in);
-	json_t *j;
-	char *text;
-
-	if (b->recorder == NULL || (!news && !changed))
-		return;
-	j = view_decision(b, lane, before, in);
-	text = json_dumps(j, JSON_COMPACT);
-	if (text != NULL)
-		recorder_append(b->recorder, news ? RECORD_DECISION : RECORD_INPUT, text,
-		    strlen(text));
-	free(text);
-	json_decref(j);
 }
 
 static void
@@ -303,11 +238,26 @@ lane_order(struct brain *b, struct lane *lane, int from)
 static void
 lane_decide(struct brain *b, struct lane *lane, struct mono now)
 {
+	struct ladder_out *out = &lane->out;
+	struct fact facts[MAX_CHECKS];
+	const char *names[MAX_CHECKS];
 	struct ladder before;
 	struct ladder_in in;
-	struct ladder_out *out = &lane->out;
 	int wish = lane->out.wish;
 	enum ladder_rule rule = lane->out.rule;
+	bool starved = roster_starved(&b->roster, now);
+	struct decision d = {.site = &b->settings.site,
+	    .lane = lane->index,
+	    .observe = b->settings.mode == MODE_OBSERVE,
+	    .starved = starved,
+	    .now = now,
+	    .before = &before,
+	    .in = &in,
+	    .out = out,
+	    .facts = facts,
+	    .names = names,
+	    .n_facts = b->n_instances,
+	    .mask = lane->facts};
 
 	if (!lane->born && !lane_ripe(b, lane, now)) {
 		arm(b, lane, b->look_until, now);
@@ -315,7 +265,12 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	}
 	if (!lane->born)
 		lane_born(b, lane, now);
-	lane->judgement = judge_lane(b, lane);
+	for (int n = 0; n < b->n_instances; n++) {
+		facts[n] = b->instances[n].fact;
+		names[n] = b->instances[n].name;
+	}
+	lane->judgement =
+	    judge_seen(facts, b->n_instances, lane->facts, seen_by_us(b), starved);
 	lane->preflight = preflight_missing(b, lane, now);
 	fleet_step(b, lane, now);
 	struct mono expiry = limits_tick(lane->limits, MAX_LIMITS, now);
@@ -330,14 +285,14 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	    .shutdown_silent = b->shutdown_silent,
 	};
 	before = lane->ladder;
+	record_step(b, lane, &in, starved, now);
 	*out = ladder_step(&b->settings.ladder, before, &in, now);
 	lane->ladder = out->state;
 	b->counters.decisions++;
+	record_decision(b, lane, &d, flight_news(out, wish, rule));
 	lane_order(b, lane, before.rung);
 	say_proof(b, lane);
 	fleet_tell(b, lane);
-	record_decision(b, lane, &before, &in,
-	    out->moved || out->wish != wish || out->rule != rule);
 	if (mono_is_set(expiry) && (!mono_is_set(out->next) || mono_before(expiry, out->next)))
 		out->next = expiry;
 	arm(b, lane, out->next, now);
@@ -493,8 +448,7 @@ lanes_init(struct brain *b)
 		lane->timer.data = lane;
 		if (!lane->exists)
 			continue;
-		snprintf(lane->name, sizeof(lane->name), "%s/%s",
-		    site->services[lane_service(l)].name, family_name(lane_family(l)));
+		lane_name(site, l, lane->name);
 		lane->dirty = true;
 	}
 }

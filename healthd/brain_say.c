@@ -14,16 +14,9 @@
 void
 lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size)
 {
-	const struct ladder_out *out = &lane->out;
-	const struct judgement *j = &lane->judgement;
-	const char *hole = strstr(out->because, "%c");
-	const char *name = j->because >= 0 ? b->instances[j->because].name : "none";
+	int n = lane->judgement.because;
 
-	if (hole == NULL)
-		snprintf(text, size, "%s", out->because);
-	else
-		snprintf(text, size, "%.*s%s%s", (int)(hole - out->because), out->because, name,
-		    hole + 2);
+	flight_because(&lane->out, n >= 0 ? b->instances[n].name : NULL, text, size);
 }
 
 void

@@ -205,10 +205,11 @@ feed_score(struct brain *b, struct instance *i, struct mono now)
 	if (look.outcome == OUTCOME_IDLE && ms < c->window_ms - 500 && w->judged &&
 	    w->solid != VERDICT_IDLE)
 		look.outcome = OUTCOME_UNKNOWN;
-	if (c->kind == KIND_ERROR_RATE) {
-		if (look.here && !i->tally_conf.evidence)
+	if (c->kind == KIND_ERROR_RATE && i->tally_conf.evidence != look.here) {
+		if (look.here)
 			i->tally_conf.evidence_since = now;
 		i->tally_conf.evidence = look.here;
+		record_evidence(b, i);
 	}
 	checks_feed(b, i, 0, look.outcome, look.value, look.why);
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "healthd/fields.h"
 #include "healthd/jsontext.h"
 #include "lib/file.h"
 
@@ -27,138 +28,23 @@
 #define LEASE_FRESH_MS 60000
 #define FAR_US (INT64_C(10) * 365 * 86400 * 1000000) /* later than any limit ends */
 
-enum field_type {
-	FIELD_I8,
-	FIELD_U16,
-	FIELD_I64,
-	FIELD_MONO,
-	FIELD_BOOL,
-	FIELD_VERDICT,
-	FIELD_DOUBLE
-};
-struct field {
-	const char *name;
-	enum field_type type;
-	size_t offset;
-};
-
-#define F(type, member, kind) {#member, kind, offsetof(struct type, member)}
-
-static const struct field LADDER_FIELDS[] = {
-    F(ladder, rung, FIELD_I8),
-    F(ladder, proven, FIELD_I8),
-    F(ladder, relapses, FIELD_I8),
-    F(ladder, climbed, FIELD_BOOL),
-    F(ladder, chosen, FIELD_BOOL),
-    F(ladder, rung_since, FIELD_MONO),
-    F(ladder, proven_since, FIELD_MONO),
-    F(ladder, last_fall, FIELD_MONO),
-    F(ladder, last_climb, FIELD_MONO),
-    F(ladder, healed_at, FIELD_MONO),
-    F(ladder, hold_ms, FIELD_I64),
-    F(ladder, latch_until, FIELD_MONO),
-    F(ladder, emergency_at, FIELD_MONO),
-    F(ladder, emergency_wait_ms, FIELD_I64),
-    F(ladder, flap.penalty, FIELD_DOUBLE),
-    F(ladder, flap.at, FIELD_MONO),
-    {NULL, 0, 0},
-};
-
-static const struct field WINDOW_FIELDS[] = {
-    F(window, verdict, FIELD_VERDICT),
-    F(window, solid, FIELD_VERDICT),
-    F(window, judged, FIELD_BOOL),
-    F(window, value, FIELD_I8),
-    F(window, fails, FIELD_U16),
-    F(window, wrongs, FIELD_U16),
-    F(window, oks, FIELD_U16),
-    F(window, mute, FIELD_BOOL),
-    F(window, onset, FIELD_MONO),
-    F(window, broke, FIELD_MONO),
-    F(window, last_ok_sent, FIELD_MONO),
-    F(window, last_at, FIELD_MONO),
-    F(window, since, FIELD_MONO),
-    {NULL, 0, 0},
-};
-
 static const struct field COUNTER_FIELDS[] = {
-    F(counters, brain_starts, FIELD_I64),
-    F(counters, decisions, FIELD_I64),
-    F(counters, moves, FIELD_I64),
-    F(counters, worker_exits, FIELD_I64),
-    F(counters, worker_hangs, FIELD_I64),
-    F(counters, hooks, FIELD_I64),
-    F(counters, hooks_failed, FIELD_I64),
-    F(counters, engine_exits, FIELD_I64),
-    F(counters, engine_hangs, FIELD_I64),
+    FIELD(counters, brain_starts, FIELD_I64),
+    FIELD(counters, decisions, FIELD_I64),
+    FIELD(counters, moves, FIELD_I64),
+    FIELD(counters, worker_exits, FIELD_I64),
+    FIELD(counters, worker_hangs, FIELD_I64),
+    FIELD(counters, hooks, FIELD_I64),
+    FIELD(counters, hooks_failed, FIELD_I64),
+    FIELD(counters, engine_exits, FIELD_I64),
+    FIELD(counters, engine_hangs, FIELD_I64),
     {NULL, 0, 0},
 };
-
-static json_t *
-fields_save(const struct field *f, const void *from)
-{
-	json_t *o = json_object();
-
-	for (; f->name != NULL; f++) {
-		const void *at = (const char *)from + f->offset;
-		json_t *v = NULL;
-
-		switch (f->type) {
-		case FIELD_I8:
-			v = json_integer(*(const int8_t *)at);
-			break;
-		case FIELD_U16:
-			v = json_integer(*(const uint16_t *)at);
-			break;
-		case FIELD_I64:
-		case FIELD_MONO:
-			v = json_integer(*(const int64_t *)at);
-			break;
-		case FIELD_BOOL:
-			v = json_boolean(*(const bool *)at);
-			break;
-		case FIELD_VERDICT:
-			v = json_integer((int)*(const enum verdict *)at);
-			break;
-		case FIELD_DOUBLE:
-			v = json_real(*(const double *)at);
-			break;
-		}
-		json_object_set_new(o, f->name, v);
-	}
-	return o;
-}
 
 static int64_t
 clip(json_int_t v, int64_t low, int64_t high)
 {
 	return v < low ? low : v > high ? high : v;
-}
-
-/* Absent or mistyped fields leave the member as it is. */
-static void
-fields_load(const struct field *f, const json_t *o, void *to)
-{
-	for (; f->name != NULL; f++) {
-		const json_t *v = json_object_get(o, f->name);
-		void *at = (char *)to + f->offset;
-		json_int_t n = json_integer_value(v);
-
-		if (f->type == FIELD_DOUBLE && json_is_number(v))
-			*(double *)at = json_number_value(v);
-		else if (f->type == FIELD_BOOL && json_is_boolean(v))
-			*(bool *)at = json_is_true(v);
-		if (!json_is_integer(v))
-			continue;
-		if (f->type == FIELD_I8)
-			*(int8_t *)at = (int8_t)clip(n, INT8_MIN, INT8_MAX);
-		else if (f->type == FIELD_U16)
-			*(uint16_t *)at = (uint16_t)clip(n, 0, UINT16_MAX);
-		else if (f->type == FIELD_I64 || f->type == FIELD_MONO)
-			*(int64_t *)at = clip(n, 0, INT64_MAX);
-		else if (f->type == FIELD_VERDICT)
-			*(enum verdict *)at = (enum verdict)clip(n, VERDICT_IDLE, VERDICT_OK);
-	}
 }
 
 /* --- saving ----------------------------------------------------------------------------------- */
@@ -211,12 +97,6 @@ write_json(const char *path, json_t *j, bool sync, struct err *err)
 		  : file_replace_fast(path, text, strlen(text), 0640, err);
 	free(text);
 	return rc;
-}
-
-json_t *
-state_ladder(const struct ladder *l)
-{
-	return fields_save(LADDER_FIELDS, l);
 }
 
 void

@@ -171,6 +171,14 @@ tally(const struct tally_conf *conf, const struct window *w, int n)
 	return f;
 }
 
+bool
+fact_differs(const struct fact *a, const struct fact *b)
+{
+	return a->verdict != b->verdict || a->value != b->value || a->judged != b->judged ||
+	       a->onset.us != b->onset.us ||
+	       (a->class == CLASS_SHARED && a->last_ok_sent.us != b->last_ok_sent.us);
+}
+
 void
 facts_absorb(struct fact *facts, int n, bool starved)
 {
@@ -316,5 +324,31 @@ judge(const struct fact *facts, int n, uint64_t mask)
 	j.overload = fails && !malfunction;
 	j.score = j.vital_failed || j.absorbed ? 0 : j.mean;
 	j.because = decisive(facts, n, mask);
+	return j;
+}
+
+struct judgement
+judge_seen(const struct fact *given, int n, uint64_t mask, uint64_t seen, bool starved)
+{
+	struct fact facts[MAX_CHECKS] = {0};
+	struct judgement j;
+	bool any_self = false;
+
+	ENSURE(n >= 0 && n <= MAX_CHECKS);
+	for (int i = 0; i < n; i++)
+		facts[i] = given[i];
+	facts_absorb(facts, n, starved);
+	j = judge(facts, n, mask);
+	for (int i = 0; i < n; i++) {
+		bool self = facts[i].class == CLASS_SELF, own = seen >> i & 1;
+
+		if (!(mask >> i & 1))
+			continue;
+		any_self |= self && own;
+		j.round &= own;
+		j.self_ok &= own || !self;
+		j.self_pass &= own || !facts[i].vital;
+	}
+	j.self_pass &= any_self;
 	return j;
 }

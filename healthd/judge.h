@@ -47,6 +47,9 @@ struct tally_conf {
  */
 struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
 
+/* Is there something new in it to decide on? */
+bool fact_differs(const struct fact *a, const struct fact *b);
+
 /* While overload is evident (`starved`: a worker lives and is too slow to answer), a failure by
  * silence alone is overload, not malfunction. Shared checks are left as they are: they do not ask
  * our workers. Wrong answers, and being told that nobody is there, are never explained by this. */
@@ -74,5 +77,11 @@ struct judgement {
 
 /* `mask` has a bit per fact that belongs to the lane. */
 struct judgement judge(const struct fact *facts, int n, uint64_t mask);
+/* The same for a brain that may have taken over: with overload told (facts_absorb()), and a check
+ * of which this brain has seen nothing itself (no bit in `seen`) makes neither a round nor passes.
+ * A predecessor's windows are kept, so that one odd answer after a restart moves nothing; but a
+ * round is a round of this brain's own. */
+struct judgement judge_seen(const struct fact *facts, int n, uint64_t mask, uint64_t seen,
+    bool starved);
 
 #endif

@@ -108,6 +108,7 @@ enum ladder_rule {
 	RULE_PIN,
 	RULE_SHUTDOWN,
 	RULE_WAIT, /* it would climb or fall further, and limits hold it */
+	N_LADDER_RULES
 };
 const char *ladder_rule_name(enum ladder_rule r);
 

@@ -10,6 +10,17 @@
 
 #include "healthd/settings_keys.h"
 
+static int
+settings_complete(const char *path, const struct conf_places *places, struct settings *out,
+    struct arena *arena, struct err *err)
+{
+	out->site.places = places;
+	if (site_derive(&out->site, path, arena, err) < 0)
+		return -1;
+	settings_fill(out, arena);
+	return settings_check(out, err);
+}
+
 int
 settings_read(const char *path, struct settings *out, struct arena *arena, struct err *err)
 {
@@ -18,11 +29,19 @@ settings_read(const char *path, struct settings *out, struct arena *arena, struc
 	memset(out, 0, sizeof(*out));
 	if (conf_read_placed(path, settings_keys, out, arena, &places, err) < 0)
 		return -1;
-	out->site.places = places;
-	if (site_derive(&out->site, path, arena, err) < 0)
+	return settings_complete(path, places, out, arena, err);
+}
+
+int
+settings_read_text(const char *text, const char *path, struct settings *out, struct arena *arena,
+    struct err *err)
+{
+	const struct conf_places *places;
+
+	memset(out, 0, sizeof(*out));
+	if (conf_read_text_placed(text, path, settings_keys, out, arena, &places, err) < 0)
 		return -1;
-	settings_fill(out, arena);
-	return settings_check(out, err);
+	return settings_complete(path, places, out, arena, err);
 }
 
 void
@@ -95,4 +114,49 @@ check_conf_server(const char *text, struct addr *addr, uint16_t *port)
 	}
 	*port = (uint16_t)number;
 	return addr_parse(host, addr);
+}
+
+#define TOLD_STALE_MS 5000 /* what the brain tells itself each second */
+#define SLOT_STALE_MS 3000 /* idle targets are said again each second only */
+
+struct window_conf
+check_conf_window(const struct check_conf *c)
+{
+	struct window_conf w = {
+	    .rise = (uint16_t)c->rise,
+	    .fall = (uint16_t)c->fall,
+	    .forgive = (uint16_t)c->forgive,
+	    .patience_ms = (uint32_t)c->patience_ms,
+	    .stale_ms = (uint32_t)(3 * c->interval_ms + c->timeout_ms),
+	};
+
+	/* The roster has patience of its own; a window on top would only be late. */
+	if (c->kind == KIND_WORKERS)
+		w = (struct window_conf){
+		    .rise = 1, .fall = 1, .forgive = 1, .stale_ms = TOLD_STALE_MS};
+	if (c->kind == KIND_DNS && c->target == DNS_WORKERS && w.stale_ms < SLOT_STALE_MS)
+		w.stale_ms = SLOT_STALE_MS;
+	return w;
+}
+
+/* Can this check's failure prove that something is wrong here (design, section 3, rule b)? An error
+ * rate can at times (brain_score.c). */
+static bool
+is_evidence(const struct check_conf *c)
+{
+	return c->kind == KIND_DNS || c->kind == KIND_EXEC || c->kind == KIND_WORKERS ||
+	       c->kind == KIND_LINK;
+}
+
+struct tally_conf
+check_conf_tally(const struct check_conf *c, int n_targets)
+{
+	return (struct tally_conf){
+	    .k = (uint16_t)(c->k > 0 && c->k < n_targets ? c->k : n_targets),
+	    .class = check_conf_class(c),
+	    .vital = c->vital,
+	    .evidence = is_evidence(c),
+	    .overload = c->kind == KIND_RESOURCE,
+	    .weight = (uint16_t)c->weight,
+	};
 }

@@ -130,6 +130,9 @@ struct settings {
 
 /* Reads, derives, and checks every combination. 0, or -1 with one sentence for the operator. */
 int settings_read(const char *path, struct settings *out, struct arena *arena, struct err *err);
+/* The same from memory; `path` is what messages call it. */
+int settings_read_text(const char *text, const char *path, struct settings *out,
+    struct arena *arena, struct err *err);
 /* The configuration in force as text that reads to the same settings. */
 void settings_render(FILE *to, const struct settings *s);
 void settings_reference(FILE *to);
@@ -138,6 +141,10 @@ void settings_describe(FILE *to, const struct settings *s);
 
 /* Follows from need; see DESIGN section 2. */
 enum check_class check_conf_class(const struct check_conf *c);
+
+/* How its targets' windows and their tally are to judge, as far as the settings alone say it. */
+struct window_conf check_conf_window(const struct check_conf *c);
+struct tally_conf check_conf_tally(const struct check_conf *c, int n_targets);
 
 /* Does the check count for this lane (which exists), by its families and services? */
 bool check_conf_counts(const struct settings *s, const struct check_conf *c, int lane);

@@ -5,11 +5,8 @@
 #define HEALTHD_VIEW_H
 
 #include "healthd/brain.h"
+#include "healthd/view_time.h"
 
-json_t *view_seconds(int64_t us);
-json_t *view_since(struct mono t, struct mono now); /* age; null when never */
-json_t *view_left(struct mono t, struct mono now);  /* time to come, 0 when past; null when never */
-json_t *view_wall(const struct timespec *ts);
 json_t *view_lane(const struct brain *b, const struct lane *lane, struct mono now);
 /* Null where the lane is in no fleet. */
 json_t *view_guard(const struct brain *b, const struct lane *lane, struct mono now);

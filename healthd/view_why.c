@@ -1,5 +1,5 @@
 /*
- * view_why: one whole account of each lane, and of one decision for the flight recorder.
+ * view_why: one whole account of each lane.
  */
 #include "healthd/view.h"
 
@@ -127,19 +127,6 @@ why_proof(const struct brain *b, const struct lane *lane)
 	return all;
 }
 
-static json_t *
-view_preflight(uint32_t missing)
-{
-	static const char *const names[] = {
-	    "addresses", "listeners", "workers", "session", "warm", "gates"};
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (missing & 1U << i)
-			json_array_append_new(all, json_string(names[i]));
-	return all;
-}
-
 /* Time that is still to come; null when there is none. */
 static json_t *
 wait_left(struct mono until, struct mono now)
@@ -238,7 +225,7 @@ why_lane(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "checks", why_checks(b, lane, now));
 	json_object_set_new(o, "rungs", why_rungs(b, lane));
 	json_object_set_new(o, "proof", why_proof(b, lane));
-	json_object_set_new(o, "preflight", view_preflight(lane->preflight));
+	json_object_set_new(o, "preflight", flight_preflight(lane->preflight));
 	json_object_set_new(o, "holds", why_holds(b, lane, now));
 	json_object_set_new(o, "flap", why_flap(b, lane, now));
 	json_object_set_new(o, "fleet", view_guard(b, lane, now));
@@ -257,57 +244,4 @@ view_why(const struct brain *b, uint32_t lanes)
 			json_array_append_new(all, why_lane(b, &b->lanes[l], now));
 	json_object_set_new(o, "lanes", all);
 	return o;
-}
-
-static json_t *
-view_fleet_word(const struct ladder_fleet *f)
-{
-	return json_pack("{sssbsbsbsbsbss}", "standing", fleet_standing_name(f->standing), "vital",
-	    (int)f->vital, "granted", (int)f->granted, "back", (int)f->back, "emergency",
-	    (int)f->emergency, "keep", (int)f->keep, "because",
-	    f->because != NULL ? f->because : "");
-}
-
-static json_t *
-view_facts(const struct brain *b, const struct lane *lane)
-{
-	json_t *all = json_array();
-
-	for (int n = 0; n < b->n_instances; n++) {
-		const struct fact *f = &b->instances[n].fact;
-
-		if (lane->facts & UINT64_C(1) << n)
-			json_array_append_new(all,
-			    json_pack("{sssssisbsIsI}", "check", b->instances[n].name, "verdict",
-				verdict_name(f->verdict), "value", (int)f->value, "judged",
-				(int)f->judged, "onset_us", (json_int_t)f->onset.us, "last_ok_us",
-				(json_int_t)f->last_ok_sent.us));
-	}
-	return all;
-}
-
-json_t *
-view_decision(const struct brain *b, const struct lane *lane, const struct ladder *before,
-    const struct ladder_in *in)
-{
-	struct mono now = mono_now();
-	json_t *limits = json_array(), *held = json_array();
-	char because[160];
-
-	for (int i = 0; i < in->n_limits; i++)
-		if (in->limits[i].set)
-			json_array_append_new(held, view_limit(b, &in->limits[i], now));
-	for (int i = 0; i < lane->out.n_limits; i++)
-		json_array_append_new(limits, view_limit(b, &lane->out.limits[i], now));
-	lane_because(b, lane, because, sizeof(because));
-	return json_pack("{sssIsosososssososososisbsbsssssosisisiso}", "lane", lane->name, "now_us",
-	    (json_int_t)now.us, "before", state_ladder(before), "after",
-	    state_ladder(&lane->ladder), "facts", view_facts(b, lane), "mode",
-	    b->settings.mode == MODE_OBSERVE ? "observe" : "drive", "judgement",
-	    view_judgement(b, &in->judgement), "preflight", view_preflight(in->preflight), "held",
-	    held, "fleet", view_fleet_word(&in->fleet), "proven", in->proven, "shutdown",
-	    (int)in->shutdown, "shutdown_silent", (int)in->shutdown_silent, "rule",
-	    ladder_rule_name(lane->out.rule), "wish", lane_rung_name(b, lane->out.wish), "because",
-	    jsontext(because), "score", in->judgement.score, "severity", (int)lane->out.severity,
-	    "fault", (int)lane->out.fault, "limits", limits);
 }
