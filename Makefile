@@ -29,7 +29,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_O     := $(call objs,$(sort $(wildcard lib/*.c)))
 CLI_C     := $(sort bgpctl/main.c $(wildcard bgpctl/verb_*.c))
 BGPCTL_O  := $(call objs,$(sort $(filter-out $(CLI_C),$(wildcard bgpctl/*.c))))
-MAINS     := healthd/main.c healthd/brain_main.c
+MAINS     := healthd/main.c healthd/brain_main.c healthd/replay_main.c
 HEALTHD_O := $(call objs,$(sort $(filter-out $(MAINS),$(wildcard healthd/*.c))))
 RESOLVER_O := $(call objs,$(sort $(filter-out resolver/main.c,$(wildcard resolver/*.c))))
 A_LIB     := $(B)/lib.a
@@ -38,7 +38,7 @@ A_HEALTHD := $(B)/healthd.a
 A_RESOLVER := $(B)/resolver.a
 ARCHIVES  := $(A_HEALTHD) $(A_BGPCTL) $(A_LIB)
 A_TEST    := $(A_HEALTHD) $(A_BGPCTL) $(A_RESOLVER) $(A_LIB)
-BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/bgpctl \
+BINS      := $(B)/bin/healthd $(B)/bin/healthd-brain $(B)/bin/healthd-replay $(B)/bin/bgpctl \
 	     $(B)/bin/resolver
 UNIT      := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 MODEL     := $(patsubst tests/model/%.c,$(B)/tests/model/%,$(wildcard tests/model/*_model.c))
@@ -74,6 +74,10 @@ $(B)/bin/healthd-brain: $(B)/healthd/brain_main.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+$(B)/bin/healthd-replay: $(B)/healthd/replay_main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BGPCTL)
 $(B)/bin/bgpctl: $(call objs,$(CLI_C)) $(A_BGPCTL) $(A_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
@@ -177,6 +181,7 @@ install: all
 	install -D -m 755 $(B)/bin/bgpctl $(SBIN)/bgpctl
 	install -D -m 755 $(B)/bin/resolver $(SBIN)/resolver
 	install -D -m 755 $(B)/bin/healthd-brain $(LIBEXEC)/healthd-brain
+	install -D -m 755 $(B)/bin/healthd-replay $(LIBEXEC)/healthd-replay
 	install -D -m 644 etc/healthd.conf $(DATA)/examples/healthd.conf
 	install -D -m 644 etc/resolver.conf $(DATA)/examples/resolver.conf
 	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \

@@ -27,6 +27,7 @@ struct cli {
 	/* what the verb was given */
 	bool json, follow, now, post, wait, yes, workers_only, engines_only, tree, dnssec;
 	const char *service, *family, *reason, *since, *level, *file, *resolver_config;
+	const char *from, *to, *svg;
 	int64_t for_ms; /* 0: none */
 	int n;		/* -1: none */
 	int argc;	/* words that are no option */
@@ -46,6 +47,14 @@ int cli_trouble(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const struct site *cli_site(struct cli *cli);
 /* The control socket to use: -s, else the configuration's run_dir, else the default. */
 const char *cli_socket(struct cli *cli);
+
+/* recorder.path of `config`, else where the recorder is by default. -1: it says that there is none.
+ */
+int cli_recorder(const char *config, char *buf, size_t size, struct err *err);
+
+/* Goes on as another program of ours: beside this one, else in `elsewhere`, else (NULL) where the
+ * shell would find it. Returns EXIT_TROUBLE, complained of, when it cannot be run. */
+int cli_execute(const char *name, const char *elsewhere, char **words);
 
 /* {"service": ..., "family": ...} of the words from `first` on, and of the options. NULL and a
  * complaint on stderr when they make no sense. */
@@ -76,6 +85,6 @@ typedef int verb_run(struct cli *cli);
 verb_run verb_status, verb_why, verb_watch, verb_events, verb_workers, verb_check, verb_drain,
     verb_fleet,
     verb_undrain, verb_pin, verb_unpin, verb_silence, verb_upgrade, verb_reload, verb_bird,
-    verb_doctor, verb_cache;
+    verb_doctor, verb_cache, verb_replay, verb_what_if;
 
 #endif

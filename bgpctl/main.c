@@ -42,6 +42,24 @@ static const struct verb verbs[] = {
 	{"fleet", verb_fleet, "jSF", 2, LANES, "the other nodes: who announces, who may go silent",
 	 "For each lane how this node stands in the fleet and what the guard says, then a line for each\n"
 	 "node with its rung, its wish to go silent, why it is no better, and for how long it has told so.\n"},
+	{"replay", verb_replay, "jSFab", 16, "[RECORD...]", "decides a flight record again, and compares",
+	 "RECORD is a flight recorder's file, or a directory that has one; without it, that of the\n"
+	 "configuration. Each recorded decision is taken again from the recorded samples and inputs, by the\n"
+	 "code that is installed now, and compared byte for byte.\n"
+	 "  --from, --to TIME           what is compared: 10m (ago), 03:14, 2026-11-22T03:14:15 (Z for UTC)\n"
+	 "  --service NAME, --family v4 only these lanes\n"
+	 "Exit status: 0 all the same, 1 something differs (the first difference is shown with both sides),\n"
+	 "3 nothing that could be decided again.\n"},
+	{"what-if", verb_what_if, "jSFabGK", 0, "--config FILE [--record RECORD] [--svg FILE]", "what other settings would have done on a flight record",
+	 "Runs a record twice, with its own settings and with those of FILE, and shows the moves of both side\n"
+	 "by side and what they add up to. A lane counts as ill while a vital check, or one that puts a DNS\n"
+	 "question to its own addresses or workers, fails by its targets' last samples alone.\n"
+	 "  --config FILE               a whole healthd.conf; its thresholds are tried\n"
+	 "  --record RECORD             a file, or a directory that has one; else that of the installed\n"
+	 "                              configuration\n"
+	 "  --svg FILE                  a picture of scores, rungs and limits\n"
+	 "  --from, --to TIME           what is told: 10m (ago), 03:14, 2026-11-22T03:14:15 (Z for UTC)\n"
+	 "  --service NAME, --family v4 only these lanes\n"},
 	{"workers", verb_workers, "j", 0, "", "the resolver processes and how they do", ""},
 	{"cache", verb_cache, "jTDR", 3, "stats | explain NAME [TYPE] | flush NAME", "our own resolver's cache: how full, what of a name, away with it",
 	 "  stats           the engines' shards: how full, and what became of entries\n"
@@ -96,6 +114,8 @@ static const struct option long_options[] = {
 	{"yes", no_argument, NULL, 'y'},
 	{"tree", no_argument, NULL, 'T'}, {"dnssec", no_argument, NULL, 'D'},
 	{"resolver-config", required_argument, NULL, 'R'},
+	{"from", required_argument, NULL, 'a'}, {"to", required_argument, NULL, 'b'},
+	{"svg", required_argument, NULL, 'G'}, {"record", required_argument, NULL, 'K'},
 	{"socket", required_argument, NULL, 's'}, {"config", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
@@ -162,6 +182,8 @@ flag_option(struct cli *cli, int letter)
 	const char **text = letter == 'S' ? &cli->service : letter == 'F' ? &cli->family
 	    : letter == 'r' ? &cli->reason : letter == 'i' ? &cli->since
 	    : letter == 'l' ? &cli->level : letter == ':' ? &cli->file
+	    : letter == 'a' ? &cli->from : letter == 'b' ? &cli->to
+	    : letter == 'G' ? &cli->svg : letter == 'K' ? &cli->file
 	    : letter == 'R' ? &cli->resolver_config : NULL;
 
 	if (flag != NULL)

@@ -2,9 +2,6 @@
  * cache: our own resolver's shared cache. Its room is not ours to look into: the program `resolver`
  * does it, in our place, and its exit status is ours.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bgpctl/cli.h"
@@ -38,24 +35,6 @@ config_of(struct cli *cli)
 	return NULL;
 }
 
-/* Beside this program, else where the shell would find it. */
-static void
-execute(char **words)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(RESOLVER));
-	char *end;
-
-	if (n > 0) {
-		path[n] = '\0';
-		end = strrchr(path, '/');
-		memcpy(end != NULL ? end + 1 : path, RESOLVER, sizeof(RESOLVER));
-		execv(path, words);
-	}
-	if (n <= 0 || errno == ENOENT)
-		execvp(RESOLVER, words);
-}
-
 int
 verb_cache(struct cli *cli)
 {
@@ -79,8 +58,5 @@ verb_cache(struct cli *cli)
 	words[n++] = "--"; /* a name may begin with anything */
 	for (int i = 0; i < cli->argc && i < WORDS; i++)
 		words[n++] = cli->argv[i];
-	fflush(stdout);
-	execute(words);
-	return cli_trouble(
-	    "cannot run %s: %s; is it installed beside bgpctl?", RESOLVER, strerror(errno));
+	return cli_execute(RESOLVER, NULL, words);
 }

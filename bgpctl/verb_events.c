@@ -3,7 +3,6 @@
  * of it when healthd is dead, from the flight recorder's file.
  */
 #include <errno.h>
-#include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -72,35 +71,6 @@ show_event(const struct cli *cli, const json_t *event)
 	json_decref(full);
 }
 
-/* recorder.path of the configuration; it is healthd's section, of which only this is needed here.
- */
-static int
-recorder_file(struct cli *cli, char *buf, size_t size, struct err *err)
-{
-	const struct site *site;
-	const char *path = NULL;
-	config_t conf;
-	int rc = 0;
-
-	if (cli->file != NULL) {
-		snprintf(buf, size, "%s", cli->file);
-		return 0;
-	}
-	site = cli_site(cli);
-	config_init(&conf);
-	if (config_read_file(&conf, cli->config))
-		config_lookup_string(&conf, "recorder.path", &path);
-	if (path != NULL && path[0] != '\0')
-		snprintf(buf, size, "%s", path);
-	else if (path != NULL)
-		rc = err_set(err, "%s: recorder.path is \"\": nothing is recorded", cli->config);
-	else
-		snprintf(buf, size, "%s/recorder",
-		    site != NULL ? site->paths.state_dir : "/var/lib/anypop");
-	config_destroy(&conf);
-	return rc;
-}
-
 static int
 keep_event(void *arg, enum record_type type, int64_t wall_us, int64_t mono_us, const void *data,
     size_t length)
@@ -138,9 +108,13 @@ read_recorder(struct cli *cli, struct list *l, struct err *err)
 {
 	char path[4096];
 	uint64_t damaged = 0;
+	int rc = 0;
 
-	if (recorder_file(cli, path, sizeof(path), err) < 0 ||
-	    recorder_read(path, keep_event, l, &damaged, err) < 0)
+	if (cli->file != NULL)
+		snprintf(path, sizeof(path), "%s", cli->file);
+	else
+		rc = cli_recorder(cli->config, path, sizeof(path), err);
+	if (rc < 0 || recorder_read(path, keep_event, l, &damaged, err) < 0)
 		return -1;
 	if (damaged > 0)
 		cli_trouble("%s: %llu damaged records passed over", path,

@@ -1,0 +1,60 @@
+/*
+ * Files that verbs use: where the flight recorder is, and the other programs of ours.
+ */
+#include <errno.h>
+#include <libconfig.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bgpctl/cli.h"
+
+/* It is healthd's section, of which only this is needed here. */
+int
+cli_recorder(const char *config, char *buf, size_t size, struct err *err)
+{
+	const char *path = NULL, *state = NULL;
+	config_t conf;
+	int rc = 0;
+
+	config_init(&conf);
+	if (config_read_file(&conf, config)) {
+		config_lookup_string(&conf, "recorder.path", &path);
+		config_lookup_string(&conf, "paths.state_dir", &state);
+	}
+	if (path != NULL && path[0] != '\0')
+		snprintf(buf, size, "%s", path);
+	else if (path != NULL)
+		rc = err_set(err, "%s: recorder.path is \"\": nothing is recorded", config);
+	else
+		snprintf(buf, size, "%s/recorder", state != NULL ? state : "/var/lib/anypop");
+	config_destroy(&conf);
+	return rc;
+}
+
+int
+cli_execute(const char *name, const char *elsewhere, char **words)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *end;
+
+	fflush(stdout);
+	errno = ENOENT;
+	if (n > 0) {
+		path[n] = '\0';
+		end = strrchr(path, '/');
+		end = end != NULL ? end + 1 : path;
+		if ((size_t)snprintf(end, sizeof(path) - (size_t)(end - path), "%s", name) <
+		    sizeof(path) - (size_t)(end - path))
+			execv(path, words);
+	}
+	if (errno == ENOENT && elsewhere != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", elsewhere, name);
+		execv(path, words);
+	} else if (errno == ENOENT) {
+		execvp(name, words);
+	}
+	return cli_trouble(
+	    "cannot run %s: %s; is it installed beside bgpctl?", name, strerror(errno));
+}
