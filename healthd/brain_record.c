@@ -229,7 +229,7 @@ record_step(
     struct brain *b, struct lane *lane, const struct ladder_in *in, bool starved, struct mono now)
 {
 	struct record_sample r = flight_step(lane->index, starved, now);
-	struct flight_given given = flight_given_of(in, lane->limits);
+	struct flight_given given = flight_given_of(in);
 
 	lane->input_new = !flight_given_equal(&lane->recorded, &given);
 	lane->recorded = given;

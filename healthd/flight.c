@@ -10,6 +10,7 @@
 #include "healthd/fields.h"
 #include "healthd/jsontext.h"
 #include "healthd/view_time.h"
+#include "lib/ensure.h"
 
 static json_t *
 rung_or_null(const struct site *site, int rung)
@@ -253,15 +254,16 @@ flight_birth_render(const struct site *site, const struct flight_birth *b)
 }
 
 struct flight_given
-flight_given_of(const struct ladder_in *in, const struct limit *limits)
+flight_given_of(const struct ladder_in *in)
 {
 	const char *because = in->fleet.because;
 	struct flight_given g = {.in = *in};
 
+	ENSURE(in->n_limits == MAX_LIMITS);
 	g.in.judgement = (struct judgement){0};
 	g.in.limits = NULL;
 	g.in.fleet.because = NULL;
-	memcpy(g.held, limits, sizeof(g.held));
+	memcpy(g.held, in->limits, sizeof(g.held));
 	snprintf(g.because, sizeof(g.because), "%s", because != NULL ? because : "");
 	return g;
 }

@@ -106,8 +106,9 @@ int flight_given_parse(
 int flight_birth_parse(
     const struct site *site, const json_t *o, struct flight_birth *out, struct err *err);
 
-/* The other way about. `in` borrows from `g`. */
-struct flight_given flight_given_of(const struct ladder_in *in, const struct limit *limits);
+/* What is kept of `in` and of its MAX_LIMITS limits, and the other way about: that borrows from
+ * `g`, and has no judgement. */
+struct flight_given flight_given_of(const struct ladder_in *in);
 struct ladder_in flight_given_in(const struct flight_given *g);
 /* Has anything changed that no sample tells? */
 bool flight_given_equal(const struct flight_given *a, const struct flight_given *b);

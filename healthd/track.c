@@ -197,10 +197,8 @@ track_step(struct track *t, int lane, bool starved, struct mono now, struct trac
 	    .wish = l->is.wish,
 	    .rule = l->is.rule,
 	    .before = l->is.ladder,
-	    .in = l->is.given.in};
+	    .in = flight_given_in(&l->is.given)};
 	out->in.judgement = judge_seen(facts, t->n_checks, l->facts, seen_by_us(t), starved);
-	out->in.limits = l->is.given.held;
-	out->in.n_limits = MAX_LIMITS;
 	out->out = ladder_step(&t->settings->ladder, out->before, &out->in, now);
 	l->is.ladder = out->out.state;
 	l->is.wish = out->out.wish;

@@ -43,7 +43,7 @@ struct track_turn {
 	int wish; /* as it was before */
 	enum ladder_rule rule;
 	struct ladder before;
-	struct ladder_in in; /* its limits are the lane's own */
+	struct ladder_in in; /* borrows from the lane's own */
 	struct ladder_out out;
 };
 

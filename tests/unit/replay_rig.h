@@ -22,6 +22,15 @@ mono_now(void)
 	return rig_now;
 }
 
+/* libconfig loses the buffer of a string that never ends; a few bytes per broken configuration. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libconfig";
+}
+
 static uint64_t rig_random = 1;
 
 static inline uint32_t
@@ -37,19 +46,25 @@ struct rig_fault {
 	int64_t until_us;
 };
 static struct rig_fault rig_faults[MAX_CHECKS];
+static uint32_t rig_unseen; /* so many seconds without a view of the fleet */
 
 static inline struct brain *
 rig_recording(const char *path, const struct brain *before, int64_t size)
 {
+	static char checks[400];
 	struct brain *b;
 	char conf[400];
 
-	rig_checks = ", { name = \"rec\"; kind = \"dns\"; recursion = true; qname = \".\"; "
-		     "weight = 120; }, { name = \"far\"; kind = \"dns\"; target = \"servers\"; "
-		     "qname = \"example.org\"; servers = [\"127.0.0.1@9\", \"127.0.0.1@10\"]; "
-		     "weight = 30; k = 1; }, "
-		     "{ name = \"disk\"; kind = \"resource\"; source = \"disk\"; path = \"/\"; "
-		     "weight = 40; }";
+	/* In a fleet a failure of recursion alone is to call for silent. */
+	snprintf(checks, sizeof(checks),
+	    ", { name = \"rec\"; kind = \"dns\"; recursion = true; qname = \".\"; "
+	    "weight = %d; }, { name = \"far\"; kind = \"dns\"; target = \"servers\"; "
+	    "qname = \"example.org\"; servers = [\"127.0.0.1@9\", \"127.0.0.1@10\"]; "
+	    "weight = 30; k = 1; }, "
+	    "{ name = \"disk\"; kind = \"resource\"; source = \"disk\"; path = \"/\"; "
+	    "weight = 40; }",
+	    rig_fleet ? 900 : 120);
+	rig_checks = checks;
 	b = rig_brain();
 	snprintf(conf, sizeof(conf), "%s", path);
 	b->settings.recorder.path = arena_strdup(b->arena, conf);
@@ -97,10 +112,10 @@ rig_new_faults(struct brain *b)
 	    OUTCOME_SILENT, OUTCOME_WRONG, OUTCOME_GONE, OUTCOME_UNKNOWN, OUTCOME_IDLE};
 	static const int64_t lengths_ms[] = {100, 400, 2000, 8000, 30000};
 
-	if (rig_draw(40) == 0)
+	if (rig_draw(rig_fleet ? 200 : 40) == 0)
 		rig_faults[rig_draw((uint32_t)b->n_instances)] = (struct rig_fault){
 		    ways[rig_draw(5)], rig_now.us + 1000 * lengths_ms[rig_draw(5)]};
-	if (rig_draw(120) == 0) {
+	if (rig_draw(rig_fleet ? 400 : 120) == 0) {
 		struct limit l = {.set = true,
 		    .owner = OWNER_OPERATOR,
 		    .sort = rig_draw(2) ? LIMIT_CAP : LIMIT_PIN,
@@ -111,8 +126,84 @@ rig_new_faults(struct brain *b)
 
 		limits_put(b->lanes[rig_draw(2)].limits, MAX_LIMITS, &l);
 	}
-	b->roster.slow = rig_draw(90) < (b->roster.slow > 0 ? 80 : 1);
+	b->roster.slow = rig_draw(rig_fleet ? 400 : 90) < (b->roster.slow > 0 ? 80 : 1);
 	b->slots[0].worker.state = rig_draw(60) == 0 ? WORKER_STARTING : WORKER_READY;
+}
+
+static inline void
+rig_break(const struct brain *b, const char *check, enum outcome how, int64_t ms)
+{
+	for (int i = 0; i < b->n_instances; i++)
+		if (strcmp(b->instances[i].conf->name, check) == 0)
+			rig_faults[i] = (struct rig_fault){how, rig_now.us + 1000 * ms};
+}
+
+/* What the four others tell for a while, and what happens here meanwhile: most are well and we are
+ * not, most see the fault that we see, few announce, or anything. */
+static inline void
+rig_new_mood(struct brain *b, struct fleet_view *v)
+{
+	static const int ids[] = {1, 3, 4, 5};
+	int mood = (int)rig_draw(4);
+
+	v->n_peers = mood == 3 ? (int)rig_draw(5) : 4;
+	for (int i = 0; i < v->n_peers; i++) {
+		struct peer *p = &v->peers[i];
+
+		*p = (struct peer){.id = (uint16_t)ids[i],
+		    .rung = (int8_t)(1 + rig_draw(3)),
+		    .load = BEACON_LOAD_UNKNOWN,
+		    .max_suspended = MAX_FLEET,
+		    .region = beacon_region("eu")};
+		if (mood == 1) {
+			p->severity = SEVERITY_SHARED;
+			p->fault = beacon_fault_of("up");
+		} else if (mood == 2) {
+			p->rung = (int8_t)(rig_draw(5) == 0);
+		} else if (mood == 3) {
+			p->rung = (int8_t)rig_draw(4);
+			p->severity = (uint8_t)rig_draw(N_SEVERITIES);
+		}
+	}
+	if (mood == 0)
+		rig_break(b, "rec", OUTCOME_WRONG, 200000);
+	if (mood == 1)
+		rig_break(b, "up", OUTCOME_WRONG, 20000);
+	b->lanes[0].fleet_session_lost = rig_draw(3) == 0;
+}
+
+/* The view comes most of the time. */
+static inline void
+rig_new_view(struct brain *b)
+{
+	struct fleet_view *v = (struct fleet_view *)(uintptr_t)fleetwatch_view(b->fleet.watch, 0);
+
+	if (rig_draw(120) == 0)
+		rig_new_mood(b, v);
+	v->conflict = rig_draw(100) == 0;
+	if (rig_draw(60) == 0)
+		rig_unseen = rig_draw(8);
+	if (rig_unseen > 0)
+		rig_unseen--;
+	else
+		v->at = rig_now;
+}
+
+/* A lane without beacons believes what it is told: any word. */
+static inline void
+rig_new_word(struct lane *lane)
+{
+	static const char *const because[] = {NULL, "too few others announce", "most \"see\" it"};
+
+	if (rig_draw(8) == 0)
+		lane->fleet = (struct ladder_fleet){
+		    .standing = (enum fleet_standing)rig_draw(FLEET_FRESH + 1),
+		    .vital = rig_draw(2),
+		    .granted = rig_draw(2),
+		    .back = rig_draw(2),
+		    .emergency = rig_draw(2),
+		    .keep = rig_draw(2),
+		    .because = because[rig_draw(3)]};
 }
 
 static inline void
@@ -124,7 +215,8 @@ rig_feed(struct brain *b, struct instance *i, int target)
 	if (f->until_us < rig_now.us)
 		f->outcome = OUTCOME_OK;
 	s.outcome = f->outcome;
-	s.value = s.outcome == OUTCOME_OK ? 100 : (int8_t)rig_draw(30);
+	/* Where values jump, a wish to be silent never settles. */
+	s.value = s.outcome == OUTCOME_OK ? 100 : rig_fleet ? 0 : (int8_t)rig_draw(30);
 	s.sent = mono_add_us(rig_now, -(int64_t)rig_draw(90000));
 	checks_on_probe(&i->targets[target], &s);
 }
@@ -161,6 +253,10 @@ rig_live(struct brain *b, int seconds)
 					rig_feed(b, &b->instances[i], t);
 		if (n % 10 == 9) {
 			rig_new_faults(b);
+			if (rig_fleet) {
+				rig_new_view(b);
+				rig_new_word(&b->lanes[1]);
+			}
 			checks_second(b);
 			lanes_touch(b, lanes_all(b));
 			record_second(b);
@@ -195,6 +291,31 @@ rig_record(const char *path, int seconds, int64_t size)
 	rig_drop(b);
 	rig_live(next, seconds);
 	rig_end(next);
+}
+
+/* --- replaying ------------------------------------------------------------------------------- */
+
+static inline struct replay *
+replayed(const char *file)
+{
+	struct replay_want want = {.to_us = INT64_MAX};
+	struct replay *r = replay_new(&want);
+	struct err err;
+
+	assert_non_null(r);
+	if (replay_file(r, file, &err) < 0)
+		fail_msg("%s", err.text);
+	return r;
+}
+
+static inline void
+need_exact(const struct replay *r)
+{
+	if (r->count.differences > 0)
+		fail_msg("%s %s\nrecorded: %s\ndecided:  %s", r->first.lane, r->first.what,
+		    r->first.recorded, r->first.decided);
+	assert_int_equal(r->count.wider, 0);
+	assert_int_equal(r->count.damaged, 0);
 }
 
 /* --- bending ---------------------------------------------------------------------------------- */

@@ -7,39 +7,7 @@
 
 #include "lib/file.h"
 
-/* libconfig loses the buffer of a string that never ends; a few bytes per broken configuration. */
-const char *__lsan_default_suppressions(void);
-
-const char *
-__lsan_default_suppressions(void)
-{
-	return "leak:libconfig";
-}
-
 static char path[100];
-
-static struct replay *
-replayed(const char *file)
-{
-	struct replay_want want = {.to_us = INT64_MAX};
-	struct replay *r = replay_new(&want);
-	struct err err;
-
-	assert_non_null(r);
-	if (replay_file(r, file, &err) < 0)
-		fail_msg("%s", err.text);
-	return r;
-}
-
-static void
-need_exact(const struct replay *r)
-{
-	if (r->count.differences > 0)
-		fail_msg("%s %s\nrecorded: %s\ndecided:  %s", r->first.lane, r->first.what,
-		    r->first.recorded, r->first.decided);
-	assert_int_equal(r->count.wider, 0);
-	assert_int_equal(r->count.damaged, 0);
-}
 
 static int
 setup(void **state)
