@@ -201,6 +201,8 @@ note_limits(struct whatif *w)
 	if (was->workers.min_ready != is->workers.min_ready ||
 	    was->ladder.preflight_warm_ms != is->ladder.preflight_warm_ms)
 		note(w, "preflight (workers.min_ready, preflight_warm_ms) is as it was recorded");
+	if (was->site.fleet.size > 0)
+		note(w, "the fleet's word answers what was recorded; both are told it");
 }
 
 static void

@@ -5,8 +5,8 @@
  * What cannot be known is taken as follows. Checks were asked as often as they were. BIRD's proof
  * of another rung comes as long after the order as the record's last one did, unless the record's
  * own has not come for PROOF_LATE_MS: then BIRD shows nothing to either. What stands in the record
- * as told from outside (operators, preflight, shutdown) is told to both. Where the record has a
- * gap, both begin again with what it says behind it.
+ * as told from outside (operators, preflight, shutdown, the fleet) is told to both. Where the
+ * record has a gap, both begin again with what it says behind it.
  *
  * A lane is *ill* while its clients would have been: a vital check, or one that puts a DNS question
  * to the lane's own addresses or workers, fails by the last samples of its targets alone, without

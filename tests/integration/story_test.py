@@ -92,10 +92,37 @@ class Summary(unittest.TestCase):
         self.assertTrue(waiting.told[0].startswith('pop1: workers'))
 
 
+class Replayed(unittest.TestCase):
+    """After each story all records are decided again, and each that differs is told and kept."""
+
+    def test_what_differs_is_told_by_pop_and_the_record_kept(self):
+        said = {'pop1': (0, 'all the same', ''), 'pop2': (1, 'first difference: score', ''),
+                'pop3': (3, '', 'no whole state')}
+        kept = []
+        found = story.Lab.__new__(story.Lab)
+        found.bgpctl = lambda pop, verb, check: subprocess.CompletedProcess(verb, *said[pop])
+
+        class Node:
+            def __init__(self, pop):
+                self.pop = pop
+
+            def sh(self, script):
+                assert script.endswith('/differs.record')
+                kept.append(self.pop)
+        found.nodes = {pop: Node(pop) for pop in said}
+        told = found.replayed()
+        self.assertNotIn('pop1', told)
+        self.assertIn('exit 1: first difference: score', told)
+        self.assertIn('exit 3: no whole state', told)
+        self.assertEqual(kept, ['pop2', 'pop3'])
+        said['pop2'] = said['pop3'] = said['pop1']
+        self.assertEqual(found.replayed(), '')
+
+
 class Again(unittest.TestCase):
     """A story that failed is played once more only where the machine is known to have stood still."""
 
-    def told(self, outcomes, still):
+    def told(self, outcomes, still, differs=''):
         played = []
 
         class Stalls:
@@ -108,6 +135,7 @@ class Again(unittest.TestCase):
             return outcomes[len(played) - 1]
         bench = lab({})
         bench.out = lambda text: None
+        bench.told, bench.replayed = ['pop1: workers 2/2'], lambda: differs
         before, story.tell_once = story.tell_once, once
         try:
             return story.tell(bench, '01-x', Stalls), len(played)
@@ -123,6 +151,10 @@ class Again(unittest.TestCase):
 
     def test_what_came_as_told_is_not_played_again(self):
         self.assertEqual(self.told([''], 0.4), ('', 1))
+
+    def test_nothing_excuses_a_record_that_comes_out_otherwise(self):
+        self.assertEqual(self.told(['lost'], 0.4, 'pop1: differs'), ('lost\npop1: differs', 1))
+        self.assertEqual(self.told([''], 0.0, 'pop1: differs'), ('pop1: differs', 1))
 
     def test_a_turn_that_comes_late_is_told_and_one_in_time_is_not(self):
         times = iter([10.0, 10.02, 10.02, 10.6])

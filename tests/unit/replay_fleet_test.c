@@ -174,7 +174,7 @@ the_same_settings_would_have_done_the_same_in_a_fleet(void **state)
 		fail_msg("%s", err.text);
 	whatif_end(w);
 	assert_int_equal(w->n_lanes, 2);
-	assert_int_equal(w->n_notes, 0);
+	assert_int_equal(w->n_notes, 1); /* that the fleet's word is the record's */
 	for (int l = 0; l < 2; l++) {
 		assert_true(w->lanes[l].sum[RECORDED].withdrawals > 5);
 		assert_memory_equal(&w->lanes[l].sum[RECORDED], &w->lanes[l].sum[OTHER],
