@@ -269,8 +269,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 		facts[n] = b->instances[n].fact;
 		names[n] = b->instances[n].name;
 	}
-	lane->judgement =
-	    judge_seen(facts, b->n_instances, lane->facts, seen_by_us(b), starved);
+	lane->judgement = judge_seen(facts, b->n_instances, lane->facts, seen_by_us(b), starved);
 	lane->preflight = preflight_missing(b, lane, now);
 	fleet_step(b, lane, now);
 	struct mono expiry = limits_tick(lane->limits, MAX_LIMITS, now);

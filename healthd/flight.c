@@ -65,9 +65,8 @@ render_judgement(const struct judgement *j, const char *const *names)
 	    "self_ok", (int)j->self_ok, "self_pass", (int)j->self_pass, "empty", (int)j->empty,
 	    "unknown", (int)j->unknown, "vital_failed", (int)j->vital_failed, "shared_bad",
 	    (int)j->shared_bad, "shared_well", (int)j->shared_well, "shared",
-	    check_or_null(names, j->shared), "proven", (int)j->proven, "overload",
-	    (int)j->overload, "absorbed", (int)j->absorbed, "because",
-	    check_or_null(names, j->because));
+	    check_or_null(names, j->shared), "proven", (int)j->proven, "overload", (int)j->overload,
+	    "absorbed", (int)j->absorbed, "because", check_or_null(names, j->because));
 }
 
 static json_t *
