@@ -73,6 +73,8 @@ static const struct field WINDOW_FIELDS[] = {
     F(window, wrongs, FIELD_U16),
     F(window, oks, FIELD_U16),
     F(window, mute, FIELD_BOOL),
+    F(window, halting, FIELD_BOOL),
+    F(window, run, FIELD_U16),
     F(window, onset, FIELD_MONO),
     F(window, broke, FIELD_MONO),
     F(window, last_ok_sent, FIELD_MONO),
