@@ -48,10 +48,11 @@ struct tally_conf {
  */
 struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
 
-/* A failure by silence alone is overload, not malfunction, while overload is evident (`starved`: a
- * worker lives and is too slow to answer), and of a self check also while it is halting: who loses
- * some questions and answers others is not dead. Shared checks are left as they are: they do not ask
- * our workers. Wrong answers, and being told that nobody is there, are never explained by this. */
+/* A failure by silence alone is overload, not malfunction, while overload is evident
+ * (`starved`: a worker lives and is too slow to answer), and of a self check also while it is
+ * halting: who loses some questions and answers others is not dead. Shared checks are left as
+ * they are: they do not ask our workers. Wrong answers, and being told that nobody is there,
+ * are never explained by this. */
 void facts_absorb(struct fact *facts, int n, bool starved);
 
 struct judgement {
