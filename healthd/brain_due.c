@@ -41,9 +41,9 @@ static uint64_t
 mix_window(uint64_t h, const struct window_conf *conf, const struct window *w)
 {
 	int oks = conf->forgive > conf->rise ? conf->forgive : conf->rise;
-	const int64_t all[] = {w->verdict, w->solid, w->judged, w->mute,
+	const int64_t all[] = {w->verdict, w->solid, w->judged, w->mute, w->halting,
 	    least(w->fails, conf->fall), least(w->wrongs, conf->fall), least(w->oks, oks),
-	    w->onset.us, w->broke.us};
+	    least(w->run, conf->fall), w->onset.us, w->broke.us};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		h = mix(h, all[i]);

@@ -129,6 +129,16 @@ failed_since(const struct window *w, int n)
 }
 
 static bool
+all_halting(const struct window *w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (w[i].verdict == VERDICT_FAIL && !w[i].halting)
+			return false;
+	}
+	return true;
+}
+
+static bool
 all_mute(const struct window *w, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -166,6 +176,7 @@ tally(const struct tally_conf *conf, const struct window *w, int n)
 	if (f.verdict == VERDICT_FAIL) {
 		f.onset = mono_max(failed_since(w, n), conf->evidence_since);
 		f.mute = all_mute(w, n);
+		f.halting = f.mute && all_halting(w, n);
 	}
 	f.last_ok_sent = ok_since(w, n, clip(conf->k, now.live));
 	return f;
@@ -175,7 +186,7 @@ bool
 fact_differs(const struct fact *a, const struct fact *b)
 {
 	return a->verdict != b->verdict || a->value != b->value || a->judged != b->judged ||
-	       a->onset.us != b->onset.us ||
+	       a->mute != b->mute || a->halting != b->halting || a->onset.us != b->onset.us ||
 	       (a->class == CLASS_SHARED && a->last_ok_sent.us != b->last_ok_sent.us);
 }
 
@@ -185,7 +196,10 @@ facts_absorb(struct fact *facts, int n, bool starved)
 	for (int i = 0; i < n; i++) {
 		struct fact *f = &facts[i];
 
-		if (starved && f->mute && f->class != CLASS_SHARED && f->verdict == VERDICT_FAIL)
+		bool loses = f->halting && f->class == CLASS_SELF;
+
+		if (f->mute && f->class != CLASS_SHARED && f->verdict == VERDICT_FAIL &&
+		    (starved || loses))
 			f->overload = true;
 	}
 }

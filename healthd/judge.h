@@ -18,6 +18,7 @@ struct fact {
 	    evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
 	bool mute;     /* it fails, and by silence alone: overload may explain it (facts_absorb) */
+	bool halting;  /* ... and what fails of it answers now and then: some questions are lost */
 	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing
 			    to weigh now: idle before it became unknown */
 	enum verdict verdict;
@@ -50,9 +51,11 @@ struct fact tally(const struct tally_conf *conf, const struct window *w, int n);
 /* Is there something new in it to decide on? */
 bool fact_differs(const struct fact *a, const struct fact *b);
 
-/* While overload is evident (`starved`: a worker lives and is too slow to answer), a failure by
- * silence alone is overload, not malfunction. Shared checks are left as they are: they do not ask
- * our workers. Wrong answers, and being told that nobody is there, are never explained by this. */
+/* A failure by silence alone is overload, not malfunction, while overload is evident
+ * (`starved`: a worker lives and is too slow to answer), and of a self check also while it is
+ * halting: who loses some questions and answers others is not dead. Shared checks are left as
+ * they are: they do not ask our workers. Wrong answers, and being told that nobody is there,
+ * are never explained by this. */
 void facts_absorb(struct fact *facts, int n, bool starved);
 
 struct judgement {

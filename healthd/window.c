@@ -24,7 +24,8 @@ count_up(uint16_t n)
 static void
 forget_failures(struct window *w)
 {
-	w->fails = w->wrongs = 0;
+	w->fails = w->wrongs = w->run = 0;
+	w->halting = false;
 	w->mute = true;
 	w->onset = w->broke = MONO_NEVER;
 	w->why[0] = '\0';
@@ -49,6 +50,8 @@ step_ok(const struct window_conf *conf, struct window *w, const struct sample *s
 	bool was_failed = w->judged && w->solid == VERDICT_FAIL;
 
 	w->oks = count_up(w->oks);
+	w->run = 0;
+	w->halting = w->fails > 0;
 	w->last_ok_sent = mono_max(w->last_ok_sent, s->sent);
 	if (was_failed && w->oks < conf->rise)
 		return; /* failed, or unknown after having failed: to be earned */
@@ -80,6 +83,8 @@ step_failed(const struct window_conf *conf, struct window *w, const struct sampl
 		w->broke = s->sent;
 	w->oks = 0;
 	w->fails = count_up(w->fails);
+	w->run = count_up(w->run);
+	w->halting = w->run < conf->fall && mono_before(w->onset, w->last_ok_sent);
 	if (s->outcome == OUTCOME_WRONG)
 		w->wrongs = count_up(w->wrongs);
 	if (s->outcome != OUTCOME_SILENT)
@@ -125,6 +130,8 @@ window_sane(struct window w, struct mono now)
 	w.wrongs = w.wrongs > w.fails ? w.fails : w.wrongs;
 	w.mute = w.mute && w.wrongs == 0;
 	w.oks = w.oks > COUNT_MAX ? COUNT_MAX : w.oks;
+	w.run = w.run > w.fails ? w.fails : w.run;
+	w.halting = w.halting && w.fails > 0;
 	w.onset = past(w.onset, now);
 	w.broke = past(w.broke, now);
 	w.last_ok_sent = past(w.last_ok_sent, now);

@@ -27,8 +27,11 @@ struct window {
 	int8_t value;		/* 0..100, what it weighs in the mean now; 100 until judged */
 	uint16_t fails, wrongs; /* not yet forgiven; wrongs <= fails */
 	uint16_t oks;		/* in a row */
+	uint16_t run;		/* failures in a row, now */
 	bool mute;		/* all failures not yet forgiven were silence in time (none: true):
 				   nothing wrong was said, and nobody said that nobody is there */
+	bool halting; /* it has answered since the first failure not yet forgiven, and has not
+			 failed `fall` times in a row since: it answers now and then */
 	struct mono onset;	/* `sent` of the first failure not yet forgiven; never if none */
 	struct mono broke; /* `sent` of the failure that began the run which made it fail (or may
 			      yet): what proof that the fault is here is measured against */

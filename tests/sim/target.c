@@ -230,7 +230,7 @@ is_still(const struct window *w, enum outcome outcome, int value)
 	case OUTCOME_GONE:
 		return w->verdict == VERDICT_FAIL && !w->mute && w->value == value;
 	case OUTCOME_SILENT:
-		return w->verdict == VERDICT_FAIL && w->value == value;
+		return w->verdict == VERDICT_FAIL && !w->halting && w->value == value;
 	case OUTCOME_IDLE:
 		return w->verdict == VERDICT_IDLE && w->fails == 0 && w->oks == 0;
 	case OUTCOME_UNKNOWN:

@@ -261,6 +261,8 @@ overload_is_not_forgotten_with_the_brain(void **state)
 	b->slots[1].worker.slow = true;
 	b->instances[0].targets[0].window.mute = true;
 	b->instances[0].targets[1].window.mute = false;
+	b->instances[0].targets[0].window.fails = b->instances[0].targets[0].window.run = 2;
+	b->instances[0].targets[0].window.halting = true;
 	state_save(b);
 	next = rig_brain();
 	state_load(next);
@@ -268,6 +270,8 @@ overload_is_not_forgotten_with_the_brain(void **state)
 	assert_true(next->slots[1].worker.slow);
 	assert_true(next->instances[0].targets[0].window.mute);
 	assert_false(next->instances[0].targets[1].window.mute);
+	assert_true(next->instances[0].targets[0].window.halting);
+	assert_int_equal(next->instances[0].targets[0].window.run, 2);
 	rig_drop(next);
 	rig_drop(b);
 }

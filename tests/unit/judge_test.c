@@ -135,7 +135,7 @@ a_success_counts_when_k_targets_have_had_one(void **state)
 }
 
 /* One fact: class S self, U shared (upstream), D derived; then v vital, e evidence, o overload, m
- * mute; then the verdict: + ok, - failed, ? unknown, 0 idle, n never seen; weight 10. */
+ * mute, h halting; then the verdict: + ok, - failed, ? unknown, 0 idle, n never seen; weight 10. */
 static struct fact
 fact(const char *text)
 {
@@ -146,6 +146,7 @@ fact(const char *text)
 	f.evidence = strchr(text, 'e') != NULL;
 	f.overload = strchr(text, 'o') != NULL;
 	f.mute = strchr(text, 'm') != NULL;
+	f.halting = strchr(text, 'h') != NULL;
 	f.judged = strchr(text, 'n') == NULL;
 	f.verdict = strchr(text, '+') ? VERDICT_OK
 	    : strchr(text, '-')	      ? VERDICT_FAIL
@@ -300,6 +301,38 @@ a_check_fails_mutely_when_all_its_failed_targets_do(void **state)
 }
 
 static void
+a_check_is_halting_when_all_its_failed_targets_are(void **state)
+{
+	struct tally_conf conf = {.k = 0, .weight = 1};
+	struct window w[3] = {target('f'), target('f'), target('o')};
+
+	(void)state;
+	w[0].halting = w[1].halting = true;
+	assert_true(tally(&conf, w, 3).halting);
+	w[1].mute = false; /* what it says is wrong */
+	assert_false(tally(&conf, w, 3).halting);
+	w[1].mute = true;
+	w[1].halting = false;
+	assert_false(tally(&conf, w, 3).halting);
+}
+
+/* Some questions are lost, others are answered: no outage, with or without a worker seen slow. */
+static void
+losing_some_questions_is_overload_of_a_self_check_alone(void **state)
+{
+	struct judgement j = judge_text("Svmh- U+");
+
+	(void)state;
+	assert_true(j.absorbed && !j.vital_failed && j.score == 0);
+	j = judge_text("Svmh- Svm- U+"); /* another one is dead */
+	assert_true(j.vital_failed && !j.absorbed);
+	j = judge_text("Demh- U+"); /* recursion: proof as ever */
+	assert_true(j.proven && !j.overload);
+	j = judge_text("Umh-");
+	assert_true(j.shared_bad && !j.overload);
+}
+
+static void
 an_older_success_upstream_proves_nothing(void **state)
 {
 	struct fact f[] = {fact("U+"), fact("De-")};
@@ -424,6 +457,8 @@ main(void)
 	    cmocka_unit_test(every_tally_keeps_its_promise),
 	    cmocka_unit_test(silence_is_absorbed_only_where_overload_explains_it),
 	    cmocka_unit_test(a_check_fails_mutely_when_all_its_failed_targets_do),
+	    cmocka_unit_test(a_check_is_halting_when_all_its_failed_targets_are),
+	    cmocka_unit_test(losing_some_questions_is_overload_of_a_self_check_alone),
 	    cmocka_unit_test(graded_values_are_the_mean_of_the_best_k),
 	    cmocka_unit_test(a_failure_began_when_its_latest_target_broke),
 	    cmocka_unit_test(a_success_counts_when_k_targets_have_had_one),

@@ -261,7 +261,7 @@ bend_version(struct record_seen *r, char *data, void *arg)
 
 	if (r->type == RECORD_BOOT) {
 		if (*line == '\0') /* an old one: no such line */
-			memmove(data, data + strlen("record = 2;\n"), r->length - 11);
+			memmove(data, data + strlen("record = 3;\n"), r->length - 11);
 		else
 			memcpy(data, line, strlen(line));
 	}

@@ -131,6 +131,29 @@ a_failure_is_mute_when_all_that_counts_was_silence(void **state)
 	}
 }
 
+/* PLAIN fails by 3. */
+static void
+who_answers_now_and_then_is_halting(void **state)
+{
+	static const struct {
+		const char *samples;
+		bool halting;
+	} plays[] = {{"osss", false}, {"ososs", true}, {"ososss", false}, {"osossso", true},
+	    {"ososssos", true}, {"sss", false}, {"ssso", true}, {"ossuuos", true},
+	    {"osossuus", false}, {"owowow", true}};
+	struct window_conf conf = PLAIN;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(plays) / sizeof(plays[0]); r++) {
+		struct window w = play(&conf, plays[r].samples);
+
+		if (w.verdict != VERDICT_FAIL || w.halting != plays[r].halting)
+			fail_msg("%s: %s, halting %d", plays[r].samples, verdict_name(w.verdict),
+			    w.halting);
+	}
+	assert_false(play(&conf, "ososoooo").halting); /* forgiven */
+}
+
 static void
 unknown_keeps_the_value_of_the_last_verdict(void **state)
 {
@@ -268,6 +291,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_keeps_its_promise),
 	    cmocka_unit_test(a_failure_is_mute_when_all_that_counts_was_silence),
+	    cmocka_unit_test(who_answers_now_and_then_is_halting),
 	    cmocka_unit_test(unknown_keeps_the_value_of_the_last_verdict),
 	    cmocka_unit_test(onset_is_the_first_unforgiven_failure_and_broke_the_last_run),
 	    cmocka_unit_test(order_of_cause_is_judged_by_when_probes_were_sent),
