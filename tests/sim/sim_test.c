@@ -127,7 +127,7 @@ breaks(const struct scenario *s, enum bent bent)
 static unsigned
 known(void)
 {
-	return promise_bit("overload_never_silences") | promise_bit("budget_is_kept") |
+	return promise_bit("overload_never_silences") |
 	       promise_bit("all_is_well_again");
 }
 
