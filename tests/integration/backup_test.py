@@ -184,7 +184,7 @@ class Rig:
         groups = ', '.join('{{ ' + b + ' }}' for b in backups)
         et.CONF = self.template + f'\nbackup = ( {groups} );\nbackup_after_ms = {after};\n' + \
             'log_level = "debug";\n'
-        self.number += 1
+        self.number = self.number % 15 + 1  # the configuration has 16; earlier ones have ended
         e = et.Engine(self.base, self.program, self.number, **more)
         return e, et.Worker(self.base, self.tool, self.number)
 
@@ -461,7 +461,7 @@ def one_forwarder_that_answers_a_trial_is_enough(r):
 def a_broken_authority_file_is_told_at_the_start(r):
     with open(f'{r.base}/broken.pem', 'w', encoding='ascii') as f:
         f.write('no certificate\n')
-    r.number += 1
+    r.number = r.number % 15 + 1
     et.CONF = r.template + '\nbackup = ( {{ ' + r.dot(ca='broken') + ' }} );\n'
     e = et.Engine(r.base, r.program, r.number)
     assert e.process.wait(et.WITHIN) == 1
