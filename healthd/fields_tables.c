@@ -28,6 +28,7 @@ const struct field LADDER_REST_FIELDS[] = {
     FIELD(ladder, phase_since, FIELD_MONO),
     FIELD(ladder, better_since, FIELD_MONO),
     FIELD(ladder, low_since, FIELD_MONO),
+    FIELD(ladder, keep_until, FIELD_MONO),
     {NULL, 0, 0},
 };
 

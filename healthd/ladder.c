@@ -33,6 +33,16 @@ note_brake(
 		s->latch_until = mono_add_ms(now, conf->latch_ms);
 }
 
+/* What most of the fleet suffers ends at one node before the other, and shared checks are well
+ * before what needs them is: the end is no reason to fall (decision 0037). */
+static void
+note_keep(
+    const struct ladder_conf *conf, struct ladder *s, const struct ladder_in *in, struct mono now)
+{
+	if (in->fleet.keep && in->judgement.shared_bad)
+		s->keep_until = mono_add_ms(now, conf->latch_ms);
+}
+
 /* Stability heals; waiting does not: neither silent nor for the very hold that would shrink. */
 static bool
 healing(const struct ladder_conf *conf, const struct ladder *s)
@@ -379,6 +389,7 @@ ladder_step(
 	ENSURE(s.rung >= RUNG_SILENT && s.rung < conf->n_rungs && s.hold_ms > 0);
 	note_proof(&s, in, now);
 	note_brake(conf, &s, &in->judgement, now);
+	note_keep(conf, &s, in, now);
 	note_healing(conf, &s, now);
 	phase_rule = note_phase(conf, &s, &in->judgement, now);
 	t = look(conf, &s, in, now, &out);

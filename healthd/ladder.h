@@ -59,6 +59,7 @@ struct ladder {
 	struct mono healed_at;	  /* the hold halves heal_ms after this; moves on while waiting */
 	int64_t hold_ms;	  /* the present wait between climbs */
 	struct mono latch_until;  /* brake; FOREVER while shared checks are bad */
+	struct mono keep_until;	  /* not kept: latch_ms after most of the fleet had our fault */
 	struct mono emergency_at; /* last emergency climb */
 	int64_t emergency_wait_ms; /* at silent so long before the next emergency climb */
 	struct flap flap;

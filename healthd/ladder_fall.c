@@ -189,8 +189,10 @@ ladder_fall(struct turn *t)
 	if (rung == RUNG_DRAIN)
 		return fall_from_drain(t);
 	say_score(t, to);
-	if (t->in->fleet.keep && in_fleet(t) && j->shared_bad) {
-		limit_by_fleet(t, rung);
+	if (in_fleet(t) && braked(t) && mono_before(t->now, t->s->keep_until)) {
+		turn_limit(t, OWNER_FLEET, LIMIT_FLOOR, rung, t->s->keep_until,
+		    "most of the fleet sees the same fault, or did less than %lld s ago",
+		    (long long)(t->conf->latch_ms / 1000));
 		return (struct course){rung, RULE_WAIT};
 	}
 	if (to < RUNG_DRAIN)

@@ -75,6 +75,8 @@ ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now)
 	if (s.latch_until.us != INT64_MAX)
 		s.latch_until =
 		    mono_min(mono_max(s.latch_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
+	s.keep_until =
+	    mono_min(mono_max(s.keep_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
 	s.emergency_at = past(s.emergency_at, now);
 	s.emergency_wait_ms = clamp(s.emergency_wait_ms, 0, conf->emergency_max_ms);
 	s.flap = sane_flap(conf, s.flap, now);

@@ -341,8 +341,28 @@ static const struct ladder_story ladder_stories[] = {
 	"keep bad no well score 10\n"
 	"is full wait\n"
 	"limit fleet\n"
+	"run 200\n"
+	"is full wait\n"},
+    {"when others are well again before us, the rung is kept for the latch and no longer",
+	START
+	"fleet fresh\n"
+	"keep bad no well score 10\n"
+	"run 200\n"
 	"no keep\n"
+	"is full wait\n"
+	"until drain 60 60\n"
 	"is drain score_fall\n"},
+    {"the end of what most of the fleet suffered is no reason to fall",
+	START
+	"fleet fresh\n"
+	"keep bad no well score 10\n"
+	"run 200\n"
+	"no keep no bad well\n"
+	"is full wait\n"
+	"run 50\n"
+	"score 100\n"
+	"run 200\n"
+	"is full stay\n"},
     {"a fault of our own beside it falls all the same when it is vital",
 	START
 	"fleet fresh\n"

@@ -460,8 +460,8 @@ any_saved_values_become_a_state_that_can_be_stepped(void **state)
 		struct ladder s = {0};
 		int64_t *times[] = {&s.phase_since.us, &s.rung_since.us, &s.proven_since.us,
 		    &s.better_since.us, &s.low_since.us, &s.last_fall.us, &s.last_climb.us,
-		    &s.healed_at.us, &s.hold_ms, &s.latch_until.us, &s.emergency_at.us,
-		    &s.emergency_wait_ms, &s.flap.at.us};
+		    &s.healed_at.us, &s.hold_ms, &s.latch_until.us, &s.keep_until.us,
+		    &s.emergency_at.us, &s.emergency_wait_ms, &s.flap.at.us};
 		static const double penalties[] = {0, -5, 700, 1e300, -1e300, NAN, INFINITY};
 
 		for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
@@ -478,6 +478,8 @@ any_saved_values_become_a_state_that_can_be_stepped(void **state)
 		assert_in_range(s.hold_ms, defaults.hold_ms, defaults.hold_cap_ms);
 		assert_true(s.latch_until.us == INT64_MAX ||
 		    s.latch_until.us <= now.us + defaults.latch_ms * 1000);
+		assert_true(s.keep_until.us >= 0 &&
+		    s.keep_until.us <= now.us + defaults.latch_ms * 1000);
 		assert_true(isfinite(s.flap.penalty) && s.flap.penalty >= 0);
 		assert_true(s.rung_since.us <= now.us && s.last_fall.us <= now.us);
 		assert_true(ladder_step(&defaults, s, &in, now).next.us >= now.us);
