@@ -213,10 +213,11 @@ obstacle(const struct look *l)
 
 	if (out->standing != FLEET_FRESH)
 		return "no silence by the fleet's leave without a fresh view of most of it";
-	if (l->n.behind < l->conf->min_announcing)
-		return "too few others would go on announcing";
+	/* A wish held back for this has no place in the order: what follows says nothing then. */
 	if (!l->here)
 		return "no other node would go on announcing in this region";
+	if (l->n.behind < l->conf->min_announcing)
+		return "too few others would go on announcing";
 	if (out->rank >= out->budget)
 		return "others are silent, or go first, as many as may be";
 	if (l->in->conflict)

@@ -248,6 +248,21 @@ a_wish_that_cannot_come_true_is_held_back(void **state)
 }
 
 static void
+a_wish_held_back_for_the_region_says_so_at_the_highest_id_too(void **state)
+{
+	const struct row last = {.peers = "1A 2A 3A 4A 5A 6A 7A", .ours = "h", .region = 3};
+	struct guard_conf conf = defaults;
+	struct peer peers[MOST];
+	struct guard_out o;
+
+	(void)state;
+	conf.id = 8;
+	o = ask(&last, conf, peers, read_peers(last.peers, peers));
+	assert_false(o.granted);
+	assert_string_equal(o.because, "no other node would go on announcing in this region");
+}
+
+static void
 a_guard_begins_frozen_and_blind_only_after_a_while(void **state)
 {
 	struct guard_in in = {.silent = true, .discretionary = true};
@@ -418,6 +433,7 @@ main(void)
 	    cmocka_unit_test(every_view_is_judged_as_its_row_says),
 	    cmocka_unit_test(a_rise_settles_anew_and_a_decline_does_not),
 	    cmocka_unit_test(a_wish_that_cannot_come_true_is_held_back),
+	    cmocka_unit_test(a_wish_held_back_for_the_region_says_so_at_the_highest_id_too),
 	    cmocka_unit_test(a_guard_begins_frozen_and_blind_only_after_a_while),
 	    cmocka_unit_test(without_a_fleet_nothing_is_said),
 	    cmocka_unit_test(more_announcers_never_forbid),
