@@ -110,7 +110,8 @@ def read(path):
 
 
 class Topology:
-    """nodes: {name: [exec lines]}; links: [((node, interface), (node, interface))]."""
+    """nodes: {name: [exec lines]}; labels: {name: {label: value}}; links: [((node, interface),
+    (node, interface))]."""
 
     def __init__(self, path):
         root = read(path)
@@ -120,11 +121,14 @@ class Topology:
         top = root['topology']
         self.name = root['name']
         self.nodes = {}
+        self.labels = {}
         for name, node in top['nodes'].items():
-            extra = set(node) - {'kind', 'exec'}
+            extra = set(node) - {'kind', 'exec', 'labels'}
             if node.get('kind') != 'linux' or extra:
-                raise TopologyError(f'{path}: {name}: only "kind: linux" and "exec" are known here')
+                raise TopologyError(f'{path}: {name}: only "kind: linux", "labels" and "exec" are '
+                                    'known here')
             self.nodes[name] = node.get('exec', [])
+            self.labels[name] = node.get('labels', {})
         self.links = []
         seen = set()
         for link in top['links']:
@@ -138,3 +142,28 @@ class Topology:
                     raise TopologyError(f'{path}: {":".join(end)} is in two links')
                 seen.add(end)
             self.links.append(ends)
+
+    def pops(self):
+        """Names of the PoPs, in order."""
+        return tuple(sorted(name for name in self.nodes if name.startswith('pop')))
+
+    def sides(self, pop):
+        """Transit's interfaces that lead to a PoP, in the order of its uplinks: its own, or its
+        edge's."""
+        found = []
+        for near, far in self._links_of(pop):
+            if not near.startswith('eth'):
+                continue
+            if far[0] == 'transit':
+                found.append(far[1])
+            else:
+                found += [end[1] for _, end in self._links_of(far[0]) if end[0] == 'transit']
+        return found
+
+    def _links_of(self, node):
+        """(its interface, (the other node, its interface)) of each link."""
+        for a, b in self.links:
+            if a[0] == node:
+                yield a[1], b
+            elif b[0] == node:
+                yield b[1], a

@@ -7,11 +7,7 @@ import os
 import re
 
 import nodes
-import raise_lab
 import talk
-
-POPS = raise_lab.POPS
-NEIGHBOUR = {'pop1': 'pop1', 'pop2': 'pop2', 'pop3': 'edge3'}  # as transit calls it
 
 
 class Mishaps:
@@ -111,8 +107,8 @@ class Mishaps:
 
     def _render_cuts(self):
         spared = f'ip daddr {{ {", ".join(self.spared)} }} accept;' if self.spared else ''
-        rules = ''.join(f'iifname "{NEIGHBOUR[pop]}{end}" oifname "internet" drop;'
-                        for pop in self.cut for end in (['', 'b'] if pop == 'pop1' else ['']))
+        rules = ''.join(f'iifname "{side}" oifname "internet" drop;'
+                        for pop in self.cut for side in self.sides[pop])
         self.nodes['transit'].run('nft', '-f', '-', stdin=(
             'table inet lab {}\ndelete table inet lab\ntable inet lab {\nchain cut {\n'
             f'type filter hook forward priority 0; {spared}{rules}\n}}\n}}\n'))
@@ -136,7 +132,20 @@ class Mishaps:
             yield
         finally:
             self.spared = ()
-            self.mend_upstream(*POPS)
+            self.mend_upstream(*self.pops)
+
+    @contextlib.contextmanager
+    def parted(self, *pops):
+        """The links of these PoPs to the route reflectors are down for a while."""
+        def put(state):
+            for pop in pops:
+                for reflector in ('rr1', 'rr2'):
+                    self.nodes[reflector].run('ip', 'link', 'set', pop, state)
+        put('down')
+        try:
+            yield
+        finally:
+            put('up')
 
     @contextlib.contextmanager
     def dropping(self, pop, rule):
@@ -238,7 +247,7 @@ class Mishaps:
                 for link in $(ls /sys/class/net); do
                     case $link in
                     lo) ;;
-                    eth*) ip link set $link down; ip address flush dev $link ;;
+                    eth*|rr*) ip link set $link down; ip address flush dev $link ;;
                     *) ip link delete $link ;;
                     esac
                 done

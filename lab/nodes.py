@@ -20,7 +20,9 @@ LAB = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(LAB)
 BUILD = f'{REPOSITORY}/build/lab'
 RUN = f'{BUILD}/run'
-TOPOLOGY = f'{LAB}/topology.clab.yml'  # another one may be put here, before up()
+LABS = {'pops': f'{LAB}/topology.clab.yml', 'fleet': f'{LAB}/fleet.clab.yml'}
+WHICH = f'{BUILD}/which'  # names the one of them that is, or was last, up
+TOPOLOGY = None  # another file may be put here, before up()
 ENVIRONMENT = {
     'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HOME': '/root', 'LANG': 'C.UTF-8', 'TERM': os.environ.get('TERM', 'dumb'),
@@ -32,8 +34,24 @@ class LabError(Exception):
     """The lab itself cannot go on; the text says why."""
 
 
+def which():
+    """Which lab it is: "pops" or "fleet"."""
+    try:
+        with open(WHICH, encoding='ascii') as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return 'pops'
+
+
+def choose(lab):
+    """From now on, and for all commands, it is this one."""
+    os.makedirs(BUILD, exist_ok=True)
+    with open(WHICH, 'w', encoding='ascii') as f:
+        f.write(f'{lab}\n')
+
+
 def topology():
-    return clab.Topology(TOPOLOGY)
+    return clab.Topology(TOPOLOGY or LABS[which()])
 
 
 def wait_for(condition, seconds, what):
@@ -163,8 +181,9 @@ def _cgroup(name, pid):
 
 
 def _remove_cgroups():
+    names = set(topology().nodes).union(*(clab.Topology(path).nodes for path in LABS.values()))
     for root in CGROUPS:
-        for name in topology().nodes:
+        for name in names:
             try:
                 os.rmdir(f'{root}/anypop-lab-{name}')
             except OSError:

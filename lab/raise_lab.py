@@ -8,19 +8,21 @@ import subprocess
 import internet
 import nodes
 
-POPS = ('pop1', 'pop2', 'pop3')
 ANYCAST = {'v4': '192.0.2.53', 'v6': '2001:db8:53::53'}
 BY_HAND = ('default_start', 'anycast_start', 'healthd_config', 'bird_config', 'bird_start',
            'by_hand')
 BFD_MS = int(os.environ.get('LAB_BFD_MS', '100'))
 
 
-def configuration(text, pop):
-    """healthd.conf of a PoP, from pop1's: its name, and only the one uplink that it has."""
+def configuration(text, pop, region=None):
+    """healthd.conf of a PoP, from pop1's: its name, only the uplink that it has, and in a fleet its
+    number and region."""
     if pop == 'pop1':
         return text
     text = text.replace('name = "pop1"', f'name = "{pop}"')
     text = text.replace('["eth1", "eth2"]', '["eth1"]')
+    if region:
+        text = text.replace('id = 1; region = "eu"', f'id = {pop[3:]}; region = "{region}"')
     return ''.join(line for line in text.splitlines(True) if "pop1's second uplink" not in line)
 
 
@@ -46,12 +48,13 @@ def prepare(conf, say):
     say('the zones of the Internet')
     internet.make(f'{nodes.BUILD}/internet')
     with open(f'{nodes.BUILD}/lab.env', 'w', encoding='ascii') as f:
-        f.write(f'LAB_BFD_MS={BFD_MS}\n')
+        f.write(f'LAB_BFD_MS={BFD_MS}\nLAB_WHICH={nodes.which()}\n')
     shutil.rmtree(nodes.RUN, ignore_errors=True)
-    for pop in POPS:
+    top = nodes.topology()
+    for pop in top.pops():
         os.makedirs(f'{nodes.RUN}/{pop}')
         with open(f'{nodes.RUN}/{pop}/healthd.conf', 'w', encoding='utf-8') as f:
-            f.write(configuration(text, pop))
+            f.write(configuration(text, pop, top.labels[pop].get('region')))
 
 
 def answers(client, address, name):
@@ -66,8 +69,9 @@ def up(conf, healthd, say):
     prepare(conf, say)
     say('nodes: ' + ' '.join(nodes.topology().nodes))
     live = nodes.up()
+    pops = nodes.topology().pops()
     for node in live.values():
-        nodes.boot(node, *(() if healthd or node.name not in POPS else BY_HAND))
+        nodes.boot(node, *(() if healthd or node.name not in pops else BY_HAND))
     say('waiting until the client is served')
     for address in ANYCAST.values():
         nodes.wait_for(lambda a=address: answers(live['client'], a, 'www1.example.test'), 60,

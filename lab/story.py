@@ -21,19 +21,17 @@ import threading
 import time
 
 import client
+import fleet
 import mishaps
 import monitor
 import nodes
-import raise_lab
 import stall
 import talk
 
-POPS = raise_lab.POPS
 FAMILIES = ('v4', 'v6')
 PREFIX = monitor.TEXT
 RUNGS = ('silent', 'drain', 'backup', 'full')  # by the number in the large community
-NEIGHBOUR = mishaps.NEIGHBOUR
-STORIES = f'{nodes.LAB}/stories'
+STORIES = {'pops': f'{nodes.LAB}/stories', 'fleet': f'{nodes.LAB}/stories-fleet'}
 PATIENCE = 60  # seconds that a condition may take on a loaded machine
 
 Swept = collections.namedtuple('Swept', 'asked right servfail wrong lost')
@@ -104,7 +102,7 @@ class Timeline(threading.Thread):
         self.seen = set()
         self.routes = len(monitor.read(lab.routes_log))
         self.ending = threading.Event()
-        self.since = {pop: time.time_ns() // 1000 for pop in POPS}
+        self.since = {pop: time.time_ns() // 1000 for pop in lab.pops}
 
     def say(self, who, text, us=None):
         with self.lock:
@@ -124,7 +122,7 @@ class Timeline(threading.Thread):
         """Takes what is new; sorted, so that one fault's consequences read in their order."""
         offset = time.time_ns() // 1000 - client.now_us()
         found = []
-        for pop in POPS:
+        for pop in self.lab.pops:
             for event in self.lab.events(pop, self.since[pop]):
                 key = (pop, event['wall_us'], event['line'])
                 if key not in self.seen:
@@ -171,7 +169,10 @@ class Lab(mishaps.Mishaps):
     voice = 'story'  # who says what the time line is told
 
     def __init__(self, live, out=print):
+        top = nodes.topology()
         self.nodes = live
+        self.pops = top.pops()
+        self.sides = {pop: top.sides(pop) for pop in self.pops}  # transit's interfaces to each
         self.out = out
         self.routes_log = f'{nodes.RUN}/transit/routes.log'
         self.cut = set()
@@ -247,10 +248,9 @@ class Lab(mishaps.Mishaps):
                     total += int(found.group(2))
         return total
 
-    @staticmethod
-    def sessions_at_transit(pop, family=None):
-        sides = ['pop1', 'pop1b'] if pop == 'pop1' else [NEIGHBOUR[pop]]
-        return [f'{side}_{f[1]}' for side in sides for f in FAMILIES if family in (None, f)]
+    def sessions_at_transit(self, pop, family=None):
+        return [f'{side}_{f[1]}' for side in self.sides[pop] for f in FAMILIES
+                if family in (None, f)]
 
     def heard(self, pop, family, session=None):
         """What transit has from a PoP, a Heard; its rung is "silent" when there is no route."""
@@ -307,15 +307,19 @@ class Lab(mishaps.Mishaps):
             return []
 
     def moves(self, pop, family, since_us):
-        """Rungs ordered since then (wall clock), as (from, to), oldest first: from healthd, and
-        what it no longer remembers from its flight recorder."""
+        """Rungs ordered since then (wall clock), as (from, to), oldest first."""
+        return [(move['from'], move['to']) for move in self.orders(pop, family, since_us)]
+
+    def orders(self, pop, family, since_us):
+        """The events of these moves: their fields, and `wall_us`. From healthd, and what it no
+        longer remembers from its flight recorder."""
         since = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(since_us / 1e6))
         found = []
         for line in self.bgpctl(pop, 'events', '--since', since, '--json').stdout.splitlines():
             event = json.loads(line)
             f = event['fields']
             if event['wall_us'] >= since_us and f['event'] == 'rung' and f['family'] == family:
-                found.append((f['from'], f['to']))
+                found.append(dict(f, wall_us=event['wall_us']))
         return found
 
     def metrics(self, pop):
@@ -338,7 +342,7 @@ class Lab(mishaps.Mishaps):
         what differs, as bgpctl tells it; and then the record is kept. A whole ring of the lab takes
         some tenths of a second."""
         told = []
-        for pop in POPS:
+        for pop in self.pops:
             try:
                 done = self.bgpctl(pop, 'replay', check=False)
                 if done.returncode == 0:
@@ -387,7 +391,7 @@ class Lab(mishaps.Mishaps):
     def accounts(self):
         """All PoPs in brief, lines of text; says so where nobody answers."""
         lines = []
-        for pop in POPS:
+        for pop in self.pops:
             try:
                 lines += brief(self.ask(pop, 'why'))
             except talk.TalkError as e:
@@ -440,7 +444,7 @@ class Lab(mishaps.Mishaps):
         stood at it for so long."""
         def steady():
             return (not self.unwell(pop) and not self.changes(self.now() - seconds * 1_000_000)
-                    and all(self.route(f) == NEIGHBOUR[pop] for f in FAMILIES))
+                    and all(self.route(f) == self.sides[pop][0] for f in FAMILIES))
         self.wait(f'{pop} to be well, and the routes to stand for {seconds} s', steady, within)
 
     @staticmethod
@@ -497,6 +501,9 @@ class Lab(mishaps.Mishaps):
                 return f'alarm {lane["alarms"][0]["name"]}'
             if any(limit['owner'] in ('operator', 'birdc') for limit in lane['limits']):
                 return 'somebody\'s limit'
+            ill = lane['fleet'] and fleet.unwell(lane['fleet'], len(self.pops))
+            if ill:
+                return f'{lane["family"]}: {ill}'
         return ''
 
     def spent(self, pop):
@@ -508,20 +515,20 @@ class Lab(mishaps.Mishaps):
         switched off and on."""
         self.cut, self.spared = set(), ()
         self._render_cuts()
-        dirty = [pop for pop in POPS if self.unwell(pop) or self.spent(pop) > 100]
+        dirty = [pop for pop in self.pops if self.unwell(pop) or self.spent(pop) > 100]
         if dirty:
             self.power_off(*dirty)
             for pop in dirty:
                 self.wipe(pop)
             self.power_on(*dirty)
-        for pop in POPS:
+        for pop in self.pops:
             nodes.wait_for(lambda p=pop: not self.unwell(p), 60, f'{pop} to be well')
         for family in FAMILIES:
             nodes.wait_for(lambda f=family: self.route(f) == 'pop1', 30, 'traffic at pop1')
 
     def dump(self):
         """What everybody thought, for whoever reads a failure."""
-        for pop in POPS:
+        for pop in self.pops:
             self.out(f'---- {pop}')
             done = self.bgpctl(pop, 'why', check=False)
             self.out((done.stdout + done.stderr).rstrip())
@@ -589,7 +596,8 @@ class Asking:
 
 def find():
     """{name: path}, in order: "01" and "01-workers-killed" both find a story."""
-    return {os.path.basename(path)[:-3]: path for path in sorted(glob.glob(f'{STORIES}/*.py'))}
+    return {os.path.basename(path)[:-3]: path
+            for path in sorted(glob.glob(f'{STORIES[nodes.which()]}/*.py'))}
 
 
 def load(path):

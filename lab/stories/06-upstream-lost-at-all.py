@@ -2,21 +2,21 @@
 silent, one change at most per node."""
 import time
 
-from story import FAMILIES, POPS
+from story import FAMILIES
 
 SECONDS = 120
 
 
 def none_silent(lab):
     return all((lab.lane(pop, family) or {}).get('rung', 'full') != 'silent'
-               for pop in POPS for family in FAMILIES)
+               for pop in lab.pops for family in FAMILIES)
 
 
 def outage(lab, asking):
     since, t0 = time.time_ns() // 1000, lab.now()
     lab.say(f'no PoP has an upstream, for {SECONDS} s')
     lab.stay(SECONDS, 'no node silent', lambda: none_silent(lab))
-    moves = {(pop, family): lab.moves(pop, family, since) for pop in POPS for family in FAMILIES}
+    moves = {(pop, family): lab.moves(pop, family, since) for pop in lab.pops for family in FAMILIES}
     end = lab.now()
     for (pop, family), took in moves.items():
         lab.need(len(took) <= 1, f'{pop} {family} moved more than once: {took}')
@@ -35,9 +35,9 @@ def play(lab):
     with lab.without_upstream():
         with lab.asking(rate=2000, miss=50) as asking:
             lab.stay(3, 'traffic at pop1', lambda: lab.route('v4') == 'pop1')  # warms its cache
-            lab.cut_upstream(*POPS)
+            lab.cut_upstream(*lab.pops)
             outage(lab, asking)
-        lab.mend_upstream(*POPS)
+        lab.mend_upstream(*lab.pops)
         lab.say('upstream is back')
-        for pop in POPS:
+        for pop in lab.pops:
             lab.wait_rung(pop, 'full', within=120)

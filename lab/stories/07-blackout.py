@@ -1,17 +1,17 @@
 """Blackout: all nodes off and on, cold, no upstream in the first minute: the prefix comes back by
 itself."""
-from story import FAMILIES, POPS
+from story import FAMILIES
 
 SECONDS = 20  # without upstream: a minute of the default timings would be three seconds here
 
 
 def play(lab):
     lab.say('all PoPs lose their power')
-    lab.power_off(*POPS)
+    lab.power_off(*lab.pops)
     lab.wait_route(None)
-    with lab.without_upstream(*POPS):
+    with lab.without_upstream(*lab.pops):
         t0 = lab.now()
-        lab.power_on(*POPS)
+        lab.power_on(*lab.pops)
         lab.say('power is back, upstream is not')
         for family in FAMILIES:
             lab.wait(f'some {family} route at transit', lambda f=family: lab.route(f), SECONDS)
@@ -27,5 +27,5 @@ def play(lab):
             lab.say(f'of what needs no upstream: {len(rows)} queries, {lost} without an answer')
             lab.need(rows and lost == 0, 'what needs no upstream was not answered')
     lab.say('upstream is back')
-    for pop in POPS:
+    for pop in lab.pops:
         lab.wait_rung(pop, 'full', within=120)

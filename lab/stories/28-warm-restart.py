@@ -1,15 +1,15 @@
 """All workers and engines of a PoP killed while no PoP has an upstream: the popular names are answered
 as soon as workers are ready, and nothing moves."""
-from story import FAMILIES, POPS
+from story import FAMILIES
 
 KEPT = 0.99
 
 
 def play(lab):
     lab.warm('pop1')
-    with lab.asking(miss=0) as asking, lab.without_upstream(*POPS):
+    with lab.asking(miss=0) as asking, lab.without_upstream(*lab.pops):
         lab.say('no PoP has an upstream')
-        for pop in POPS:
+        for pop in lab.pops:
             lab.wait(f'{pop} at drain', lambda p=pop: all(
                 lab.rung(p, f) == 'drain' for f in FAMILIES))
         lab.wait_route('pop1')

@@ -6,7 +6,6 @@ import statistics
 import time
 
 import nodes
-from story import POPS
 
 ADDRESS = '10.9.5.1'
 SECRET = '/etc/anypop/redis.secret'
@@ -178,11 +177,11 @@ def lied_to(lab, asking):
 @contextlib.contextmanager
 def redis(lab):
     lab.redis = Redis(lab)
-    for pop in POPS:
+    for pop in lab.pops:
         lab.nodes[pop].run('sh', '-c', f'umask 077; cat >{SECRET}', stdin='0123456789abcdef' * 4)
     try:
         lab.redis.start()
-        with lab.resolving(redis_conf, *POPS):
+        with lab.resolving(redis_conf, *lab.pops):
             yield
     finally:
         lab.redis.stop()
@@ -192,7 +191,7 @@ def play(lab):
     lab.warm('pop1')
     with redis(lab), lab.asking(miss=50, local=5) as asking:
         lab.wait_steady('pop1', 3)
-        with lab.nothing_moves(*POPS):
+        with lab.nothing_moves(*lab.pops):
             works(lab, 'pop2')
             lab.say('what pop1 resolved is a hit at pop2')
             for act in (killed, stopped, partitioned, lied_to):

@@ -5,7 +5,7 @@ import contextlib
 import re
 
 from raise_lab import ANYCAST
-from story import FAMILIES, POPS
+from story import FAMILIES
 
 RATE, SECONDS = 3000, 5
 QUERIES, MISSES, RESPONSES = 100, 30, 20  # a second, of each of the two workers
@@ -152,7 +152,7 @@ def play(lab):
     lab.warm('pop1')
     with flooders(lab), lab.resolving(limited, 'pop1'), lab.asking(local=5) as asking:
         lab.wait_steady('pop1', 3)
-        with lab.nothing_moves(*POPS):
+        with lab.nothing_moves(*lab.pops):
             for flood in (in_the_name_of_others, of_one_client, of_made_up_names):
                 flood(lab, asking)
             shown(lab)

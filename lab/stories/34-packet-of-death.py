@@ -6,7 +6,7 @@ import re
 import time
 
 from raise_lab import ANYCAST
-from story import FAMILIES, POPS
+from story import FAMILIES
 
 AGAIN_US = 2_000_000  # as in story 25, after all engines were lost
 AGAIN = 20  # times that each PoP is asked once more, in each family
@@ -65,9 +65,10 @@ def explained(lab, pop, how, name, since):
              f'{pop}: bgpctl workers says:\n{shown}')
 
 
-def deadly(lab, asking, how, ends, pops=POPS):
+def deadly(lab, asking, how, ends, pops=None):
     """A name that kills so, and what comes of it at these PoPs. `ends`: how many engines, and probation
     engines, it costs each. Where that is one, the other one resolves what is new all along."""
+    pops = pops or lab.pops
     name, since, t0 = f'{how}-{time.time_ns():x}.random.example.test', time.time_ns() // 1000, lab.now()
     before = {pop: starts(lab, pop) for pop in pops}
     lab.say(f'{name} is asked at {" ".join(pops)}')
@@ -104,21 +105,21 @@ def everybody_else(lab, asking, t0, new):
 def mortal(lab):
     """The engines of all PoPs have the bug."""
     with contextlib.ExitStack() as stack:
-        for pop in POPS:
+        for pop in lab.pops:
             stack.enter_context(lab.engines_mortal(pop))
-        lab.upgrade(*POPS)
+        lab.upgrade(*lab.pops)
         yield
-    lab.upgrade(*POPS)
+    lab.upgrade(*lab.pops)
 
 
 def play(lab):
     lab.warm('pop1')
     with mortal(lab), lab.asking(rate=100, miss=30, local=5) as asking:
         lab.wait_steady('pop1', 3)
-        with lab.nothing_moves(*POPS):
+        with lab.nothing_moves(*lab.pops):
             for how in ('die', 'late', 'segv'):
                 deadly(lab, asking, how, (1, 1))
             deadly(lab, asking, 'spin', (1, 1), ('pop1',))
             deadly(lab, asking, 'mute', (2, 2), ('pop1',))
-            lab.need(all(lab.rung(pop, f) == 'full' for pop in POPS for f in FAMILIES),
+            lab.need(all(lab.rung(pop, f) == 'full' for pop in lab.pops for f in FAMILIES),
                      'not everybody is at full')

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 
+import clab
 import client
 import monitor
 import nodes
@@ -55,7 +56,7 @@ def topology():
     with open(f'{nodes.LAB}/topology.clab.yml', encoding='utf-8') as f:
         text = f.read()
     start = '        - /srv/anypop/lab/node/start\n'
-    for pop in raise_lab.POPS:
+    for pop in clab.Topology(nodes.LABS['pops']).pops():
         head = f'    {pop}:\n      kind: linux\n      exec:\n'
         text = _replaced(text, head, f'{head}        - {INSIDE}/node/service-link\n')
     head, tail = text.split('    edge3:\n', 1)
@@ -205,11 +206,11 @@ class Bench:
                 return f'failures of {check["name"]} not forgotten'
         return ''
 
-    def rest(self, home='pop1', pops=raise_lab.POPS, families=story.FAMILIES):
+    def rest(self, home='pop1', pops=None, families=story.FAMILIES):
         """Until all these PoPs are well, have forgotten their faults, and transit prefers `home`: no
         run inherits from the one before."""
         def why():
-            for pop in pops:
+            for pop in pops or self.lab.pops:
                 ill = self.unrested(pop)
                 if ill:
                     return f'{pop}: {ill}'
@@ -305,6 +306,7 @@ class Bench:
 def raised(workers, lives, say, unbound=True, made=topology):
     """The bench's lab, taken down at the end whatever happens. `made`: makes its topology file."""
     os.makedirs(OUT, exist_ok=True)
+    nodes.choose('pops')
     nodes.TOPOLOGY = made()
     raise_lab.BFD_MS = BFD_MS
     bench = None

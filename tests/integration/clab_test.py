@@ -8,6 +8,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f'{HERE}/../../lab')
 import clab  # noqa: E402
+import nodes  # noqa: E402
 import raise_lab  # noqa: E402
 
 GOOD = '''\
@@ -67,13 +68,36 @@ class ClabTest(unittest.TestCase):
             with self.subTest(bad), self.assertRaises(clab.TopologyError):
                 topology(GOOD.replace('["a:eth1", "b:eth1"]', bad))
 
-    def test_the_labs_own_file_has_the_pops(self):
-        top = clab.Topology(f'{HERE}/../../lab/topology.clab.yml')
-        self.assertLessEqual(set(raise_lab.POPS), set(top.nodes))
-        for lines in top.nodes.values():
-            for line in lines:
-                self.assertTrue(os.access(line.split()[0].replace('/srv/anypop', f'{HERE}/../..'),
-                                          os.X_OK), line)
+    def test_labels_are_read_and_other_keys_refused(self):
+        text = GOOD.replace('    b:\n      kind: linux\n',
+                            '    b:\n      kind: linux\n      labels:\n        region: eu\n')
+        self.assertEqual(topology(text).labels, {'a': {}, 'b': {'region': 'eu'}})
+        with self.assertRaisesRegex(clab.TopologyError, 'b: only'):
+            topology(text.replace('labels', 'env'))
+
+    def test_the_labs_own_files_say_what_leads_where(self):
+        three, five = (clab.Topology(nodes.LABS[lab]) for lab in ('pops', 'fleet'))
+        self.assertEqual({pop: three.sides(pop) for pop in three.pops()},
+                         {'pop1': ['pop1', 'pop1b'], 'pop2': ['pop2'], 'pop3': ['edge3']})
+        self.assertEqual({pop: five.sides(pop) for pop in five.pops()},
+                         {f'pop{n}': [f'pop{n}'] for n in range(1, 6)})
+        self.assertEqual([five.labels[pop]['region'] for pop in five.pops()],
+                         ['eu', 'eu', 'eu', 'us', 'us'])
+        for top in (three, five):
+            for lines in top.nodes.values():
+                for line in lines:
+                    self.assertTrue(os.access(line.split()[0].replace(
+                        '/srv/anypop', f'{HERE}/../..'), os.X_OK), line)
+
+    def test_each_pop_of_the_fleet_has_an_id_and_its_region(self):
+        with open(f'{HERE}/../../etc/lab-fleet.conf', encoding='utf-8') as f:
+            text = f.read()
+        top = clab.Topology(nodes.LABS['fleet'])
+        for number, pop in enumerate(top.pops(), 1):
+            region = top.labels[pop]['region']
+            made = raise_lab.configuration(text, pop, region)
+            self.assertIn(f'id = {number}; region = "{region}";', made)
+            self.assertIn(f'name = "{pop}"', made)
 
 
 if __name__ == '__main__':

@@ -33,6 +33,7 @@ def well():
 def lab(answers):
     """A Lab whose PoPs give these accounts; None: nobody answers there."""
     found = story.Lab.__new__(story.Lab)
+    found.pops = tuple(answers)
 
     def ask(pop, verb):
         assert verb == 'why'
@@ -100,6 +101,7 @@ class Replayed(unittest.TestCase):
                 'pop3': (3, '', 'no whole state')}
         kept = []
         found = story.Lab.__new__(story.Lab)
+        found.pops = tuple(said)
         found.bgpctl = lambda pop, verb, check: subprocess.CompletedProcess(verb, *said[pop])
 
         class Node:
