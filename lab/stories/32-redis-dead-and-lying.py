@@ -139,6 +139,7 @@ def stopped(lab, asking):
 
 def partitioned(lab, asking):
     """pop2 alone reaches it no more."""
+    works(lab, 'pop3')  # whose engines were left without Redis before, and have not been asked since
     which = shared(lab)
     rule = (f'table inet redis {{\nchain output {{\ntype filter hook output priority 0; '
             f'ip daddr {ADDRESS} drop\n}}\n}}\n')
@@ -155,6 +156,7 @@ def partitioned(lab, asking):
 
 
 def lied_to(lab, asking):
+    works(lab, 'pop3')
     which = shared(lab)
     with nobody_notices(lab, asking, 'every answer in Redis becomes a lie'):
         lies = lab.redis.node.run('python3', '/srv/anypop/lab/lies.py', ADDRESS, which).stdout
