@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 
 import clab
 
@@ -166,10 +167,17 @@ def need_all():
     return nodes
 
 
-def _cgroup(name, pid):
+def cgroup(root, name):
+    """The directory of a node's own cgroup below `root`: the one name that a lab has on the machine,
+    so it tells this lab from another checkout's.
+    """
+    return f'{root}/anypop-lab-{zlib.crc32(LAB.encode()):08x}-{name}'
+
+
+def _enter_cgroups(name, pid):
     """Puts a node into cgroups of its own, where the machine has them."""
     for root in CGROUPS:
-        group = f'{root}/anypop-lab-{name}'
+        group = cgroup(root, name)
         if not os.path.exists(f'{root}/cgroup.procs'):
             continue
         try:
@@ -185,7 +193,7 @@ def _remove_cgroups():
     for root in CGROUPS:
         for name in names:
             try:
-                os.rmdir(f'{root}/anypop-lab-{name}')
+                os.rmdir(cgroup(root, name))
             except OSError:
                 pass
 
@@ -233,7 +241,7 @@ def up():
         _spawn(name)
     nodes = live()
     for name, node in nodes.items():
-        _cgroup(name, node.pid)
+        _enter_cgroups(name, node.pid)
     for link in top.links:
         _link(nodes, link)
     return {name: nodes[name] for name in top.nodes}

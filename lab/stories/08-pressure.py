@@ -32,8 +32,8 @@ def pressure(lab, pop, percent):
 def half_a_processor(pop):
     """A real limit by the PoP's own cgroup, where the machine has one."""
     for knob, tight, loose in (
-            (f'/sys/fs/cgroup/cpu/anypop-lab-{pop}/cpu.cfs_quota_us', '50000', '-1'),
-            (f'/sys/fs/cgroup/anypop-lab-{pop}/cpu.max', '50000 100000', 'max')):
+            (f'{nodes.cgroup("/sys/fs/cgroup/cpu", pop)}/cpu.cfs_quota_us', '50000', '-1'),
+            (f'{nodes.cgroup("/sys/fs/cgroup", pop)}/cpu.max', '50000 100000', 'max')):
         if os.path.exists(knob):
             break
     else:

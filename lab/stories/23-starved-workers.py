@@ -16,7 +16,7 @@ LIMITS = (
 def _group(pop):
     """The directory of the PoP's own cgroup, and the limits of that kind; None without one."""
     for root, limits in LIMITS:
-        own = f'{root}/anypop-lab-{pop}'
+        own = nodes.cgroup(root, pop)
         if os.path.exists(f'{own}/{limits[0][0]}'):
             return own, limits
     return None, None
