@@ -117,6 +117,9 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	    o, "told", told < 0 ? json_null() : json_string(lane_rung_name(b, told)));
 	json_object_set_new(o, "exits", json_boolean(driver_exits(b->driver, lane->index)));
 	json_object_set_new(o, "conflict", json_boolean(v->conflict));
+	json_object_set_new(o, "size", json_integer(b->settings.site.fleet.size));
+	json_object_set_new(
+	    o, "min_announcing", json_integer(b->settings.site.fleet.min_announcing));
 	return o;
 }
 
