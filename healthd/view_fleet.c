@@ -31,16 +31,17 @@ view_flags(int flags)
 	return all;
 }
 
-/* Only names' digests travel; our own we know by name. */
+/* Only names' digests travel; ours, and those that are configured, we know by name. */
 static json_t *
 view_region(const struct site *site, uint16_t region)
 {
+	const char *name = site_region(site, region);
 	char text[16];
 
 	if (region == 0)
 		return json_null();
-	if (region == beacon_region(site->fleet.region))
-		return json_string(site->fleet.region);
+	if (name != NULL)
+		return json_string(name);
 	snprintf(text, sizeof(text), "#%04x", region);
 	return json_string(text);
 }

@@ -43,6 +43,7 @@ static const struct peer OTHERS[] = {
 	.max_suspended = 1,
 	.region = 99},
     {.id = 4,
+	.region = 0x499a /* "us" */,
 	.nonce = 8,
 	.rung = 1,
 	.load = BEACON_LOAD_UNKNOWN,
@@ -138,6 +139,8 @@ people_are_shown_it(void **state)
 	assert_string_equal(json_string_value(json_object_get(node, "rung")), "full");
 	assert_string_equal(json_string_value(json_object_get(node, "region")), "#0063");
 	assert_true(json_real_value(json_object_get(node, "load")) == 0.5);
+	node = json_array_get(json_object_get(lane, "nodes"), 1);
+	assert_string_equal(json_string_value(json_object_get(node, "region")), "us");
 	json_decref(fleet);
 	metrics = brain_metrics_render(b, "/metrics", &type);
 	assert_non_null(
