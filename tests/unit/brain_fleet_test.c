@@ -86,6 +86,22 @@ no_view_is_stale_and_a_view_is_fresh(void **state)
 }
 
 static void
+a_new_brain_wishes_nothing_and_blames_nothing(void **state)
+{
+	struct brain *b = begin();
+
+	(void)state;
+	see(b, OTHERS, 3);
+	/* As the first decision does it: what is told wrongly there is mended in the same turn, and
+	 * has been told. */
+	b->lanes[0].born = true;
+	fleet_step(b, &b->lanes[0], mono_now());
+	assert_int_equal(b->lanes[0].guard.severity, SEVERITY_NONE);
+	assert_int_equal(b->lanes[0].guard.fault, 0);
+	rig_drop(b);
+}
+
+static void
 too_few_in_view_is_isolated(void **state)
 {
 	struct brain *b = begin();
@@ -159,6 +175,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_lane_without_beacons_is_in_no_fleet),
 	    TEST(no_view_is_stale_and_a_view_is_fresh),
+	    TEST(a_new_brain_wishes_nothing_and_blames_nothing),
 	    TEST(too_few_in_view_is_isolated),
 	    TEST(a_lost_fleet_session_freezes),
 	    TEST(people_are_shown_it),
