@@ -35,7 +35,7 @@ struct door_view { /* observation; stale parts are UNKNOWN */
 	enum lock gate[MAX_RUNGS];
 	uint32_t in_table[MAX_RUNGS];  /* bit per prefix: its route stands in BIRD's table */
 	int n_prefixes, n_sessions;
-	uint32_t aside; /* sessions that carry beacons and lead nowhere: silence there lacks nothing */
+	uint32_t aside; /* sessions for beacons alone: they lack nothing by sending none of ours */
 	struct sending sending[MAX_PREFIXES][MAX_SESSIONS]; /* only sessions of this family */
 };
 
