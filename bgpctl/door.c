@@ -14,7 +14,8 @@
 
 struct proof {
 	bool fresh; /* the observation began after the order */
-	int up, proven;
+	bool alive; /* some session is up */
+	int up, proven; /* of those that are to carry our prefixes */
 	bool ours,
 	    attributes; /* some session sends a rung of ours; all proven ones send it right */
 	char foreign[32];
@@ -66,18 +67,21 @@ may_stand(const struct door_view *v, int rung)
 static void
 look_at_session(const struct door_view *v, int session, int rung, struct proof *p)
 {
-	bool up = false, all = true, attributes = true;
+	bool up = false, all = true, attributes = true, sends = false;
 
 	for (int i = 0; i < v->n_prefixes; i++) {
 		const struct sending *s = &v->sending[i][session];
 
 		up = up || s->sent != SENT_UNKNOWN;
+		sends = sends || (s->sent != SENT_UNKNOWN && s->sent != SENT_NOTHING);
 		p->ours = p->ours || s->sent == SENT_OURS;
 		all = all && s->sent == SENT_OURS && s->rung == rung;
 		attributes = attributes && s->attributes;
 		if (s->sent == SENT_FOREIGN)
 			memcpy(p->foreign, s->protocol, sizeof(p->foreign));
 	}
+	p->alive = p->alive || up;
+	up = up && (sends || !(v->aside >> session & 1));
 	p->up += up;
 	if (!up || !all)
 		return;
@@ -256,6 +260,8 @@ give_out(const struct door_conf *conf, struct door *d, uint32_t needed, struct m
 	if (d->asked == 0)
 		d->tries = 0; /* all that was asked has come true; this is another need */
 	give = needed & ~d->asked;
+	if (give != 0)
+		d->asked_at = now;
 	if (d->asked == 0 || !mono_before(now, d->next_try)) {
 		give = d->asked == 0 ? give : needed;
 		if (d->tries < UINT16_MAX)
@@ -287,11 +293,26 @@ put_actions(const struct door_conf *conf, struct door_out *out, uint32_t give)
 	}
 }
 
+/* What was asked for and did not come true, though it had time to and was looked at after that: a
+ * tardy observer, or something asked just now beside what waits for another try, is no fault. */
+static uint32_t
+failing(const struct door_conf *conf, const struct door *d, const struct door_view *v,
+    uint32_t needed, struct mono now)
+{
+	uint32_t of_bird = 0;
+
+	if (mono_diff_ms(now, d->asked_at) < conf->retry_min_ms)
+		return 0;
+	for (int k = RUNG_DRAIN; k < conf->n_rungs; k++)
+		of_bird |= bit(DOOR_ENABLE, k) | bit(DOOR_DISABLE, k);
+	return mono_before(d->asked_at, v->bird_at) ? needed : needed & ~of_bird;
+}
+
 static uint32_t
 lock_alarms(const struct door_conf *conf, const struct door *d, const struct door_view *v,
-    uint32_t needed)
+    uint32_t needed, struct mono now)
 {
-	uint32_t alarms = 0;
+	uint32_t alarms = 0, failed = failing(conf, d, v, needed, now);
 
 	for (int k = RUNG_DRAIN; k < conf->n_rungs; k++) {
 		uint32_t gate = bit(DOOR_GATE_MAKE, k) | bit(DOOR_GATE_UP, k) |
@@ -300,9 +321,9 @@ lock_alarms(const struct door_conf *conf, const struct door *d, const struct doo
 
 		if (v->bird_answers && v->protocol[k] == LOCK_ABSENT)
 			alarms |= ALARM_PROTOCOL_MISSING;
-		if (d->tries >= 2 && (needed & gate))
+		if (failed & gate)
 			alarms |= ALARM_GATE_FAILED;
-		if (d->tries >= 2 && (needed & close) && !may_stand(v, k))
+		if ((failed & close) && !may_stand(v, k))
 			alarms |= ALARM_ONE_LOCK;
 	}
 	return alarms;
@@ -313,7 +334,7 @@ bird_alarms(const struct door *d, const struct door_view *v, const struct proof 
 {
 	if (!v->bird_answers)
 		return ALARM_BIRD_SILENT;
-	if (p->up == 0)
+	if (!p->alive)
 		return ALARM_NO_SESSION;
 	if (d->order == RUNG_SILENT)
 		return p->foreign[0] ? ALARM_COVERED : 0;
@@ -325,7 +346,7 @@ static uint32_t
 what_is_wrong(const struct door_conf *conf, const struct door *d, const struct door_view *v,
     const struct proof *p, uint32_t needed, struct mono now)
 {
-	uint32_t alarms = lock_alarms(conf, d, v, needed) | bird_alarms(d, v, p);
+	uint32_t alarms = lock_alarms(conf, d, v, needed, now) | bird_alarms(d, v, p);
 
 	if (d->proven != d->order && mono_diff_ms(now, d->unproven_since) >= conf->prove_ms)
 		alarms |= ALARM_UNPROVEN;
@@ -364,8 +385,8 @@ only_look(const struct door_conf *conf, struct door d, const struct door_view *v
 	struct proof p = look_at_proof(&d, v);
 
 	memcpy(out.state.covered_by, p.foreign, sizeof(p.foreign));
-	out.state.alarms = lock_alarms(conf, &d, v, 0);
-	out.state.alarms |= v->bird_answers ? (p.up ? 0 : ALARM_NO_SESSION) : ALARM_BIRD_SILENT;
+	out.state.alarms = lock_alarms(conf, &d, v, 0, now);
+	out.state.alarms |= v->bird_answers ? (p.alive ? 0 : ALARM_NO_SESSION) : ALARM_BIRD_SILENT;
 	out.look = mono_add_ms(now, conf->poll_ms);
 	return out;
 }

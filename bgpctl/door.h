@@ -35,6 +35,7 @@ struct door_view { /* observation; stale parts are UNKNOWN */
 	enum lock gate[MAX_RUNGS];
 	uint32_t in_table[MAX_RUNGS];  /* bit per prefix: its route stands in BIRD's table */
 	int n_prefixes, n_sessions;
+	uint32_t aside; /* sessions for beacons alone: they lack nothing by sending none of ours */
 	struct sending sending[MAX_PREFIXES][MAX_SESSIONS]; /* only sessions of this family */
 };
 
@@ -66,6 +67,7 @@ struct door {
 	bool settled;	      /* nothing to do and proven, at the last step */
 	uint8_t looks;	      /* since something moved: the next one comes later */
 	uint32_t asked;	      /* actions given out and not seen done, a bit each */
+	struct mono asked_at; /* when the last of them was, for the first time */
 	struct mono unproven_since, hand_since, look_at;
 };
 

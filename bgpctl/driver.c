@@ -105,6 +105,19 @@ exits(const struct driver *d, int lane)
 	return bits;
 }
 
+/* Which of them carry beacons to nodes or reflectors, and are no way out. */
+static uint32_t
+aside(const struct driver *d, int lane)
+{
+	uint32_t bits = 0;
+	int s;
+
+	for (int i = 0; (s = birdlook_session(d->site, lane, i)) >= 0; i++)
+		bits |= (uint32_t)(d->site->bird.sessions[s].fleet && d->birdlook.sessions[s].known)
+			<< i;
+	return bits & ~exits(d, lane);
+}
+
 /* A worse rung is told at once, a better one has been proven by then. */
 static void
 tell_fleet(struct driver *d, int i)
@@ -207,8 +220,10 @@ end_round(struct driver *d)
 
 	d->in_round = false;
 	for (int i = 0; i < d->n_lanes; i++)
-		if (d->lanes[i].exists && (lanes >> i & 1))
+		if (d->lanes[i].exists && (lanes >> i & 1)) {
+			d->scratch[i].aside = aside(d, i);
 			take_view(&d->lanes[i], &d->scratch[i]);
+		}
 	driver_report_bird(d);
 	driver_report_sessions(d);
 	for (int i = 0; i < d->n_lanes; i++)

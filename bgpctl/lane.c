@@ -80,6 +80,19 @@ site_budget(const struct site *site)
 }
 
 const char *
+site_region(const struct site *site, uint16_t region)
+{
+	if (region == 0)
+		return NULL;
+	if (region == beacon_region(site->fleet.region))
+		return site->fleet.region;
+	for (int i = 0; i < site->fleet.n_regions; i++)
+		if (region == beacon_region(site->fleet.regions[i]))
+			return site->fleet.regions[i];
+	return NULL;
+}
+
+const char *
 lane_name(const struct site *site, int lane, char buf[static LANE_NAME])
 {
 	snprintf(buf, LANE_NAME, "%s/%s", site->services[lane_service(lane)].name,

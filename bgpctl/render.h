@@ -29,6 +29,8 @@ void render_limited(FILE *to, const json_t *answer);
 void render_event(FILE *to, int64_t wall_us, const char *level, const char *name, const char *line);
 
 /* Parts that the pages share. */
+/* One line of how the lane stands in its fleet (NULL: in none); nothing where all is fresh. */
+void render_guard(FILE *to, const json_t *guard, const json_t *limits);
 void render_limit(FILE *to, const json_t *limit);
 const char *render_verdict(const json_t *of); /* of a check or a target */
 void render_alarms(FILE *to, const char *indent, const json_t *alarms);

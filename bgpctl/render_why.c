@@ -154,6 +154,7 @@ print_summary(FILE *to, const json_t *lane, const json_t *why)
 		fprintf(to, ", for the score is %.0f of 100", pick_number(lane, "score", 0));
 	print_why(to, lane);
 	print_next(to, lane, why);
+	render_guard(to, pick_part(lane, "fleet"), pick_part(lane, "limits"));
 }
 
 /* Waits are limits too, each with its time: nothing more is to be said of them here. */

@@ -94,6 +94,8 @@ struct site {
 		int64_t size; /* nodes of the fleet; 0: no fleet */
 		int64_t id;   /* ours, 1..size */
 		const char *region; /* "" none */
+		const char **regions; /* all names, to show others' by: site_region() */
+		int n_regions;
 		int64_t max_suspended; /* a CONF_SHARE of size; site_budget() */
 		int64_t min_announcing;
 		int64_t settle_ms, view_max_age_ms, poll_ms;
@@ -153,6 +155,8 @@ const struct prefix *lane_beacons(const struct site *site, int lane);
 uint32_t lanes_with_beacons(const struct site *site, uint32_t families);
 /* fleet.max_suspended as a number of nodes. */
 int site_budget(const struct site *site);
+/* The name behind a beacon_region(), of ours and of fleet.regions; NULL: not known here, or 0. */
+const char *site_region(const struct site *site, uint16_t region);
 
 #define LANE_NAME 32
 const char *lane_name(const struct site *site, int lane, char buf[static LANE_NAME]); /* "dns/v4" */

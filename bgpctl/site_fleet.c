@@ -33,12 +33,48 @@ check_numbers(const struct site *site, struct err *err)
 	if (site_budget(site) >= size)
 		return SAY(site, &site->fleet, "max_suspended", -1, err,
 		    "%d is the whole fleet; write less than size = %lld", site_budget(site), size);
-	if (strspn(site->fleet.region, "abcdefghijklmnopqrstuvwxyz0123456789_-") !=
-		strlen(site->fleet.region) ||
-	    strlen(site->fleet.region) > MAX_REGION)
-		return SAY(site, &site->fleet, "region", -1, err,
-		    "\"%s\" is no region's name; write 1 to %d of a-z, 0-9, _ and -",
-		    site->fleet.region, MAX_REGION);
+	return 0;
+}
+
+static int
+check_name(const struct site *site, const char *key, int index, const char *name, struct err *err)
+{
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(name) &&
+	    strlen(name) <= MAX_REGION && (*name != '\0' || index < 0))
+		return 0;
+	return SAY(site, &site->fleet, key, index, err,
+	    "\"%s\" is no region's name; write 1 to %d of a-z, 0-9, _ and -", name, MAX_REGION);
+}
+
+/* Two names with one digest are one region to every guard, and one of them would be shown for both. */
+static int
+check_digests(const struct site *site, int index, struct err *err)
+{
+	const char *name = site->fleet.regions[index], *other;
+
+	for (int i = -1; i < index; i++) {
+		other = i < 0 ? site->fleet.region : site->fleet.regions[i];
+		if (strcmp(name, other) == 0 && i >= 0)
+			return SAY(site, &site->fleet, "regions", index, err,
+			    "\"%s\" is there twice; take one out", name);
+		if (strcmp(name, other) != 0 && beacon_region(name) == beacon_region(other))
+			return SAY(site, &site->fleet, "regions", index, err,
+			    "\"%s\" and \"%s\" have the same digest #%04x in beacons, so they "
+			    "would be one region; rename one",
+			    name, other, beacon_region(name));
+	}
+	return 0;
+}
+
+static int
+check_regions(const struct site *site, struct err *err)
+{
+	if (check_name(site, "region", -1, site->fleet.region, err) < 0)
+		return -1;
+	for (int i = 0; i < site->fleet.n_regions; i++)
+		if (check_name(site, "regions", i, site->fleet.regions[i], err) < 0 ||
+		    check_digests(site, i, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -200,8 +236,8 @@ site_check_fleet(const struct site *site, struct err *err)
 			    "is missing; write how many nodes the fleet has");
 		return 0;
 	}
-	if (check_numbers(site, err) < 0 || check_times(site, err) < 0 ||
-	    check_watch(site, err) < 0)
+	if (check_numbers(site, err) < 0 || check_regions(site, err) < 0 ||
+	    check_times(site, err) < 0 || check_watch(site, err) < 0)
 		return -1;
 	return check_ways(site, err);
 }

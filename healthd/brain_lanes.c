@@ -443,6 +443,7 @@ lanes_init(struct brain *b)
 		lane->exists = lane_service(l) < site->n_services && lane_exists(site, l);
 		lane->index = l;
 		lane->hand = lane->claimed = -1;
+		lane->out.fault = -1; /* no check: the guard asks before the ladder was stepped */
 		ev_timer_init(&lane->timer, on_lane_timer, 0, 0);
 		lane->timer.data = lane;
 		if (!lane->exists)

@@ -31,16 +31,17 @@ view_flags(int flags)
 	return all;
 }
 
-/* Only names' digests travel; our own we know by name. */
+/* Only names' digests travel; ours, and those that are configured, we know by name. */
 static json_t *
 view_region(const struct site *site, uint16_t region)
 {
+	const char *name = site_region(site, region);
 	char text[16];
 
 	if (region == 0)
 		return json_null();
-	if (region == beacon_region(site->fleet.region))
-		return json_string(site->fleet.region);
+	if (name != NULL)
+		return json_string(name);
 	snprintf(text, sizeof(text), "#%04x", region);
 	return json_string(text);
 }
@@ -117,6 +118,9 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	    o, "told", told < 0 ? json_null() : json_string(lane_rung_name(b, told)));
 	json_object_set_new(o, "exits", json_boolean(driver_exits(b->driver, lane->index)));
 	json_object_set_new(o, "conflict", json_boolean(v->conflict));
+	json_object_set_new(o, "size", json_integer(b->settings.site.fleet.size));
+	json_object_set_new(
+	    o, "min_announcing", json_integer(b->settings.site.fleet.min_announcing));
 	return o;
 }
 

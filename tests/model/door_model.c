@@ -400,6 +400,8 @@ normal(const struct world *w)
 	n.door.hand_since.us = ago(n.door.hand_since.us, now, limit);
 	n.door.look_at.us = ago(n.door.look_at.us, now, limit);
 	n.door.corrections = 0;
+	n.door.asked_at.us = 0; /* for alarms alone, which nothing here asks */
+	n.door.alarms = 0;
 	n.door.tries = n.door.tries > 4 ? 4 : n.door.tries;
 	n.look -= n.now;
 	n.view_at = ago(n.view_at, w->now, 1200);

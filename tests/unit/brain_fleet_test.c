@@ -43,6 +43,7 @@ static const struct peer OTHERS[] = {
 	.max_suspended = 1,
 	.region = 99},
     {.id = 4,
+	.region = 0x499a /* "us" */,
 	.nonce = 8,
 	.rung = 1,
 	.load = BEACON_LOAD_UNKNOWN,
@@ -81,6 +82,22 @@ no_view_is_stale_and_a_view_is_fresh(void **state)
 	/* It is looked at again when the view gets too old, whatever else happens. */
 	assert_true(mono_is_set(b->lanes[0].out.next));
 	assert_true(mono_diff_ms(b->lanes[0].out.next, mono_now()) <= 2001);
+	rig_drop(b);
+}
+
+static void
+a_new_brain_wishes_nothing_and_blames_nothing(void **state)
+{
+	struct brain *b = begin();
+
+	(void)state;
+	see(b, OTHERS, 3);
+	/* As the first decision does it: what is told wrongly there is mended in the same turn, and
+	 * has been told. */
+	b->lanes[0].born = true;
+	fleet_step(b, &b->lanes[0], mono_now());
+	assert_int_equal(b->lanes[0].guard.severity, SEVERITY_NONE);
+	assert_int_equal(b->lanes[0].guard.fault, 0);
 	rig_drop(b);
 }
 
@@ -138,6 +155,8 @@ people_are_shown_it(void **state)
 	assert_string_equal(json_string_value(json_object_get(node, "rung")), "full");
 	assert_string_equal(json_string_value(json_object_get(node, "region")), "#0063");
 	assert_true(json_real_value(json_object_get(node, "load")) == 0.5);
+	node = json_array_get(json_object_get(lane, "nodes"), 1);
+	assert_string_equal(json_string_value(json_object_get(node, "region")), "us");
 	json_decref(fleet);
 	metrics = brain_metrics_render(b, "/metrics", &type);
 	assert_non_null(
@@ -156,6 +175,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_lane_without_beacons_is_in_no_fleet),
 	    TEST(no_view_is_stale_and_a_view_is_fresh),
+	    TEST(a_new_brain_wishes_nothing_and_blames_nothing),
 	    TEST(too_few_in_view_is_isolated),
 	    TEST(a_lost_fleet_session_freezes),
 	    TEST(people_are_shown_it),

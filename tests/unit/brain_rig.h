@@ -45,7 +45,8 @@ rig_conf(const char *path)
 	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
 	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; }%s );\n",
 	    rig_dir, rig_dir, rig_dir, rig_fleet ? "fleet = true;" : "",
-	    rig_fleet ? "fleet = { size = 5; id = 2; region = \"eu\"; view_max_age_ms = 2000; };\n"
+	    rig_fleet ? "fleet = { size = 5; id = 2; region = \"eu\"; regions = [\"us\"]; "
+		      "view_max_age_ms = 2000; };\n"
 		      : "",
 	    rig_fleet ? "beacons = [ \"198.18.0.0/20\" ];" : "", rig_checks);
 	fclose(f);

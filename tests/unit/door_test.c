@@ -288,6 +288,59 @@ one_lock_alone_keeps_silent_and_is_an_alarm(void **state)
 	assert_true(door.alarms & ALARM_ONE_LOCK);
 }
 
+/* A busy machine: the deadline to make the lower rung passes before BIRD was looked at once. */
+static void
+what_was_asked_just_now_has_not_failed(void **state)
+{
+	(void)state;
+	stand_at(3);
+	order(1, 100);
+	view.gate[1] = LOCK_OPEN;
+	step(205); /* the first try's wait is over too; BIRD's enabling has not been seen yet */
+	assert_true(does(DOOR_ENABLE, 1) && does(DOOR_GATE_DOWN, 3) && does(DOOR_DISABLE, 3));
+	assert_int_equal(door.alarms & (ALARM_GATE_FAILED | ALARM_ONE_LOCK), 0);
+	view.gate[3] = LOCK_CLOSED;
+	step(400); /* tried again, and still nothing was looked at */
+	assert_int_equal(door.alarms & (ALARM_GATE_FAILED | ALARM_ONE_LOCK), 0);
+	look(410);
+	assert_int_equal(door.alarms & ALARM_ONE_LOCK, ALARM_ONE_LOCK);
+	locks(1, LOCK_OPEN, LOCK_OPEN);
+	locks(3, LOCK_CLOSED, LOCK_CLOSED);
+	send_all(1);
+	look(420);
+	assert_int_equal(door.alarms, 0);
+}
+
+static void
+a_session_for_beacons_alone_lacks_nothing(void **state)
+{
+	(void)state;
+	start();
+	view.aside = 1u << 1;
+	order(3, 1);
+	locks(3, LOCK_OPEN, LOCK_OPEN);
+	send_all(3);
+	send(0, 1, SENT_NOTHING, -1, "");
+	send(1, 1, SENT_NOTHING, -1, "");
+	look(5);
+	assert_int_equal(door.proven, 3);
+	assert_int_equal(door.alarms, 0);
+	/* Once it carries a prefix it is to carry all. */
+	send(0, 1, SENT_OURS, 3, "ours");
+	look(10);
+	assert_true(door.alarms & ALARM_PARTIAL);
+	/* It proves nothing by being up, and is a session still. */
+	for (int i = 0; i < 2; i++) {
+		send(i, 0, SENT_UNKNOWN, -1, "");
+		send(i, 1, SENT_NOTHING, -1, "");
+	}
+	look(15);
+	assert_int_equal(door.proven, -1);
+	assert_false(door.alarms & ALARM_NO_SESSION);
+	look(1200);
+	assert_true(door.alarms & ALARM_UNPROVEN);
+}
+
 static void
 netlink_failing_leaves_the_socket_and_an_alarm(void **state)
 {
@@ -437,6 +490,8 @@ main(void)
 	    cmocka_unit_test(a_better_rung_waits_for_every_prefix_in_the_table_or_its_time),
 	    cmocka_unit_test(silent_covered_by_a_stranger_is_proven_and_said),
 	    cmocka_unit_test(one_lock_alone_keeps_silent_and_is_an_alarm),
+	    cmocka_unit_test(what_was_asked_just_now_has_not_failed),
+	    cmocka_unit_test(a_session_for_beacons_alone_lacks_nothing),
 	    cmocka_unit_test(netlink_failing_leaves_the_socket_and_an_alarm),
 	    cmocka_unit_test(a_missing_protocol_is_an_alarm_and_never_proven),
 	    cmocka_unit_test(attributes_amiss_are_an_alarm),

@@ -87,6 +87,24 @@ what_follows_from_a_fleet(void **state)
 }
 
 static void
+regions_are_known_by_their_digests(void **state)
+{
+	struct site site;
+	struct err err = {""};
+
+	(void)state;
+	if (read_site(WAY,
+		FLEET("size = 9; id = 2; region = \"eu\"; regions = [ \"us\", \"ap-1\" ];"),
+		BLOCKS, &site, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(site_region(&site, beacon_region("eu")), "eu");
+	assert_string_equal(site_region(&site, beacon_region("us")), "us");
+	assert_string_equal(site_region(&site, beacon_region("ap-1")), "ap-1");
+	assert_null(site_region(&site, beacon_region("sa")));
+	assert_null(site_region(&site, 0));
+}
+
+static void
 without_a_fleet_nothing_has_beacons(void **state)
 {
 	struct site site;
@@ -113,6 +131,11 @@ static const struct {
     {WAY, FLEET("size = 5; id = 2; poll_ms = 3000;"), BLOCKS, ":2: fleet.view_max_age_ms: 5000 is under twice poll_ms = 3000"},
     {WAY, FLEET("size = 5; id = 2; poll_ms = 1500; settle_ms = 2000;"), BLOCKS, ":2: fleet.settle_ms: 2000 is under twice poll_ms = 1500"},
     {WAY, FLEET("size = 5; id = 2; region = \"E U\";"), BLOCKS, ":2: fleet.region: \"E U\" is no region's name"},
+    {WAY, FLEET("size = 5; id = 2; regions = [ \"eu\", \"E U\" ];"), BLOCKS, ":2: fleet.regions[1]: \"E U\" is no region's name"},
+    {WAY, FLEET("size = 5; id = 2; regions = [ \"\" ];"), BLOCKS, ":2: fleet.regions[0]: \"\" is no region's name"},
+    {WAY, FLEET("size = 5; id = 2; regions = [ \"eu\", \"us\", \"eu\" ];"), BLOCKS, ":2: fleet.regions[2]: \"eu\" is there twice"},
+    {WAY, FLEET("size = 5; id = 2; regions = [ \"eu\", \"gh\", \"ne\" ];"), BLOCKS, ":2: fleet.regions[2]: \"ne\" and \"gh\" have the same digest #380a in beacons"},
+    {WAY, FLEET("size = 5; id = 2; region = \"gh\"; regions = [ \"ne\" ];"), BLOCKS, ":2: fleet.regions[0]: \"ne\" and \"gh\" have the same digest #380a in beacons"},
     {WAY, FLEET("size = 5; id = 2; watch = ( { id = 2; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[0].id: 2 is this node"},
     {WAY, FLEET("size = 5; id = 2; watch = ( { id = 6; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[0].id: 6 is above fleet.size = 5"},
     {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; address = \"203.0.113.1\"; }, { id = 3; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[1].id: 3 is there twice"},
@@ -149,6 +172,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_follows_from_a_fleet),
+	    cmocka_unit_test(regions_are_known_by_their_digests),
 	    cmocka_unit_test(without_a_fleet_nothing_has_beacons),
 	    cmocka_unit_test(mistakes_name_place_and_mend),
 	};

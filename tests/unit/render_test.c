@@ -62,6 +62,70 @@ pages_are_as_agreed(void **state)
 	golden("checks_mixed", render_checks);
 }
 
+#define VIEW(rest)                                                                                 \
+	"{\"view_age_s\":0.5,\"in_view\":4,\"announcing\":3,\"suspended\":1,\"budget\":1,\"size\":5,"    \
+	"\"min_announcing\":2,\"intent\":\"none\",\"because\":\"REASON\",\"exits\":true," rest "}"
+#define SEES "sees 4 of 4 others, 3 announce, 1 of at most 1 suspended"
+
+static void
+the_fleet_has_a_line_where_it_may_hold_something_back(void **state)
+{
+	static const struct {
+		const char *guard, *limits, *line;
+	} rows[] = {
+	    {"null", "[]", ""},
+	    {VIEW("\"standing\":\"fresh\",\"frozen_s\":0"), "[{\"owner\":\"hold\"}]", ""},
+	    {VIEW("\"standing\":\"fresh\",\"intent\":\"shared\""), "[]", ""},
+	    {VIEW("\"standing\":\"fresh\""), "[{\"owner\":\"fleet\"}]", "fresh: " SEES},
+	    {VIEW("\"standing\":\"fresh\",\"frozen_s\":7.2"), "[]",
+		"fresh: " SEES "; frozen for 7.2 s; nothing by choice is granted"},
+	    {VIEW("\"standing\":\"fresh\",\"intent\":\"high\""), "[]",
+		"fresh: " SEES "; the wish to go silent (high): REASON"},
+	    {VIEW("\"standing\":\"fresh\",\"intent\":\"high\",\"granted\":true"), "[]",
+		"fresh: " SEES "; it may go silent"},
+	    {VIEW("\"standing\":\"fresh\",\"intent\":\"low\",\"back\":true"), "[]",
+		"fresh: " SEES "; WE ARE CALLED BACK: REASON"},
+	    {VIEW("\"standing\":\"fresh\",\"keep\":true"), "[]", "fresh: " SEES "; REASON"},
+	    {VIEW("\"standing\":\"fresh\",\"emergency\":true,\"announcing\":1,\"suspended\":3"),
+		"[]",
+		"fresh: sees 4 of 4 others, 1 announces where 2 must, 3 of at most 1 suspended; "
+		"REASON"},
+	    {VIEW("\"standing\":\"isolated\",\"in_view\":1,\"announcing\":0,\"suspended\":4"), "[]",
+		"isolated: sees 1 of 4 others, 0 announce where 2 must, 4 of at most 1 "
+		"suspended; nothing by choice is granted"},
+	    {VIEW("\"standing\":\"stale\",\"view_age_s\":12"), "[]",
+		"stale: the view is 12 s old, 3 announce, 1 of at most 1 suspended; nothing by "
+		"choice is granted"},
+	    {VIEW("\"standing\":\"stale\",\"view_age_s\":null"), "[]",
+		"stale: there was no view yet; nothing by choice is granted"},
+	    {VIEW("\"standing\":\"fresh\",\"exits\":false,\"conflict\":true"), "[]",
+		"fresh: " SEES "; ANOTHER NODE TELLS BEACONS OF OUR ID; no session leads out"},
+	    /* of an older healthd */
+	    {VIEW("\"standing\":\"isolated\",\"size\":null,\"min_announcing\":null"), "[]",
+		"isolated: sees 4 others, 3 announce, 1 of at most 1 suspended; nothing by choice is "
+		"granted"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *guard = json_loads(rows[i].guard, JSON_DECODE_ANY, NULL);
+		json_t *limits = json_loads(rows[i].limits, 0, NULL);
+		char *text = NULL, want[300] = "";
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		assert_non_null(f);
+		render_guard(f, json_is_object(guard) ? guard : NULL, limits);
+		fclose(f);
+		if (*rows[i].line != '\0')
+			snprintf(want, sizeof(want), "  Fleet  %s\n", rows[i].line);
+		assert_string_equal(text, want);
+		free(text);
+		json_decref(guard);
+		json_decref(limits);
+	}
+}
+
 /* Sets a member of the first lane, or of the status itself, and says what code comes of it. */
 static int
 code_with(const char *where, const char *key, json_t *value)
@@ -195,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_are_as_agreed),
+		cmocka_unit_test(the_fleet_has_a_line_where_it_may_hold_something_back),
 		cmocka_unit_test(exit_codes_tell_whether_to_get_up),
 		cmocka_unit_test(answers_that_are_wrong_in_any_place_still_render),
 		cmocka_unit_test(text_is_washed),
