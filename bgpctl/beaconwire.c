@@ -50,23 +50,44 @@ say_trouble(struct beaconwire *w, const struct err *err)
 	    err->text);
 }
 
+static bool
+is_own(const struct beaconwire *w, int lane, const struct kernel_beacon *k, enum beacon_kind kind,
+    struct beacon *out)
+{
+	return beacon_parse(lane_beacons(w->site, lane), &k->net, k->number,
+		   (int)w->site->fleet.size, w->site->n_rungs, out) == BEACON_OK &&
+	       out->id == w->site->fleet.id && out->kind == kind;
+}
+
+static void
+adopt_lane(struct beaconwire *w, int lane, const struct kernel_beacon *have, int n)
+{
+	struct beacon_words *words = &w->words[lane];
+	struct beacon b;
+
+	for (int i = 0; i < n; i++)
+		if (is_own(w, lane, &have[i], BEACON_RUNG, &b)) {
+			w->nonce = b.nonce;
+			w->rung[lane] = (int8_t)b.rung.rung;
+			words->load = b.rung.load;
+			words->flags = b.rung.flags;
+		}
+	/* An intent of another nonce than the rung's was told by nobody whom we follow. */
+	for (int i = 0; i < n; i++)
+		if (is_own(w, lane, &have[i], BEACON_INTENT, &b) && w->rung[lane] >= 0 &&
+		    b.nonce == w->nonce) {
+			words->severity = b.intent.severity;
+			words->fault = b.intent.fault;
+		}
+}
+
 /* What a predecessor told; the brain that follows it is the same node to the others. */
 static void
 adopt(struct beaconwire *w, const struct kernel_beacon *have, int n)
 {
-	int size = (int)w->site->fleet.size;
-	struct beacon b;
-
-	for (int i = 0; i < n; i++)
-		for (int lane = 0; lane < MAX_LANES; lane++) {
-			if (!(w->lanes >> lane & 1) ||
-			    beacon_parse(lane_beacons(w->site, lane), &have[i].net, have[i].number,
-				size, w->site->n_rungs, &b) != BEACON_OK ||
-			    b.id != w->site->fleet.id || b.kind != BEACON_RUNG)
-				continue;
-			w->nonce = b.nonce;
-			w->rung[lane] = (int8_t)b.rung.rung;
-		}
+	for (int lane = 0; lane < MAX_LANES; lane++)
+		if (w->lanes >> lane & 1)
+			adopt_lane(w, lane, have, n);
 }
 
 struct beaconwire *
@@ -241,6 +262,12 @@ beaconwire_tell(struct beaconwire *w, int lane, int rung)
 	w->rung[lane] = (int8_t)rung;
 	w->ours[lane] = true;
 	beaconwire_sync(w);
+}
+
+struct beacon_words
+beaconwire_words(const struct beaconwire *w, int lane)
+{
+	return w->words[lane];
 }
 
 void

@@ -27,6 +27,8 @@ uint16_t beaconwire_nonce(const struct beaconwire *w);
 int beaconwire_rung(const struct beaconwire *w, int lane);
 /* From now on this rung, by the kernel's table before it returns, if that is possible. */
 void beaconwire_tell(struct beaconwire *w, int lane, int rung);
+/* As said last, or what a predecessor left, as long as nothing has been said. */
+struct beacon_words beaconwire_words(const struct beaconwire *w, int lane);
 void beaconwire_say(struct beaconwire *w, int lane, const struct beacon_words *words);
 /* Compares all with the kernel. Trouble is said once. */
 void beaconwire_sync(struct beaconwire *w);

@@ -90,45 +90,6 @@ bird_action(struct driver *d, int lane, struct door_action action)
 	}
 }
 
-/* Which of a view's sessions lead out: as configured, else eBGP. */
-static uint32_t
-exits(const struct driver *d, int lane)
-{
-	uint32_t bits = 0;
-	int s;
-
-	for (int i = 0; (s = birdlook_session(d->site, lane, i)) >= 0; i++) {
-		int exit = d->site->bird.sessions[s].exit;
-
-		bits |= (uint32_t)(exit < 0 ? d->birdlook.sessions[s].external : exit) << i;
-	}
-	return bits;
-}
-
-/* Which of them carry beacons to nodes or reflectors, and are no way out. */
-static uint32_t
-aside(const struct driver *d, int lane)
-{
-	uint32_t bits = 0;
-	int s;
-
-	for (int i = 0; (s = birdlook_session(d->site, lane, i)) >= 0; i++)
-		bits |= (uint32_t)(d->site->bird.sessions[s].fleet && d->birdlook.sessions[s].known)
-			<< i;
-	return bits & ~exits(d, lane);
-}
-
-/* A worse rung is told at once, a better one has been proven by then. */
-static void
-tell_fleet(struct driver *d, int i)
-{
-	const struct driver_lane *lane = &d->lanes[i];
-
-	if (d->beacons)
-		beaconwire_tell(d->beacons, i, beacon_rung_of(&lane->door,
-		    beaconwire_rung(d->beacons, i), &lane->view, exits(d, i)));
-}
-
 /* What opens comes first. The fleet is told between that and what closes: of a worse rung before
  * the better one goes, through a gate that is up by then. */
 static void
@@ -140,7 +101,7 @@ act(struct driver *d, int lane, const struct door_out *out)
 		enum door_do what = out->actions[i].what;
 
 		if (!told && (what == DOOR_GATE_DOWN || what == DOOR_DISABLE)) {
-			tell_fleet(d, lane);
+			driver_tell_fleet(d, lane);
 			told = true;
 		}
 		opened |= what == DOOR_GATE_UP;
@@ -151,7 +112,7 @@ act(struct driver *d, int lane, const struct door_out *out)
 	}
 	if (out->n > 0)
 		d->in_round = false;
-	tell_fleet(d, lane);
+	driver_tell_fleet(d, lane);
 	if (opened && d->beacons) /* the kernel dropped what led through it */
 		beaconwire_sync(d->beacons);
 }
@@ -221,7 +182,7 @@ end_round(struct driver *d)
 	d->in_round = false;
 	for (int i = 0; i < d->n_lanes; i++)
 		if (d->lanes[i].exists && (lanes >> i & 1)) {
-			d->scratch[i].aside = aside(d, i);
+			d->scratch[i].aside = driver_aside(d, i);
 			take_view(&d->lanes[i], &d->scratch[i]);
 		}
 	driver_report_bird(d);
@@ -438,31 +399,6 @@ int
 driver_shown(const struct driver *d, int lane)
 {
 	return door_shown(&get_lane(d, lane)->view, d->site->n_rungs);
-}
-
-void
-driver_say(struct driver *d, int lane, const struct beacon_words *words)
-{
-	if (d->beacons)
-		beaconwire_say(d->beacons, lane, words);
-}
-
-int
-driver_told(const struct driver *d, int lane)
-{
-	return d->beacons ? beaconwire_rung(d->beacons, lane) : -1;
-}
-
-int
-driver_nonce(const struct driver *d)
-{
-	return d->beacons ? beaconwire_nonce(d->beacons) : -1;
-}
-
-bool
-driver_exits(const struct driver *d, int lane)
-{
-	return exits(d, lane) != 0;
 }
 
 void

@@ -45,9 +45,14 @@ int driver_shown(const struct driver *d, int lane); /* door_shown() of the last 
  * the order when that is worse, and the proof at an exit session when it is better. Nothing without
  * a fleet or when observing. */
 void driver_say(struct driver *d, int lane, const struct beacon_words *words);
+/* As said last; before that what a predecessor left in the kernel, which the others see still. */
+struct beacon_words driver_words(const struct driver *d, int lane);
 int driver_told(const struct driver *d, int lane); /* the rung that is told, -1 none */
 int driver_nonce(const struct driver *d);	   /* of our beacons, -1 none */
 bool driver_exits(const struct driver *d, int lane); /* does any session lead out? */
+/* Will BIRD take its present configuration back by itself (`configure timeout`)? Changes are told by
+ * `bird`, of what comes in at once, else within ten polls. */
+bool driver_undo(const struct driver *d);
 /* Look now. */
 void driver_kick(struct driver *d);
 uint64_t driver_commands(const struct driver *d); /* sent to BIRD so far, for metrics */

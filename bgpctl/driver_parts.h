@@ -38,10 +38,15 @@ struct driver {
 	uint64_t commands;
 	bool bird_answers, bird_reported;
 	struct bird_status bird;
+	bool undo; /* as told */
 	struct session_view sessions[MAX_SESSIONS];
 	bool sessions_reported;
 	char refused[96], lost[96], gate_error[400]; /* said already */
 };
+
+/* driver_fleet.c */
+void driver_tell_fleet(struct driver *d, int lane);
+uint32_t driver_aside(const struct driver *d, int lane); /* as door_view.aside */
 
 /* driver_report.c: to the owner, when there is news. */
 void driver_report(struct driver *d, int lane);

@@ -104,6 +104,7 @@ struct lane {
 	struct guard guard; /* of a lane with beacons */
 	struct guard_out guarded; /* its last step */
 	bool fleet_session_lost; /* since then */
+	struct beacon_words left; /* by a predecessor, told on until we know better */
 	struct {
 		uint8_t severity;
 		int8_t fault;

@@ -51,6 +51,52 @@ shared_fault(const struct brain *b, const struct lane *lane)
 	return beacon_fault_of(b->instances[fault].conf->name);
 }
 
+/*
+ * The others see what a predecessor told all along: its place among the wishes stays ours until our
+ * checks say what is wished now. The guard hears of it as of a wish that begins (decision 0044).
+ */
+static void
+follow_predecessor(const struct lane *lane, struct guard_in *in)
+{
+	if (lane->left.severity >= SEVERITY_LOW && in->severity < lane->left.severity)
+		in->severity = lane->left.severity;
+	if (lane->left.severity != SEVERITY_NONE && in->fault == 0)
+		in->fault = lane->left.fault;
+}
+
+/* Is that known? A round is not enough while the score is low and proof that the fault is here
+ * waits for a shared check's turn. */
+static bool
+knows_own_wish(const struct lane *lane)
+{
+	return lane->out.severity >= SEVERITY_LOW ||
+	       (lane->judgement.round && lane->out.wish > RUNG_SILENT);
+}
+
+/* Then the guard is asked again, with that alone. At the latest when a wish that was told anew
+ * after the freeze would have settled: others must not wait for nothing for longer. */
+static void
+leave_predecessor(const struct brain *b, struct lane *lane)
+{
+	int64_t since_ms = mono_diff_ms(mono_now(), b->started);
+
+	if (lane->left.severity == SEVERITY_NONE ||
+	    (!knows_own_wish(lane) && since_ms < 2 * b->settings.site.fleet.settle_ms))
+		return;
+	lane->left = (struct beacon_words){.severity = SEVERITY_NONE};
+	lane->dirty = true;
+}
+
+/* As published by the guard; before the first view it has no word of its own. */
+static uint8_t
+told_severity(const struct brain *b, const struct lane *lane)
+{
+	bool seen = mono_is_set(fleetwatch_view(b->fleet.watch, lane->index)->at);
+
+	return !seen && lane->left.severity > lane->guard.severity ? lane->left.severity
+								   : lane->guard.severity;
+}
+
 /* --- what is said ----------------------------------------------------------------------------- */
 
 static bool
@@ -100,7 +146,7 @@ say_guard(const struct brain *b, struct lane *lane, const struct fleet_view *v, 
 
 /* Why the lane is no better, in flags. */
 static uint8_t
-flags_of(const struct brain *b, const struct lane *lane)
+flags_of(const struct brain *b, const struct lane *lane, uint8_t severity)
 {
 	const struct judgement *j = &lane->judgement;
 	uint8_t flags = 0;
@@ -118,7 +164,7 @@ flags_of(const struct brain *b, const struct lane *lane)
 		flags |= BEACON_STOPPING;
 	if (lane->out.wish > lane->ladder.rung && !j->unknown)
 		flags |= BEACON_CLIMBING;
-	if (lane->guard.severity >= SEVERITY_LOW)
+	if (severity >= SEVERITY_LOW)
 		flags |= BEACON_WISHING;
 	return flags;
 }
@@ -145,6 +191,7 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .severity = lane->out.severity,
 	    .fault = shared_fault(b, lane),
 	};
+	follow_predecessor(lane, &in);
 	lane->fleet_session_lost = false;
 	lane->fleet_heard.severity = lane->out.severity;
 	lane->fleet_heard.fault = lane->out.fault;
@@ -177,10 +224,11 @@ fleet_tell(struct brain *b, struct lane *lane)
 		       out->fault != lane->fleet_heard.fault || out->moved;
 	out->next =
 	    mono_is_set(out->next) ? mono_min(out->next, lane->guarded.next) : lane->guarded.next;
-	words.flags = flags_of(b, lane);
-	words.severity = lane->guard.severity;
+	words.severity = told_severity(b, lane);
+	words.flags = flags_of(b, lane, words.severity);
 	words.fault = words.severity != SEVERITY_NONE ? lane->guard.fault : 0;
 	driver_say(b->driver, lane->index, &words);
+	leave_predecessor(b, lane);
 }
 
 /* --- what comes in ---------------------------------------------------------------------------- */
@@ -239,8 +287,11 @@ fleet_init(struct brain *b)
 
 	if (!lanes_with_beacons(&b->settings.site, 3))
 		return;
-	for (int l = 0; l < MAX_LANES; l++)
+	for (int l = 0; l < MAX_LANES; l++) {
 		b->lanes[l].guard = guard_init();
+		if (lane_beacons(&b->settings.site, l) != NULL)
+			b->lanes[l].left = driver_words(b->driver, l);
+	}
 	b->fleet.watch =
 	    fleetwatch_new(b->loop, &b->settings.site, driver_nonce(b->driver), &events);
 }

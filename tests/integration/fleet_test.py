@@ -348,6 +348,10 @@ def a_driver_that_follows_is_the_same_node(lab):
     lab.n2.looks_again()
     expect('what stood is let be', lab.n2.beacons() == before)
     driver.go(DRAIN)
+    lab.n2.looks_again()
+    expect('nor is it lost by the first order', lab.n2.beacons() == before)
+    lab.n1.sees(lab.n2, 0, rung=DRAIN, severity=LOW, fault=9)
+    lab.n2.say(0)
     lab.n1.sees(lab.n2, 0, rung=DRAIN, severity=0)
     metric = re.search(r'metric (\d+)', lab.n2.beacons()[0])[1]
     expect('the nonce is kept', int(metric) >> 16 == int(

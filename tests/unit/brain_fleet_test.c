@@ -134,6 +134,98 @@ a_lost_fleet_session_freezes(void **state)
 	rig_drop(b);
 }
 
+/* Its predecessor's beacons stand in the kernel all along. */
+static struct brain *
+begin_after(uint8_t severity)
+{
+	struct brain *b = begin();
+
+	b->lanes[0].left = (struct beacon_words){.severity = severity, .fault = 7};
+	see(b, OTHERS, 3);
+	decide(b);
+	return b;
+}
+
+static void
+a_predecessors_wish_keeps_its_place_and_settles_anew(void **state)
+{
+	struct brain *b = begin_after(SEVERITY_HIGH);
+	struct lane *lane = &b->lanes[0];
+
+	(void)state;
+	assert_int_equal(lane->out.severity, SEVERITY_NONE); /* nothing is known yet */
+	assert_int_equal(lane->guard.severity, SEVERITY_HIGH);
+	assert_int_equal(lane->guard.fault, 7);
+	assert_true(mono_diff_ms(mono_now(), lane->guard.risen) < 1000);
+	assert_true(mono_before(mono_now(), lane->guard.frozen_until));
+	assert_false(lane->guarded.granted);
+	/* A round is in, and the shared checks' turn has not come: nothing is proven yet. */
+	lane->judgement.round = true;
+	lane->out.wish = RUNG_SILENT;
+	fleet_tell(b, lane);
+	assert_int_equal(lane->left.severity, SEVERITY_HIGH);
+	/* What is wished of our own takes its place, without a gap. */
+	lane->out.severity = SEVERITY_HIGH;
+	lane->out.fault = -1;
+	fleet_tell(b, lane);
+	assert_true(lane->dirty);
+	assert_int_equal(lane->left.severity, SEVERITY_NONE);
+	fleet_step(b, lane, mono_now());
+	assert_int_equal(lane->guard.severity, SEVERITY_HIGH);
+	assert_int_equal(lane->guard.fault, 0);
+	rig_drop(b);
+}
+
+static void
+a_predecessors_wish_that_is_none_any_more_ends_with_the_round(void **state)
+{
+	struct brain *b = begin_after(SEVERITY_LOW);
+	struct lane *lane = &b->lanes[0];
+
+	(void)state;
+	lane->out.wish = RUNG_DRAIN;
+	fleet_tell(b, lane);
+	assert_int_equal(lane->left.severity, SEVERITY_LOW);
+	lane->judgement.round = true;
+	fleet_tell(b, lane);
+	assert_true(lane->dirty);
+	fleet_step(b, lane, mono_now());
+	assert_int_equal(lane->guard.severity, SEVERITY_NONE);
+	rig_drop(b);
+}
+
+static void
+a_predecessors_wish_blocks_others_for_two_settlings_at_most(void **state)
+{
+	struct brain *b = begin_after(SEVERITY_LOW);
+	struct lane *lane = &b->lanes[0];
+
+	(void)state;
+	fleet_tell(b, lane);
+	assert_int_equal(lane->left.severity, SEVERITY_LOW);
+	b->started = mono_add_ms(mono_now(), -2 * b->settings.site.fleet.settle_ms);
+	fleet_tell(b, lane);
+	assert_int_equal(lane->left.severity, SEVERITY_NONE);
+	rig_drop(b);
+}
+
+static void
+a_worse_failure_of_our_own_is_a_rise(void **state)
+{
+	struct brain *b = begin_after(SEVERITY_LOW);
+	struct lane *lane = &b->lanes[0];
+	struct mono before = mono_add_ms(mono_now(), -60000);
+
+	(void)state;
+	lane->guard.risen = lane->guard.frozen_until = before;
+	lane->out.severity = SEVERITY_VITAL;
+	fleet_step(b, lane, mono_now());
+	assert_int_equal(lane->guard.severity, SEVERITY_VITAL);
+	assert_true(mono_before(before, lane->guard.risen));
+	assert_false(lane->guarded.granted);
+	rig_drop(b);
+}
+
 static void
 people_are_shown_it(void **state)
 {
@@ -178,6 +270,10 @@ main(void)
 	    TEST(a_new_brain_wishes_nothing_and_blames_nothing),
 	    TEST(too_few_in_view_is_isolated),
 	    TEST(a_lost_fleet_session_freezes),
+	    TEST(a_predecessors_wish_keeps_its_place_and_settles_anew),
+	    TEST(a_predecessors_wish_that_is_none_any_more_ends_with_the_round),
+	    TEST(a_predecessors_wish_blocks_others_for_two_settlings_at_most),
+	    TEST(a_worse_failure_of_our_own_is_a_rise),
 	    TEST(people_are_shown_it),
 	};
 
