@@ -229,15 +229,13 @@ look_at_configuration(struct doctor *d, struct err *err)
 	return 0;
 }
 
-#define CODE_UNDO_SCHEDULED 22
-
 static void
 undo_line(void *arg, int code, const char *line)
 {
 	struct doctor *d = arg;
 	const char *in = strstr(line, "undo in ");
 
-	if (code == CODE_UNDO_SCHEDULED)
+	if (code == BIRD_UNDO_SCHEDULED)
 		snprintf(d->complaint, sizeof(d->complaint), "%.60s", in != NULL ? in : line);
 }
 

@@ -57,6 +57,7 @@ void
 birdlook_lost(struct birdlook *l)
 {
 	l->step = LOOK_END;
+	l->undo = false;
 	memset(l->sessions, 0, sizeof(l->sessions));
 	memset(&l->status, 0, sizeof(l->status));
 	for (int lane = 0; lane < n_lanes(l->site); lane++)
@@ -95,6 +96,8 @@ birdlook_command(const struct birdlook *l, char out[static LOOK_COMMAND])
 	switch (l->step) {
 	case LOOK_STATUS:
 		return snprintf(out, LOOK_COMMAND, "show status");
+	case LOOK_UNDO:
+		return snprintf(out, LOOK_COMMAND, "configure status");
 	case LOOK_PROTOCOLS:
 		return snprintf(out, LOOK_COMMAND, "show protocols");
 	case LOOK_DETAILS:
@@ -186,6 +189,9 @@ birdlook_row(struct birdlook *l, int code, const char *text)
 	switch (l->step) {
 	case LOOK_STATUS:
 		birdrows_status(code, text, &l->status);
+		break;
+	case LOOK_UNDO:
+		l->undo |= code == BIRD_UNDO_SCHEDULED;
 		break;
 	case LOOK_PROTOCOLS:
 		protocols_row(l, code, text);
@@ -401,8 +407,11 @@ status_done(struct birdlook *l)
 		for (int s = 0; s < MAX_SESSIONS; s++)
 			l->sessions[s].known = false;
 	}
-	expect_protocols(l);
 	l->step = LOOK_PROTOCOLS;
+	if (!l->attributes)
+		return;
+	l->undo = false;
+	l->step = LOOK_UNDO;
 }
 
 static void
@@ -422,7 +431,11 @@ birdlook_done(struct birdlook *l, int code, const char *text)
 	(void)text;
 	switch (l->step) {
 	case LOOK_STATUS:
+		expect_protocols(l);
 		status_done(l);
+		break;
+	case LOOK_UNDO:
+		l->step = LOOK_PROTOCOLS;
 		break;
 	case LOOK_PROTOCOLS:
 		next_details(l, 0);

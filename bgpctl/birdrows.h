@@ -44,6 +44,8 @@ struct bird_bfd {
 bool birdrows_bfd(int code, const char *text, struct bird_bfd *out);
 
 /* `show status` (1000, 1011), gathered line by line. */
+#define BIRD_UNDO_SCHEDULED 22 /* in answer to `configure status` */
+
 struct bird_status {
 	char version[32], boot[32], reconfigured[32];
 	bool reconfiguring;

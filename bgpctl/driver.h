@@ -1,6 +1,7 @@
 /*
  * driver: makes doors real. Owns the control connection to BIRD and the gates, observes, acts,
- * reports. Shell on libev. Never sends `configure`.
+ * reports. Shell on libev. Never sends `configure` but with
+ * `status`, which only asks.
  */
 #ifndef BGPCTL_DRIVER_H
 #define BGPCTL_DRIVER_H

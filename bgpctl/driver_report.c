@@ -29,11 +29,13 @@ driver_report_bird(struct driver *d)
 {
 	const struct bird_status *now = &d->birdlook.status;
 
-	if (d->bird_reported && d->bird_answers && strcmp(now->version, d->bird.version) == 0 &&
+	if (d->bird_reported && d->bird_answers && d->undo == d->birdlook.undo &&
+	    strcmp(now->version, d->bird.version) == 0 &&
 	    birdrows_same_time(now->boot, d->bird.boot) &&
 	    birdrows_same_time(now->reconfigured, d->bird.reconfigured))
 		return;
 	d->bird = *now;
+	d->undo = d->birdlook.undo;
 	d->bird_answers = d->bird_reported = true;
 	d->lost[0] = '\0';
 	if (!d->events.bird)
@@ -41,6 +43,12 @@ driver_report_bird(struct driver *d)
 	d->in_event = true;
 	d->events.bird(d->events.arg, true, now->version, now->boot, now->reconfigured);
 	d->in_event = false;
+}
+
+bool
+driver_undo(const struct driver *d)
+{
+	return d->bird_answers && d->undo;
 }
 
 void

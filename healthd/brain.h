@@ -178,7 +178,7 @@ struct brain {
 	int n_uplinks;
 	struct session_view sessions[MAX_SESSIONS];
 	struct {
-		bool answers;
+		bool answers, undo;
 		char version[32], boot[40], reconfigured[40];
 	} bird;
 
@@ -246,6 +246,7 @@ void lanes_decide(struct brain *b); /* the dirty ones */
 const char *lane_rung_name(const struct brain *b, int rung); /* -1: "none" */
 const char *session_state_name(enum session_state s);
 uint32_t lanes_all(const struct brain *b);
+extern const char bird_unconfirmed[]; /* the alarm `undo` */
 struct driver_events lanes_driver_events(struct brain *b);
 
 /* brain_fleet.c: the fleet's view, the guard, and what the others are told. */

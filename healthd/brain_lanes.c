@@ -391,6 +391,22 @@ session_state_name(enum session_state s)
 	return names[s];
 }
 
+const char bird_unconfirmed[] =
+    "BIRD's configuration is not confirmed and goes back by itself; `birdc configure confirm` keeps "
+    "it, `birdc configure undo` goes back now";
+
+static void
+follow_undo(struct brain *b)
+{
+	bool undo = driver_undo(b->driver);
+
+	if (undo == b->bird.undo)
+		return;
+	b->bird.undo = undo;
+	event_say(undo ? EVENT_ALARM : EVENT_NOTICE, "undo", "%s",
+	    undo ? bird_unconfirmed : "BIRD's configuration is no longer waiting to be undone");
+}
+
 static void
 on_bird(void *arg, bool answers, const char *version, const char *boot, const char *reconfigured)
 {
@@ -412,6 +428,7 @@ on_bird(void *arg, bool answers, const char *version, const char *boot, const ch
 		snprintf(b->bird.boot, sizeof(b->bird.boot), "%s", boot);
 		snprintf(b->bird.reconfigured, sizeof(b->bird.reconfigured), "%s", reconfigured);
 	}
+	follow_undo(b);
 	lanes_touch(b, lanes_all(b));
 }
 

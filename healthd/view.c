@@ -286,6 +286,8 @@ view_node_alarms(const struct brain *b)
 
 	if (*b->note != '\0')
 		node_alarm(all, "config", b->note);
+	if (b->bird.undo)
+		node_alarm(all, "undo", bird_unconfirmed);
 	if (b->recorder_failed)
 		node_alarm(all, "recorder", "the flight recorder cannot write; events say why");
 	if (b->state_failed)

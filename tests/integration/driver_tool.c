@@ -56,8 +56,8 @@ static void
 on_bird(void *arg, bool answers, const char *version, const char *boot, const char *reconfigured)
 {
 	(void)arg;
-	printf("bird answers=%d version=%s boot=%s reconfigured=%s\n", answers, version, boot,
-	    reconfigured);
+	printf("bird answers=%d undo=%d version=%s boot=%s reconfigured=%s\n", answers,
+	    driver_undo(driver), version, boot, reconfigured);
 }
 
 static void

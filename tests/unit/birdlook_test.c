@@ -29,6 +29,7 @@ static struct site site = {
 static struct door_view views[N_FAMILIES];
 static struct birdlook l;
 static char asked[2000];
+static bool unconfirmed; /* `configure timeout` waits for its confirmation */
 
 static int
 set_up(void **state)
@@ -68,6 +69,9 @@ answer(const char *command, const char *up2)
 	} else if (strcmp(command, "show bfd sessions") == 0) {
 		birdlook_row(&l, 1020, "10.0.0.1 eth0 Up 10:00:00 0.050 0.150");
 		birdlook_done(&l, 0, "");
+	} else if (strcmp(command, "configure status") == 0) {
+		birdlook_row(&l, 3, "Daemon is up and running");
+		birdlook_done(&l, 0, "");
 	} else {
 		const char *net = strchr(command + 6, ' ') + 1;
 
@@ -87,6 +91,8 @@ round_of(uint32_t lanes, uint32_t tables, bool attributes, const char *up2)
 	birdlook_begin(&l, lanes, tables, attributes, (struct mono){42});
 	while (birdlook_command(&l, command)) {
 		strcat(strcat(asked, command), "\n");
+		if (unconfirmed && strcmp(command, "configure status") == 0)
+			birdlook_row(&l, 22, "Configuration unconfirmed, undo in 57.123 s");
 		answer(command, up2);
 	}
 }
@@ -97,7 +103,8 @@ a_first_round_asks_everything_once(void **state)
 	(void)state;
 	round_of(3, 3, false, "up");
 	assert_string_equal(asked,
-	    "show status\nshow protocols\nshow protocols all up1\nshow protocols all up2\n"
+	    "show status\nconfigure status\nshow protocols\nshow protocols all up1\n"
+	    "show protocols all up2\n"
 	    "show bfd sessions\n"
 	    "show route 192.0.2.0/24 table anypop4\n"
 	    "show route 192.0.2.0/24 exported up1\nshow route 192.0.2.0/24 export up1 all\n"
@@ -142,6 +149,26 @@ a_round_when_all_is_settled_asks_little(void **state)
 	round_of(1, 0, true, "up");
 	assert_non_null(strstr(asked, "show route 192.0.2.0/24 export up2 all\n"));
 	assert_non_null(strstr(asked, "show route 192.0.2.0/24 table anypop4\n"));
+}
+
+static void
+a_pending_undo_is_seen_and_goes_with_its_confirmation(void **state)
+{
+	(void)state;
+	unconfirmed = true;
+	round_of(3, 3, false, "up"); /* the first, and after a reconfiguration */
+	assert_true(l.undo);
+	unconfirmed = false;
+	round_of(3, 0, false, "up");
+	assert_null(strstr(asked, "configure"));
+	assert_true(l.undo);
+	round_of(3, 0, true, "up");
+	assert_false(l.undo);
+	unconfirmed = true;
+	round_of(3, 0, true, "up");
+	birdlook_lost(&l);
+	assert_false(l.undo);
+	unconfirmed = false;
 }
 
 static void
@@ -250,6 +277,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(a_first_round_asks_everything_once, set_up),
 	    cmocka_unit_test_setup(a_round_when_all_is_settled_asks_little, set_up),
+	    cmocka_unit_test_setup(a_pending_undo_is_seen_and_goes_with_its_confirmation, set_up),
 	    cmocka_unit_test_setup(a_session_that_is_down_is_not_asked_and_sends_nobody_knows_what,
 		set_up),
 	    cmocka_unit_test_setup(what_a_session_sends_is_told_by_prefix_and_protocol, set_up),
