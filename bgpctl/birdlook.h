@@ -1,9 +1,10 @@
 /*
  * birdlook: one observation of BIRD as a run of questions. Pure.
  *
- * A round asks `show status`, with `attributes` also whether the configuration is to be undone, `show
- * protocols`, the details of sessions not known yet, BFD, and for every prefix of the lanes looked at which of our routes stand in the table and what each session
- * that is up sends: `show route P exported S`, and where that changed (or `attributes` is wanted)
+ * A round asks `show status`, with `attributes` also whether the configuration is to be undone,
+ * `show protocols`, the details of sessions not known yet, BFD, and for every prefix of the lanes
+ * looked at which of our routes stand in the table and what each session that is up sends: `show
+ * route P exported S`, and where that changed (or `attributes` is wanted)
  * `show route P export S all`, which shows what the filter makes of it. The answers fill the views;
  * gates are not BIRD's and are left alone.
  */
@@ -16,8 +17,8 @@
 #include "bgpctl/site.h"
 
 enum look_step {
-	LOOK_STATUS, LOOK_UNDO, LOOK_PROTOCOLS, LOOK_DETAILS, LOOK_BFD, LOOK_TABLE, LOOK_SENT, LOOK_EXPORT,
-	LOOK_END,
+	LOOK_STATUS, LOOK_UNDO, LOOK_PROTOCOLS, LOOK_DETAILS, LOOK_BFD, LOOK_TABLE, LOOK_SENT,
+	LOOK_EXPORT, LOOK_END,
 };
 
 struct look_session {

@@ -1,7 +1,6 @@
 /*
  * driver: makes doors real. Owns the control connection to BIRD and the gates, observes, acts,
- * reports. Shell on libev. Never sends `configure` but with
- * `status`, which only asks.
+ * reports. Shell on libev. Never sends `configure` but with `status`, which only asks.
  */
 #ifndef BGPCTL_DRIVER_H
 #define BGPCTL_DRIVER_H
@@ -51,8 +50,8 @@ struct beacon_words driver_words(const struct driver *d, int lane);
 int driver_told(const struct driver *d, int lane); /* the rung that is told, -1 none */
 int driver_nonce(const struct driver *d);	   /* of our beacons, -1 none */
 bool driver_exits(const struct driver *d, int lane); /* does any session lead out? */
-/* Will BIRD take its present configuration back by itself (`configure timeout`)? Changes are told by
- * `bird`, of what comes in at once, else within ten polls. */
+/* Will BIRD take its present configuration back by itself (`configure timeout`)? Changes are told
+ * by `bird`, at once after a reconfiguration, else within ten polls. */
 bool driver_undo(const struct driver *d);
 /* Look now. */
 void driver_kick(struct driver *d);
