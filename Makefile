@@ -129,13 +129,13 @@ check: all $(UNIT) $(MODEL) $(SIM_TEST)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
 # as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json), what limits
-# cost, the first minute after a start, and what renewing costs upstream.
+# cost, the first minute after a start, what renewing costs upstream, and what a large fleet costs (fleetview.json).
 # BENCH="--quick" for a look. Figures in build/bench/failover.json and restart.json; docs/figures.md says how they are measured.
 bench:
 	lab/setup build test bench
 	$(MAKE) all
 	@status=0; for bench in eviction density failover restart outage hits limits \
-			firstminute renewals; do \
+			firstminute renewals fleetview; do \
 		tests/bench/$$bench $(BENCH) || status=1; done; exit $$status
 
 decide-bench: $(B)/tests/bench/decide_bench
@@ -143,6 +143,15 @@ decide-bench: $(B)/tests/bench/decide_bench
 	@ln -sfn ../../$< build/bench/decide_bench
 
 $(B)/tests/bench/decide_bench: $(B)/tests/bench/decide_bench.o $(ARCHIVES)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
+
+# What tests/bench/fleetview runs beside BIRD.
+guard-bench: $(B)/tests/bench/guard_bench
+	@mkdir -p build/bench
+	@ln -sfn ../../$< build/bench/guard_bench
+
+$(B)/tests/bench/guard_bench: $(B)/tests/bench/guard_bench.o $(ARCHIVES)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_BRAIN)
 
@@ -253,5 +262,5 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo bench decide-bench differential deckard hits-tools eviction-bench \
+.PHONY: fuzz fuzz-all tidy test demo bench decide-bench guard-bench differential deckard hits-tools eviction-bench \
 	density-bench sim
