@@ -277,9 +277,9 @@ def what_is_in_flight_is_not_lost(r):
     expect(set(got.values()), {0}, out)
 
 
-def hang(how):
+def hang(how, server='leaf'):
     """NSD has a process for each server."""
-    main = rt.nsd['leaf'].pid
+    main = rt.nsd[server].pid
     with open(f'/proc/{main}/task/{main}/children', encoding='ascii') as f:
         pids = [int(x) for x in f.read().split()]
     for pid in list(pids):

@@ -232,7 +232,7 @@ def named(slots, addresses=2, engines=1, sockets=None):
 
 def hold_gives_the_whole_set(k):
     k.configure(engines=2, l2=2)
-    expect(k.hold(3), 'engines=2 probe=127.0.0.1 5300', 'the note')
+    expect(k.hold(3), 'engines=2 probe=127.0.0.1 5300 snapshot=-1', 'the note')
     expect(set(k.held), named(3, engines=2), 'names')
     for i, address in enumerate((ONE, SIX)):
         for w in range(3):
@@ -464,7 +464,7 @@ def by_hand_it_tells_and_makes_nothing(k):
     lines = done.stdout.splitlines()
     expect({line.split()[0] for line in lines[:-1]}, named(3), 'names')
     expect((lines[0], lines[-1]), (f'udp.0.0      {ONE} port 53 (UDP), to be made',
-                                   'engines=1 probe=127.0.0.1 5300'), 'lines')
+                                   'engines=1 probe=127.0.0.1 5300 snapshot=-1'), 'lines')
     expect(sorted(os.listdir(k.dir + '/run')), before, 'engines\' sockets')
 
 
