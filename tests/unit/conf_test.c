@@ -13,6 +13,7 @@
 #include "lib/conf.h"
 #include "lib/conf_scan.h"
 #include "lib/file.h"
+#include "tests/unit/conf_rig.h"
 
 struct item {
 	const char *name;
@@ -97,24 +98,6 @@ static const struct conf_key keys[] = {
     {.name = "foreign", .type = CONF_SKIP},
     {.name = NULL},
 };
-
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static struct config
 read_well(const char *text)
@@ -577,7 +560,7 @@ the_reference_lists_every_key(void **state)
 	free(text);
 }
 
-#define PLAIN(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define PLAIN(test) cmocka_unit_test_setup_teardown(test, rig_begin, rig_end)
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int
