@@ -59,8 +59,9 @@ say(const struct cachectl *c, bool given, const struct snapshot_done *done)
 	const char *cut = done->cut ? "; snapshot.max_mib leaves no room for more" : "";
 
 	if (given)
-		event_say(EVENT_INFO, "snapshot", "%s: %" PRIu64 " entries, %.1f MiB, in %" PRIu64
-		    " ms%s", c->conf->snapshot.file, done->entries, mib, done->ms, cut);
+		event_say(EVENT_INFO, "snapshot",
+		    "%s: %" PRIu64 " entries, %.1f MiB, in %" PRIu64 " ms%s",
+		    c->conf->snapshot.file, done->entries, mib, done->ms, cut);
 	else if (c->json)
 		printf("{\"entries\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"ms\": %" PRIu64
 		       ", \"cut\": %s}\n",

@@ -216,8 +216,8 @@ snapshot_remove(const struct resolver_conf *c, struct err *err)
 struct snapshot_job *
 snapshot_job_new(const struct resolver_conf *c, struct err *err)
 {
-	struct snapshot_job *job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct snapshot_job *job =
+	    mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (job == MAP_FAILED) {
 		err_errno(err, "no memory for a snapshot");

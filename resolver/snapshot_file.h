@@ -19,10 +19,10 @@
 
 struct snapshot_done {
 	uint64_t entries, bytes, ms; /* written, or taken over */
-	uint64_t left;	  /* not taken: too old, no room, no time */
-	int64_t age_s;	  /* of what was read */
-	bool absent;	  /* there is no file */
-	bool cut;	  /* the size or the time that was granted did not do for all */
+	uint64_t left;		     /* not taken: too old, no room, no time */
+	int64_t age_s;		     /* of what was read */
+	bool absent;		     /* there is no file */
+	bool cut;		     /* the size or the time that was granted did not do for all */
 };
 
 /* Of this boot and this moment. 0 or -1. */

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +15,7 @@
 /* The file as far as it was read; all sizes are multiples of 8, so records stay aligned. */
 struct source {
 	int fd;
-	uint8_t *buffer; /* owned, SNAPSHOT_BUFFER */
+	uint8_t *buffer; /* SNAPSHOT_BUFFER octets */
 	size_t from, to;
 	bool ended;
 };
@@ -97,8 +96,8 @@ records_load(struct snapshot_job *job, struct source *s, struct loading *l)
 		size = snapshot_take(
 		    s->buffer + s->from, s->to - s->from, head->seed, &digest, memory);
 		if (size == 0)
-			return err_set(&job->err, "its record %llu is damaged",
-			    (unsigned long long)n);
+			return err_set(
+			    &job->err, "its record %llu is damaged", (unsigned long long)n);
 		s->from += size;
 		place(job, l, (struct entry *)memory);
 	}
@@ -127,11 +126,11 @@ begin(struct snapshot_job *job, struct source *s, struct loading *l)
 static int
 load(struct snapshot_job *job)
 {
-	struct source s = {.buffer = malloc(SNAPSHOT_BUFFER)};
+	static _Alignas(8) uint8_t buffer[SNAPSHOT_BUFFER];
+	struct source s = {.buffer = buffer};
 	struct loading l = {.shift_s = 0};
 	int rc;
 
-	ENSURE(s.buffer != NULL);
 	s.fd = snapshot_open(job->conf, &job->done.bytes, &job->err);
 	if (s.fd < 0) {
 		job->done.absent = errno == ENOENT;

@@ -31,8 +31,8 @@ int snapshot_apart(struct snapshot_job *job, int64_t limit_ms, struct err *err);
 /* The child's: whatever it has opened as root stays open, and no more can be. 0 or -1. */
 int snapshot_confine(struct snapshot_job *job);
 
-const char *snapshot_path(const struct resolver_conf *c, const char *suffix,
-    char path[static SNAPSHOT_PATH]);
+const char *
+snapshot_path(const struct resolver_conf *c, const char *suffix, char path[static SNAPSHOT_PATH]);
 /* Opens the present file: root's, and nobody else's to write. Its descriptor, -1 with errno ENOENT
  * where there is none, or with what is wrong. */
 int snapshot_open(const struct resolver_conf *c, uint64_t *bytes, struct err *err);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ioprio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -25,7 +24,7 @@
 struct sink {
 	int fd;
 	uint64_t at, synced; /* octets of the file */
-	uint8_t *buffer;     /* owned */
+	uint8_t *buffer;     /* SNAPSHOT_BUFFER octets */
 	size_t used;
 };
 
@@ -115,10 +114,10 @@ all_save(struct snapshot_job *job, struct sink *sink, struct snapshot_head *head
 static int
 save(struct snapshot_job *job)
 {
+	static uint8_t buffer[SNAPSHOT_BUFFER];
 	struct snapshot_head head = {0};
-	struct sink sink = {.fd = job->fd, .buffer = calloc(1, SNAPSHOT_BUFFER)};
+	struct sink sink = {.fd = job->fd, .buffer = buffer};
 
-	ENSURE(sink.buffer != NULL);
 	if (getrandom(&head.seed, sizeof(head.seed), 0) != sizeof(head.seed))
 		return err_errno(&job->err, "no random number");
 	head.digest = head.seed;
@@ -159,8 +158,8 @@ is_at(int fd, const char *path)
 static int
 temporary_open(const char *path, struct err *err)
 {
-	int fd = open(
-	    path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	int fd =
+	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return err_errno(err, "cannot write %s", path);
@@ -191,8 +190,10 @@ room_check(const struct snapshot_job *job, struct err *err)
 		return err_errno(err, "cannot look how full the disk is");
 	if (fs.f_bavail >= need / fs.f_frsize)
 		return 0;
-	return err_set(err, "the disk has %llu MiB left, and %llu are wanted; make room, or lower "
-	    "snapshot.max_mib", (unsigned long long)(fs.f_bavail * fs.f_frsize >> 20),
+	return err_set(err,
+	    "the disk has %llu MiB left, and %llu are wanted; make room, or lower "
+	    "snapshot.max_mib",
+	    (unsigned long long)(fs.f_bavail * fs.f_frsize >> 20),
 	    (unsigned long long)(need >> 20));
 }
 

@@ -46,13 +46,13 @@ times_are_moved_by_the_clock_that_went_on(void **state)
 		int64_t age, shift; /* age below 0: refused */
 	} rows[] = {
 	    {true, 1000, 50, 1100, 150, 100, 0},
-	    {true, 1000, 50, 9, 150, 100, 0},	    /* wall-clock steps do not matter */
+	    {true, 1000, 50, 9, 150, 100, 0}, /* wall-clock steps do not matter */
 	    {true, 1000, 50, 99999, 150, 100, 0},
 	    {true, 1000, 50, 1100, 49, -1, 0},
 	    {false, 1000, 50, 1100, 20, 100, -130}, /* stored at 50: 100 s before 20 */
 	    {false, 1000, 500000, 1000, 3, 0, -499997},
 	    {false, 1000, 50, 1000 + 30 * DAY, 20, 30 * DAY, -30 - 30 * DAY},
-	    {false, 1000, 50, 999, 20, -1, 0},	    /* its battery is empty */
+	    {false, 1000, 50, 999, 20, -1, 0}, /* its battery is empty */
 	    {false, 1700000000, 50, 0, 20, -1700000000, 0},
 	};
 
