@@ -58,28 +58,10 @@ class Keeper:
 
     def hold(self, slots=2, given=None):
         """The new set instead of the old one; the note. Raises Refused with the sentence."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        given = self.held if given is None else given
-        process = heldwire.start([*AS_THE_UNIT, BINDIR + '/resolver', '-c', self.conf, 'hold',
-                                  str(slots)],
-                                 {**given, 'reply': theirs.fileno()}, stderr=self.log)
-        theirs.close()
-        new, end = {}, None
-        with ours:
-            ours.settimeout(PATIENCE)
-            while end is None:
-                got = heldwire.receive(ours)
-                if got is None:
-                    raise Failed('hold ended without a word')
-                name, fd, note = got
-                if fd is None:
-                    end = name, note
-                elif name in new:
-                    raise Failed(f'{name} came twice')
-                else:
-                    new[name] = fd
-            expect(heldwire.receive(ours), None, 'nothing follows a note')
-        expect(process.wait(PATIENCE), {'done': 0, 'error': 1}[end[0]], 'exit status')
+        new, end, status = heldwire.hold(
+            [*AS_THE_UNIT, BINDIR + '/resolver', '-c', self.conf, 'hold', str(slots)],
+            self.held if given is None else given, PATIENCE, stderr=self.log)
+        expect(status, {'done': 0, 'error': 1}.get(end[0]), f'exit status, after {end}')
         if end[0] == 'error':
             close(new)
             raise Refused(end[1])

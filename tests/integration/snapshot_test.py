@@ -8,7 +8,6 @@ and the kernel's boot id is another one. What is left is the file.
 """
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -47,17 +46,7 @@ class Node(cache_test.Held):
 
     def hold(self):
         """What `resolver hold` makes of what there is."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        p = heldwire.start([BINDIR + '/resolver', '-c', rt.conf, 'hold', '1'],
-                           {**self.held, 'reply': theirs.fileno()}, stderr=rt.log, stdout=rt.log)
-        theirs.close()
-        new = {}
-        with ours:
-            ours.settimeout(PATIENCE)
-            while (got := heldwire.receive(ours)) and got[1] is not None:
-                new[got[0]] = got[1]
-        expect((p.wait(PATIENCE), got and got[0]), (0, 'done'), f'hold: {got}')
-        expect(got[2], 'engines=2 probe=127.0.0.1 5300 snapshot=1800', 'its note')
+        new = rt.hold(1, self.held, 1800)
         self.let_go()
         self.held = new
 
@@ -136,12 +125,12 @@ def ttl_of(r, name):
 def without_servers(act):
     """All that is upstream hangs meanwhile."""
     for server in rt.nsd:
-        cache_test.hang(signal.SIGSTOP, server)
+        rt.hang(signal.SIGSTOP, server)
     try:
         act()
     finally:
         for server in rt.nsd:
-            cache_test.hang(signal.SIGCONT, server)
+            rt.hang(signal.SIGCONT, server)
 
 
 # Cases

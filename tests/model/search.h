@@ -1,6 +1,6 @@
 /*
- * search: what the model checks of guard and ladder share: the worlds that a search has seen, and the
- * trial of the mutants. Included behind `struct world` (without padding that differs), `struct
+ * search: what the model checks of guard and ladder share: the worlds that a search has seen, and
+ * the trial of the mutants. Included behind `struct world` (without padding that differs), `struct
  * happening`, `enum promise` with `promises`, and `mutants`.
  */
 #ifndef TESTS_MODEL_SEARCH_H

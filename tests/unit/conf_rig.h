@@ -1,6 +1,6 @@
 /*
- * conf_rig: what the tests of configuration files share: an arena, a scratch file, and the mistake that
- * has to be told with its place and its mend. Included behind cmocka.h.
+ * conf_rig: what the tests of configuration files share: an arena, a scratch file, and the mistake
+ * that has to be told with its place and its mend. Included behind cmocka.h.
  */
 #ifndef TESTS_CONF_RIG_H
 #define TESTS_CONF_RIG_H
@@ -48,8 +48,8 @@ replaced(const char *text, const char *from, const char *to)
 	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
 }
 
-/* A mistake: `to` instead of `from`. The error is expected on the line of the '^' in `to`, or on none
- * where there is no '^'. */
+/* A mistake: `to` instead of `from`. The error is expected on the line of the '^' in `to`, or on
+ * none where there is no '^'. */
 struct row {
 	const char *from, *to, *key, *mend;
 };
