@@ -6,6 +6,7 @@ usage: snapshot_test.py [CASE ...]     (root; makes its own network and mount na
 The test plays the keeper, and a reboot: all processes are killed, all that was held for them is let go,
 and the kernel's boot id is another one. What is left is the file.
 """
+import json
 import os
 import signal
 import subprocess
@@ -118,6 +119,13 @@ class Node(cache_test.Held):
         return {k: after[k] - before[k] for k in after if after[k] > before[k]}, took
 
 
+def doctor(node):
+    """What `bgpctl doctor` finds of the snapshot: [(level, sentence)]."""
+    done = subprocess.run([BINDIR + '/bgpctl', '-c', node.site, 'doctor', '--json'], check=False,
+                          stdout=subprocess.PIPE, stderr=rt.log, timeout=60)
+    return [(f['level'], f['text']) for f in json.loads(done.stdout) if f['about'] == 'snapshot']
+
+
 def ttl_of(r, name):
     return r.client.get(name, dns.A, edns=dns.opt()).answers[0][2]
 
@@ -161,6 +169,9 @@ def a_reboot_is_cold_without_a_file_and_warm_with_one(r):
                 raise Failed(f'{name}: TTL {ttl}, after {time.monotonic() - at:.1f} s {now}')
     without_servers(ask)
     expect(r.json('stats')['snapshot']['entries'], said['entries'], 'what is told of the file')
+    found = doctor(r)
+    if [level for level, _ in found] != ['ok'] or f'{said["entries"]} entries' not in found[0][1]:
+        raise Failed(f'doctor: {found}')
     if f'snapshot  {FILE}: {said["entries"]} entries' not in r.cache('stats'):
         raise Failed(r.cache('stats'))
 
@@ -203,6 +214,9 @@ def a_file_that_is_spoiled_costs_nothing_but_itself(r):
     os.chown(FILE, 65534, 0)
     r.reboot()
     expect(r.loaded(), [0, 0], 'loaded of what is somebody else\'s')
+    found = doctor(r)
+    if [level for level, _ in found] != ['warn'] or 'somebody else' not in found[0][1]:
+        raise Failed(f'doctor: {found}')
     if 'somebody else' not in r.cache('stats'):
         raise Failed(r.cache('stats'))
 

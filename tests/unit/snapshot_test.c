@@ -18,8 +18,11 @@
 #define FEW 500
 #define DAY 86400
 
-#ifdef __SANITIZE_ADDRESS__
-#define CAGED false /* a sanitizer makes calls of its own */
+/* A sanitizer makes calls of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAGED false
+#elif defined(__has_feature)
+#define CAGED !__has_feature(address_sanitizer)
 #else
 #define CAGED true
 #endif
