@@ -46,7 +46,8 @@ check_name(const struct site *site, const char *key, int index, const char *name
 	    "\"%s\" is no region's name; write 1 to %d of a-z, 0-9, _ and -", name, MAX_REGION);
 }
 
-/* Two names with one digest are one region to every guard, and one of them would be shown for both. */
+/* Two names with one digest are one region to every guard, and one of them would be shown for both.
+ */
 static int
 check_digests(const struct site *site, int index, struct err *err)
 {

@@ -23,8 +23,8 @@ def first_second(lab):
         lab.wait('workers, ready', lambda: lab.renewed('pop1', ()))
         took = lab.now() - t0
         swept = lab.sweep('pop1')
-        lab.say(f'workers are ready {took / 1000:.0f} ms after healthd was started; of the popular names, within '
-                f'a second: {swept.right} of {swept.asked} answered')
+        lab.say(f'workers are ready {took / 1000:.0f} ms after healthd was started; of the popular '
+                f'names, within a second: {swept.right} of {swept.asked} answered')
     lab.say('upstream is back')
     lab.wait_route('pop1')
     return swept
