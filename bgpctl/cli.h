@@ -55,6 +55,9 @@ int cli_recorder(const char *config, char *buf, size_t size, struct err *err);
 /* Goes on as another program of ours: beside this one, else in `elsewhere`, else (NULL) where the
  * shell would find it. Returns EXIT_TROUBLE, complained of, when it cannot be run. */
 int cli_execute(const char *name, const char *elsewhere, char **words);
+/* Runs a program that is found likewise, and waits for its end: what it printed, the caller's; NULL
+ * when that is no JSON. */
+json_t *cli_execute_json(const char *name, char **words);
 
 /* {"service": ..., "family": ...} of the words from `first` on, and of the options. NULL and a
  * complaint on stderr when they make no sense. */

@@ -2,9 +2,11 @@
  * Files that verbs use: where the flight recorder is, and the other programs of ours.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bgpctl/cli.h"
@@ -57,4 +59,31 @@ cli_execute(const char *name, const char *elsewhere, char **words)
 	}
 	return cli_trouble(
 	    "cannot run %s: %s; is it installed beside bgpctl?", name, strerror(errno));
+}
+
+json_t *
+cli_execute_json(const char *name, char **words)
+{
+	json_t *said = NULL;
+	int ends[2], nothing;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return NULL;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (nothing >= 0)
+			dup2(nothing, STDERR_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		_exit(cli_execute(name, NULL, words));
+	}
+	close(ends[1]);
+	if (pid > 0)
+		said = json_loadfd(ends[0], 0, NULL);
+	close(ends[0]); /* one that says more ends by it */
+	while (pid > 0 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		continue;
+	return said;
 }

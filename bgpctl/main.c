@@ -61,11 +61,12 @@ static const struct verb verbs[] = {
 	 "  --from, --to TIME           what is told: 10m (ago), 03:14, 2026-11-22T03:14:15 (Z for UTC)\n"
 	 "  --service NAME, --family v4 only these lanes\n"},
 	{"workers", verb_workers, "j", 0, "", "the resolver processes and how they do", ""},
-	{"cache", verb_cache, "jTDR", 3, "stats | explain NAME [TYPE] | flush NAME", "our own resolver's cache: how full, what of a name, away with it",
+	{"cache", verb_cache, "jTDR", 3, "stats | explain NAME [TYPE] | flush NAME | snapshot", "our own resolver's cache: how full, what of a name, away with it",
 	 "  stats           the engines' shards: how full, and what became of entries\n"
 	 "  explain         what is kept for a name and a type (A), with and without DNSSEC\n"
 	 "  flush           all entries of a name go, from every cache; the engines are replaced for it,\n"
 	 "                  one after another, and workers refill their own caches from the shared one\n"
+	 "  snapshot        writes it to the file from which the host's next boot takes it\n"
 	 "  --dnssec        explain: signatures and proofs as well\n"
 	 "  --tree          flush: and all names below it; of \".\" everything\n"
 	 "  --resolver-config FILE\n"

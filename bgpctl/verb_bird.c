@@ -16,6 +16,8 @@
 #include "bgpctl/gate.h"
 #include "bgpctl/pick.h"
 
+#define SNAPSHOT_LATE_S 120 /* one that failed is tried again in between */
+
 static void
 say_step(void *arg, const char *sentence)
 {
@@ -222,6 +224,32 @@ look_resolver(struct cli *cli, const struct site *site, struct findings *f)
 		found(f, FINDING_OK, "resolver", "", "all run with %s as it is", path);
 }
 
+/* The shared cache's file for the next boot, where there is to be one. */
+static void
+look_snapshot(const struct site *site, struct findings *f)
+{
+	char *words[] = {
+	    "resolver", "-c", (char *)site->workers.resolver, "cache", "stats", "--json", NULL};
+	json_t *all = words[2][0] != '\0' ? cli_execute_json(words[0], words) : NULL;
+	const json_t *snapshot = pick_part(all, "snapshot");
+	const char *wrong = pick_text(snapshot, "error", NULL);
+	double age_s = pick_number(snapshot, "age_s", 0);
+	double every_s = pick_number(snapshot, "every_s", 0);
+
+	if (wrong != NULL)
+		found(f, FINDING_WARN, "snapshot", "bgpctl cache snapshot; its events say why not",
+		    "a reboot begins with an empty cache: %s: %s", pick_text(snapshot, "file", "?"),
+		    wrong);
+	else if (every_s > 0 && age_s > 2 * every_s + SNAPSHOT_LATE_S)
+		found(f, FINDING_WARN, "snapshot", "bgpctl cache snapshot; its events say why not",
+		    "%s is %.0f s old, and should be %.0f s at most",
+		    pick_text(snapshot, "file", "?"), age_s, every_s);
+	else if (json_is_object(snapshot))
+		found(f, FINDING_OK, "snapshot", "", "%s: %.0f entries, %.0f s old",
+		    pick_text(snapshot, "file", "?"), pick_number(snapshot, "entries", 0), age_s);
+	json_decref(all);
+}
+
 static void
 look_gates(struct findings *f)
 {
@@ -278,8 +306,10 @@ look_at_us(struct cli *cli, const struct site *site, struct findings *f)
 		look_group(f, site->paths.control_group);
 	}
 	look_healthd(cli, f);
-	if (site != NULL)
+	if (site != NULL) {
 		look_resolver(cli, site, f);
+		look_snapshot(site, f);
+	}
 	look_gates(f);
 	if (geteuid() != 0)
 		found(f, FINDING_NOTE, "rights", "sudo bgpctl doctor sees more", "not run as root");

@@ -43,7 +43,8 @@ verb_cache(struct cli *cli)
 	int n = 3;
 
 	if (cli->argc == 0)
-		return cli_trouble("cache: stats, explain NAME or flush NAME; `bgpctl help cache`");
+		return cli_trouble(
+		    "cache: stats, explain NAME, flush NAME or snapshot; `bgpctl help cache`");
 	config = config_of(cli);
 	if (config == NULL)
 		return EXIT_TROUBLE;

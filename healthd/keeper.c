@@ -67,6 +67,8 @@ reap_one(struct keeper *k, pid_t pid, int status)
 		gates_drained(k, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 		if (k->brain.state == BRAIN_NONE && k->phase <= KEEPER_TRYING)
 			brain_again(k);
+	} else if (pid == k->snapshot) {
+		snapshot_gone(k, status);
 	} else if (k->purging) {
 		orphans_kill(k);
 	}
@@ -166,6 +168,7 @@ watch(struct keeper *k)
 	k->watchdog.data = k;
 	brain_init(k);
 	steer_init(k);
+	snapshot_init(k);
 	signal(SIGPIPE, SIG_IGN);
 	watch_signal(k, &k->chld, SIGCHLD);
 	watch_signal(k, &k->hup, SIGHUP);
@@ -246,7 +249,7 @@ take_over(struct keeper *k)
 	int fd = -1, lock = -1;
 	struct err err = {.text = "its environment is broken"};
 
-	k->lock_fd = -1;
+	k->lock_fd = k->snapshot_s = -1;
 	if (hand != NULL && sscanf(hand, "%d,%d", &fd, &lock) == 2 && fd > 2 && lock > 2) {
 		k->lock_fd = lock;
 		k->hot = hand_read(k, fd, &err) == 0;
@@ -350,6 +353,7 @@ keeper_run(const char *path)
 	keeper_reap(k);
 	slots_trim(k);
 	steer_start(k);
+	snapshot_start(k);
 	gates_reflex(k);
 	brain_start_soon(k, 0);
 	ev_run(k->loop, 0);

@@ -9,6 +9,7 @@
  *	keeper_brain.c	  the brain's life: start, bond, lease, fence
  *	keeper_slots.c	  workers, engines and orphans
  *	keeper_hold.c	  what outlives them: sockets, memory, scoreboards
+ *	keeper_snapshot.c the shared cache written to a file, from time to time and at the end
  *	keeper_steer.c	  our own workers: who is there, and where the kernel sends datagrams
  *	keeper_gates.c	  dead-man policy, the reflex, gates at the start and at the end
  *	keeper_drain.c	  dead-man `drain`: the few words to BIRD that need a second process
@@ -110,6 +111,10 @@ struct keeper {
 	uint64_t steered;	       /* the workers that datagrams are sent to */
 	struct pulse pulses[MAX_WORKERS];
 	struct mono none_since;	       /* since when no slot has been ready; never: one is */
+	int snapshot_s;		       /* how often the cache is written to its file; 0: only at
+					  the end, -1: never */
+	pid_t snapshot;		       /* who does it, 0: nobody */
+	ev_timer snapshot_timer;       /* the next one, or the limit of the one that is written */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
@@ -171,6 +176,14 @@ int hold_begin(struct keeper *k, struct err *err);
  * missing. */
 struct held_one *hold_share(const struct keeper *k, int slot, int *n);
 struct held_one *hold_share_brain(const struct keeper *k, int bond, int *n);
+
+/* keeper_snapshot.c */
+#define SNAPSHOT_STOP_MS 15000
+void snapshot_init(struct keeper *k);
+void snapshot_start(struct keeper *k); /* the first one, in its time */
+void snapshot_gone(struct keeper *k, int status);
+void snapshot_last(struct keeper *k); /* before the end, which waits for it (snapshot_stop()) */
+void snapshot_stop(struct keeper *k); /* ... and now no longer */
 
 /* keeper_steer.c */
 void steer_init(struct keeper *k);

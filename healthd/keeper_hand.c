@@ -34,6 +34,7 @@ hand_write(const struct keeper *k, struct err *err)
 	dprintf(fd, "good %s\n", k->good);
 	dprintf(fd, "undead %d\n", (int)k->brain.undead);
 	dprintf(fd, "engines %d\n", k->n_engines);
+	dprintf(fd, "snapshot %d %d\n", (int)k->snapshot, k->snapshot_s);
 	for (int i = 0; i < k->held.n; i++)
 		dprintf(fd, "held %s %d\n", k->held.all[i].name, k->held.all[i].fd);
 	for (int i = 0; i < MAX_SLOTS; i++)
@@ -83,10 +84,17 @@ read_held(struct keeper *k, const char *line, struct err *err)
 	return held_add(&k->held, name, fd, err);
 }
 
+static void
+read_snapshot(struct keeper *k, pid_t pid, int every_s)
+{
+	k->snapshot = is_child(pid) ? pid : 0;
+	k->snapshot_s = every_s >= 0 ? every_s : -1;
+}
+
 static int
 read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 {
-	int number;
+	int number, every_s;
 
 	if (strncmp(line, "slot ", 5) == 0)
 		return read_slot(k, line, err);
@@ -96,6 +104,8 @@ read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 		k->brain.undead = is_child(number) ? number : 0;
 	else if (sscanf(line, "engines %d", &number) == 1)
 		k->n_engines = number >= 0 && number <= MAX_ENGINES ? number : 0;
+	else if (sscanf(line, "snapshot %d %d", &number, &every_s) == 2)
+		read_snapshot(k, number, every_s);
 	else if (strncmp(line, "good ", 5) == 0)
 		snprintf(k->good, sizeof(k->good), "%s", line + 5);
 	else if (strncmp(line, "none ", 5) == 0)
@@ -142,6 +152,8 @@ hand_read(struct keeper *k, int fd, struct err *err)
 	memset(k->slots, 0, sizeof(k->slots));
 	held_fini(&k->held);
 	k->n_engines = 0;
+	k->snapshot = 0;
+	k->snapshot_s = -1;
 	k->brain.undead = 0;
 	k->none_since = MONO_NEVER;
 	return -1;

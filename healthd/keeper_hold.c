@@ -83,16 +83,17 @@ store_follow(const struct held *before, const struct held *now)
 
 /* ---- what `resolver hold` says --------------------------------------------------------------- */
 
-/* What goes in besides the names: the engines' number, and where workers listen for probes. */
+/* What goes in besides the names: the engines' number, where workers listen for probes, how often
+ * the cache is written to its file. */
 static int
 take_done(struct keeper *k, const char *note, struct err *err)
 {
 	const struct settings *s = &k->settings;
 	char probe[64];
-	int engines, port;
+	int engines, port, every_s;
 
-	if (sscanf(note, "engines=%d probe=%63s %d", &engines, probe, &port) != 3 || engines < 1 ||
-	    engines > MAX_ENGINES)
+	if (sscanf(note, "engines=%d probe=%63s %d snapshot=%d", &engines, probe, &port,
+		&every_s) != 4 || engines < 1 || engines > MAX_ENGINES || every_s < -1)
 		return err_set(err,
 		    "`resolver hold` says \"%.80s\", which this release does not "
 		    "understand; install anypop whole",
@@ -104,6 +105,7 @@ take_done(struct keeper *k, const char *note, struct err *err)
 		    s->workers.probe_address, (long long)s->workers.probe_port, probe, port,
 		    s->workers.resolver);
 	k->n_engines = engines;
+	k->snapshot_s = every_s;
 	return 0;
 }
 
@@ -314,8 +316,10 @@ hold_begin(struct keeper *k, struct err *err)
 		go_on_as_before(k, err);
 		return 0;
 	}
-	if (!own)
+	if (!own) {
 		k->n_engines = 0;
+		k->snapshot_s = -1;
+	}
 	k->held = now;
 	store_follow(&before, &now);
 	held_fini(&before);

@@ -300,7 +300,7 @@ static bool
 is_known(const struct keeper *k, pid_t pid)
 {
 	return pid == k->brain.pid || pid == k->brain.undead || pid == k->trial ||
-	    pid == k->drainer || slot_find(k, pid) != -1;
+	    pid == k->drainer || pid == k->snapshot || slot_find(k, pid) != -1;
 }
 
 /* Goes on at each reaped child until a look finds none: what an orphan had started comes to us when

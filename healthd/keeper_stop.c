@@ -7,9 +7,9 @@
 #include "lib/file.h"
 
 /*
- * The orderly end: the brain drains and goes silent; then all gates down, the workers, the brain;
- * then the gates themselves go, and a mark is left that says so to ExecStopPost. Each wait has an
- * end; a second signal ends the first one.
+ * The orderly end: the brain drains and goes silent; then all gates down, the workers, the brain,
+ * and the cache to its file meanwhile; then the gates themselves go, and a mark is left that says
+ * so to ExecStopPost. Each wait has an end; a second signal ends the first one.
  */
 
 #define DRAIN_GRACE_MS 10000 /* over stop.drain_ms, for silence to be proven */
@@ -26,6 +26,8 @@ stop_begin(struct keeper *k, const char *who)
 		event_say(EVENT_NOTICE, "stop", "%s again: workers are killed now", who);
 		k->killed_workers = true;
 		slots_signal(k, SIGKILL);
+		snapshot_stop(k);
+		stop_check(k);
 		return;
 	case KEEPER_DRAINING:
 		event_say(EVENT_NOTICE, "stop", "%s again: silent at once", who);
@@ -43,7 +45,8 @@ stop_begin(struct keeper *k, const char *who)
 	/* A drain that was configured to be long is not cut short by the service manager. */
 	keeper_tell(k, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
 	    (long long)(1000 * (k->settings.stop.drain_ms + DRAIN_GRACE_MS +
-				   k->settings.workers.stop_timeout_ms + 2 * KILL_LIMIT_MS)));
+				   k->settings.workers.stop_timeout_ms + 2 * KILL_LIMIT_MS +
+				   SNAPSHOT_STOP_MS)));
 	if (k->brain.state != BRAIN_WELL) {
 		stop_workers(k, "no brain to drain with");
 		return;
@@ -62,6 +65,7 @@ stop_workers(struct keeper *k, const char *why)
 	keeper_set_timer(k, &k->reflex, -1);
 	keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
 	slots_signal(k, SIGTERM);
+	snapshot_last(k); /* engines that still write do not mind, and the end waits less */
 	brain_yield(k); /* ends in stop_check(), at once or when it has left */
 	stop_check(k);
 }
@@ -73,6 +77,8 @@ stop_timeout(struct keeper *k)
 		stop_workers(k, "the time for draining is up");
 		return;
 	}
+	if (slots_running(k) == 0 && k->brain.pid == 0)
+		return; /* only the snapshot is waited for, by its own clock */
 	if (!k->killed_workers) {
 		event_say(EVENT_WARN, "stop", "%d workers did not stop in time: killed",
 		    slots_running(k));
@@ -93,7 +99,8 @@ stop_check(struct keeper *k)
 	char path[KEEPER_PATH];
 	struct err err;
 
-	if (k->phase != KEEPER_STOPPING || k->ended || slots_running(k) > 0 || k->brain.pid != 0)
+	if (k->phase != KEEPER_STOPPING || k->ended || slots_running(k) > 0 || k->brain.pid != 0 ||
+	    k->snapshot != 0)
 		return;
 	k->ended = true;
 	gates_remove(k, NULL);

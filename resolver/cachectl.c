@@ -28,6 +28,7 @@ static const struct task {
     {"stats", cachectl_stats, 0, 0, "j"},
     {"explain", cachectl_explain, 1, 2, "jd"},
     {"flush", cachectl_flush, 1, 1, "jt"},
+    {"snapshot", cachectl_snapshot, 0, 0, "j"},
 };
 
 static int
@@ -36,10 +37,12 @@ usage(FILE *to)
 	fputs("usage: resolver [-c FILE] cache stats [--json]\n"
 	      "       resolver [-c FILE] cache explain NAME [TYPE] [--dnssec] [--json]\n"
 	      "       resolver [-c FILE] cache flush NAME [--tree] [--json]\n"
+	      "       resolver [-c FILE] cache snapshot [--json]\n"
 	      "\n"
 	      "  stats     how full the engines' shards are, and what became of entries\n"
 	      "  explain   what is kept for a name and a type (A), with and without DNSSEC\n"
 	      "  flush     all entries of a name go, from every cache; the engines are replaced\n"
+	      "  snapshot  writes it to the file from which the host's next boot takes it\n"
 	      "  --dnssec  prints signatures and proofs as well\n"
 	      "  --tree    and all names below it; of \".\" everything\n"
 	      "\n"

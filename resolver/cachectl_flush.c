@@ -10,6 +10,7 @@
 #include "resolver/ask_io.h"
 #include "resolver/cachectl_parts.h"
 #include "resolver/given.h"
+#include "resolver/snapshot_file.h"
 
 #define PURGE_MS 60000	   /* what is in flight ends within a second; a large shard takes longer */
 #define SUCCESSOR_MS 15000 /* a supervisor that lets so much time pass has given up */
@@ -155,10 +156,22 @@ flush_probation(const struct cachectl *c, const struct dns_name *name)
 	visit_close(&v);
 }
 
+/* After the engines: what is written from now on does not have it. */
+static int
+flush_snapshot(const struct cachectl *c)
+{
+	struct err err;
+
+	if (c->conf->snapshot.file[0] == '\0' || snapshot_remove(c->conf, &err) == 0)
+		return CACHE_WELL;
+	cachectl_trouble("%s; a reboot may bring back what was flushed", err.text);
+	return CACHE_NO;
+}
+
 int
 cachectl_flush(const struct cachectl *c)
 {
-	int n = (int)c->conf->engines, answered = 0, replaced = 0, i;
+	int n = (int)c->conf->engines, answered = 0, replaced = 0, i, kept, status;
 	enum outcome outcome = NEW;
 	struct dns_name name;
 	struct err err;
@@ -177,7 +190,10 @@ cachectl_flush(const struct cachectl *c)
 	}
 	if (answered > 0)
 		flush_probation(c, &name);
+	kept = answered > 0 ? flush_snapshot(c) : CACHE_WELL;
 	if (c->json)
-		printf("\n  ],\n  \"done\": %s\n}\n", replaced == n ? "true" : "false");
-	return conclude(c, answered, replaced, i, outcome);
+		printf("\n  ],\n  \"done\": %s\n}\n",
+		    replaced == n && kept == CACHE_WELL ? "true" : "false");
+	status = conclude(c, answered, replaced, i, outcome);
+	return status == CACHE_WELL ? kept : status;
 }

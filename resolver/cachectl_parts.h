@@ -65,7 +65,13 @@ void redis_json(const struct redis_look *l, bool servers);
 /* A table of those that have one, and their servers; nothing when none has. */
 void redis_print(const struct redis_look looks[], int n, const struct redis_look *sum);
 
+/* What stats says of the snapshot: a line, or a member of an object with its comma. Nothing, or
+ * null, where none is configured. */
+void snapshot_print(const struct cachectl *c);
+void snapshot_json(const struct cachectl *c);
+
 int cachectl_stats(const struct cachectl *c);
+int cachectl_snapshot(const struct cachectl *c);
 int cachectl_explain(const struct cachectl *c);
 int cachectl_flush(const struct cachectl *c);
 

@@ -23,6 +23,7 @@ static const struct column {
     {"sweeps", offsetof(struct l2_stats, sweeps), "sweeps"},
     {"remade", offsetof(struct l2_stats, remade), "remade"},
     {"purges", offsetof(struct l2_stats, purges), "purges"},
+    {"loaded", offsetof(struct l2_stats, loaded), "loaded"},
     {"bytes_used", offsetof(struct l2_stats, bytes_used), NULL},
     {"bytes", offsetof(struct l2_stats, bytes), NULL},
 };
@@ -132,12 +133,15 @@ print_total(
 		print_row("total", total);
 		putchar('\n');
 		redis_print(redis, n, &sum);
+		snapshot_print(c);
 		return;
 	}
 	printf("\n  ],\n  \"total\": {");
 	print_json(total);
 	redis_json(&sum, false);
-	puts("}\n}");
+	printf("}");
+	snapshot_json(c);
+	puts("\n}");
 }
 
 int

@@ -23,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const role_names[] = {[CAGE_ENGINE] = "engine", [CAGE_WORKER] = "worker"};
+static const char *const role_names[] = {[CAGE_ENGINE] = "engine", [CAGE_WORKER] = "worker",
+    [CAGE_SNAPSHOT] = "worker"};
 
 int
 cage_drop(enum cage role, const char *user, struct err *err)
@@ -108,12 +109,17 @@ static const int workers_own[] = {
     SCMP_SYS(fstat), /* of a shard that an engine passes; so is newfstatat, below */
 };
 
+static const int snapshots_own[] = {
+    SCMP_SYS(pwrite64), SCMP_SYS(fsync), SCMP_SYS(sync_file_range), SCMP_SYS(fadvise64),
+};
+
 static const struct list {
 	const int *calls;
 	size_t n;
 } lists[] = {
     [CAGE_ENGINE] = {engines_own, sizeof(engines_own) / sizeof(engines_own[0])},
     [CAGE_WORKER] = {workers_own, sizeof(workers_own) / sizeof(workers_own[0])},
+    [CAGE_SNAPSHOT] = {snapshots_own, sizeof(snapshots_own) / sizeof(snapshots_own[0])},
 };
 
 static int
@@ -173,6 +179,20 @@ allow_worker(scmp_filter_ctx filter)
 	return status;
 }
 
+static int
+allow_role(scmp_filter_ctx filter, enum cage role)
+{
+	switch (role) {
+	case CAGE_ENGINE:
+		return allow_engine(filter);
+	case CAGE_WORKER:
+		return allow_worker(filter);
+	case CAGE_SNAPSHOT:
+		break;
+	}
+	return 0;
+}
+
 int
 cage_close(enum cage role, struct err *err)
 {
@@ -188,7 +208,7 @@ cage_close(enum cage role, struct err *err)
 	if (status == 0)
 		status = allow_with_care(filter);
 	if (status == 0)
-		status = role == CAGE_ENGINE ? allow_engine(filter) : allow_worker(filter);
+		status = allow_role(filter, role);
 	if (status == 0)
 		status = seccomp_load(filter);
 	if (filter != NULL)

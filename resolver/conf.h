@@ -97,6 +97,11 @@ struct resolver_conf {
 		bool trust_ad;
 		int64_t race_ms, connect_ms, command_ms, in_flight, min_ttl_s;
 	} redis;
+	struct { /* of the shared cache, for the host's next boot */
+		const char *file; /* "" = none */
+		int64_t every_s;  /* 0: only when it all ends */
+		int64_t max_mib, load_ms;
+	} snapshot;
 	int log_level; /* enum event_level */
 	const struct conf_places *places;
 };

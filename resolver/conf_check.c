@@ -278,6 +278,20 @@ check_cookies(const struct resolver_conf *c, struct err *err)
 	return 0;
 }
 
+static int
+check_snapshot(const struct resolver_conf *c, struct err *err)
+{
+	const char *path = c->snapshot.file;
+	size_t length = strlen(path);
+
+	if (length == 0 || (path[0] == '/' && path[length - 1] != '/' && length <= 200))
+		return 0;
+	return SAY(c, &c->snapshot, "file", -1, err,
+	    "\"%s\" is no file's place; write an absolute path of at most 200 characters, in a "
+	    "directory of root's",
+	    path);
+}
+
 /* Can we ask in that family at all? */
 static bool
 has_source(const struct resolver_conf *c, enum family family)
@@ -366,6 +380,7 @@ resolver_conf_check(const struct resolver_conf *c, struct err *err)
 	if (check_identity(c, err) < 0 || check_listen(c, err) < 0 || check_health(c, err) < 0 ||
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
 	    check_special(c, err) < 0 || check_limits(c, err) < 0 || check_cookies(c, err) < 0 ||
+	    check_snapshot(c, err) < 0 ||
 	    resolver_conf_check_redis(c, err) < 0 || check_backup(c, err) < 0)
 		return -1;
 	if (c->engine.mode == ENGINE_ROOT &&

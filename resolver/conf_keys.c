@@ -205,6 +205,18 @@ static const struct conf_key cookies_keys[] = {
     {.name = NULL},
 };
 
+static const struct conf_key snapshot_keys[] = {
+    {.name = "file", .type = CONF_STR, .offset = IN(snapshot, file), .text = "",
+	.help = "where the shared cache is kept for the host's next boot; \"\": nowhere"},
+    {.name = "every_s", .type = CONF_INT, .offset = IN(snapshot, every_s), .max = 86400,
+	.number = 1800, .help = "it is written so often, and when healthd stops; 0: only then"},
+    {.name = "max_mib", .type = CONF_INT, .offset = IN(snapshot, max_mib), .min = 1,
+	.max = 65536, .number = 512, .help = "of the file; what was asked most goes in first"},
+    {.name = "load_ms", .type = CONF_INT, .offset = IN(snapshot, load_ms), .min = 100,
+	.max = 8000, .number = 5000, .help = "the start waits so long at most while it is read"},
+    {.name = NULL},
+};
+
 #define DOT .applies = by_dot, .only = "transport \"dot\""
 
 static const struct conf_key backup_keys[] = {
@@ -260,6 +272,7 @@ const struct conf_key resolver_conf_keys[] = {
     GROUP("limits", TOP(limits), limits_keys, "what each worker grants a client; 0: no limit"),
     GROUP("rrl", TOP(rrl), rrl_keys, "response rate limiting, against forged sources"),
     GROUP("cookies", TOP(cookies), cookies_keys, "proof of an address by UDP"),
+    GROUP("snapshot", TOP(snapshot), snapshot_keys, "the shared cache over a reboot"),
     {.name = "backup", .type = CONF_LIST, .offset = TOP(backup), .count_offset = TOP(n_backup),
 	.line_offset = BACKUP(line), .sub = backup_keys, .sub_size = sizeof(struct backup_conf),
 	.max = BACKUPS_MAX, .help = "resolvers that are asked when recursion fails, in this order"},

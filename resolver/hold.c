@@ -6,13 +6,16 @@
 #include "resolver/hold.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "lib/event.h"
 #include "lib/scoreboard.h"
 #include "resolver/ask_io.h"
 #include "resolver/given.h"
 #include "resolver/hold_plan.h"
 #include "resolver/quarantine_map.h"
 #include "resolver/secret.h"
+#include "resolver/snapshot_file.h"
 #include "resolver/store.h"
 
 static int
@@ -88,11 +91,78 @@ all_make(struct plan *p, struct err *err)
 	return 0;
 }
 
+/* ---- the last boot's cache ------------------------------------------------------------------- */
+
+static int
+shards_again(struct plan *p, struct err *err)
+{
+	for (int i = 0; i < p->n; i++) {
+		struct item *item = &p->items[i];
+
+		if (item->kind != ITEM_SHARD)
+			continue;
+		close(item->fd);
+		item->fd = item_make(p, item, err);
+		if (item->fd == -1)
+			return item_failed(p, item, err);
+	}
+	return 0;
+}
+
+static void
+load_say(const struct plan *p, const struct snapshot_done *done)
+{
+	const char *file = p->conf->snapshot.file;
+
+	if (done->absent)
+		event_say(
+		    EVENT_NOTICE, "snapshot", "%s is not there yet: the cache is empty", file);
+	else
+		event_say(EVENT_NOTICE, "snapshot",
+		    "%s, %lld s old: %llu entries taken over in %llu ms, %llu not%s", file,
+		    (long long)done->age_s, (unsigned long long)done->entries,
+		    (unsigned long long)done->ms, (unsigned long long)done->left,
+		    done->cut ? "; snapshot.load_ms was too short for all" : "");
+}
+
+/* Only where no shard was handed over: what is held, of whatever shape, is later than any file, and
+ * whoever has it runs already and waits. What goes wrong costs the file and nothing else. */
+static int
+shards_fill(struct plan *p, const struct held *old, struct err *err)
+{
+	struct snapshot_done done;
+	int fds[HELD_MAX], n = 0;
+	struct err why;
+
+	if (p->conf->snapshot.file[0] == '\0' || held_find(old, "shard.0") != -1)
+		return 0;
+	for (int i = 0; i < p->n; i++)
+		if (p->items[i].kind == ITEM_SHARD)
+			fds[n++] = p->items[i].fd; /* in the order of their numbers */
+	event_open("resolver-hold", (enum event_level)p->conf->log_level);
+	if (snapshot_load(p->conf, fds, n, &done, &why) == 0) {
+		load_say(p, &done);
+		return 0;
+	}
+	event_say(EVENT_WARN, "snapshot", "%s; the cache is empty", why.text);
+	return shards_again(p, err);
+}
+
+/* ---- what is said of it ---------------------------------------------------------------------- */
+
+/* How often the holder has a snapshot written: -1 never, 0 only when all ends. */
+static long long
+snapshot_every_s(const struct resolver_conf *c)
+{
+	return c->snapshot.file[0] == '\0' ? -1 : (long long)c->snapshot.every_s;
+}
+
 static void
 done_render(const struct plan *p, char text[static HELD_TEXT])
 {
-	snprintf(text, HELD_TEXT, "engines=%lld probe=%s %lld", (long long)p->conf->engines,
-	    p->conf->probe_address, (long long)p->conf->probe_port);
+	snprintf(text, HELD_TEXT, "engines=%lld probe=%s %lld snapshot=%lld",
+	    (long long)p->conf->engines, p->conf->probe_address,
+	    (long long)p->conf->probe_port, snapshot_every_s(p->conf));
 }
 
 static int
@@ -163,7 +233,7 @@ plan_carry_out(struct plan *p, const struct held *old, int reply, struct err *er
 		return -1;
 	if (reply == -1)
 		return all_print(p, err);
-	if (all_make(p, err) == -1)
+	if (all_make(p, err) == -1 || shards_fill(p, old, err) == -1)
 		return -1;
 	return all_send(p, reply, err);
 }

@@ -39,9 +39,12 @@ bool hold_is_tcp(const char *name);
  * Reads the configuration at `path` and completes what the environment hands over (lib/held.h) to
  * what so many workers and the configured engines need: what fits is kept, by what it is rather
  * than by its name; the rest is made, what is new of the service's addresses only where nobody else
- * is bound. Sends the whole set to `reply`, one descriptor a packet (held_send()), then the note
- * "done": "engines=E probe=ADDRESS PORT"; or else the note "error" with one sentence. Without a
- * `reply` nothing is made: what would be is printed. 0, or -1 with the sentence.
+ * is bound. New shards, where none was handed over, are filled from the snapshot, if there is to be
+ * one. Sends the whole set to `reply`, one descriptor a packet (held_send()), then the note "done":
+ * "engines=E probe=ADDRESS PORT snapshot=S", where S is how often (seconds) the holder has a
+ * snapshot written (`resolver cache snapshot`), 0: only when all ends, -1: never; or else the note
+ * "error" with one sentence. Without a `reply` nothing is made: what would be is printed. 0, or -1
+ * with the sentence.
  */
 int hold_run(const char *path, int slots, struct err *err);
 

@@ -228,6 +228,7 @@ l2_stats(const struct l2 *s, struct l2_stats *out)
 	    .torn = atomic_load_explicit(&h->torn, memory_order_relaxed),
 	    .sweeps = atomic_load_explicit(&h->sweeps, memory_order_relaxed),
 	    .remade = atomic_load_explicit(&h->remade, memory_order_relaxed),
+	    .loaded = atomic_load_explicit(&h->loaded, memory_order_relaxed),
 	    .kept = atomic_load_explicit(&h->kept, memory_order_relaxed),
 	    .purges = atomic_load_explicit(&h->purges, memory_order_relaxed),
 	    .writer = atomic_load_explicit(&h->writer, memory_order_relaxed),

@@ -350,6 +350,12 @@ l2_log_clean(struct l2 *s, uint64_t octets)
 	}
 }
 
+bool
+l2_roomy(const struct l2 *s)
+{
+	return s->n_free > FREE_LEAST;
+}
+
 void
 l2_log_room(struct l2 *s, enum l2_log log, uint64_t size)
 {

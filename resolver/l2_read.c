@@ -5,11 +5,9 @@
 
 #include "resolver/l2_shard.h"
 
-/* Copies the record at a place: its header into `head`, its body to where `out`, an entry of
- * ENTRY_ROOM octets, has its own. False when that can't be. Word by word: the writer may be at the
- * same words, so what comes out may be torn. */
-static bool
-record_copy(const struct l2 *s, uint64_t place, struct packed *head, struct entry *out)
+/* Word by word, since another process may be writing them. */
+bool
+l2_record_copy(const struct l2 *s, uint64_t place, struct packed *head, struct entry *out)
 {
 	const _Atomic uint64_t *from;
 	uint64_t *to = (uint64_t *)(out + 1), words[L2_HEAD_WORDS];
@@ -70,7 +68,7 @@ l2_find(const struct l2 *s, const struct key *k, void *out)
 		place = 8 * (uint64_t)atomic_load_explicit(&b->place[i], memory_order_relaxed);
 		if (place == 0)
 			continue;
-		copied = record_copy(s, place, &head, e);
+		copied = l2_record_copy(s, place, &head, e);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&b->sequence, memory_order_relaxed) != sequence)
 			return 0;

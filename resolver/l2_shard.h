@@ -43,7 +43,7 @@ struct l2_header {
 	_Atomic uint64_t seed, check; /* checksum of magic, seed and shape */
 	/* What follows is only told, never believed. */
 	_Alignas(64) _Atomic uint64_t entries, bytes_used, puts, evictions, torn, sweeps, remade;
-	_Atomic uint64_t purges, writer, since_us, kept;
+	_Atomic uint64_t purges, writer, since_us, kept, loaded;
 };
 enum l2_log { L2_SMALL, L2_MAIN, L2_LOGS };
 struct l2_segment {
@@ -150,6 +150,11 @@ int l2_slot_find(const struct l2 *s, const struct l2_bucket *b, const struct key
 int l2_slot_room(const struct l2 *s, const struct l2_bucket *b);
 void l2_slot_set(struct l2_bucket *b, int slot, uint64_t place, uint64_t hash);
 void l2_slot_drop(struct l2 *s, struct l2_bucket *b, int slot);
+
+/* l2_read.c: copies the record at a place: its header into `head`, its body to where `out`, an
+ * entry of ENTRY_ROOM octets, has its own. False when that can't be. The writer may be at the same
+ * words, so what comes out may be torn. */
+bool l2_record_copy(const struct l2 *s, uint64_t place, struct packed *head, struct entry *out);
 
 /* l2_log.c. Of a place within the log; else n_segments or more. */
 uint64_t l2_segment_of(const struct l2 *s, uint64_t place);

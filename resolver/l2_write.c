@@ -91,6 +91,13 @@ l2_put(struct l2 *s, const struct entry *e)
 	l2_count(&s->header->puts, 1);
 }
 
+void
+l2_tell_loaded(struct l2 *s, uint64_t entries)
+{
+	ENSURE(s->own != NULL);
+	l2_count(&s->header->loaded, (int64_t)entries);
+}
+
 /* Nobody's. */
 static void
 segments_clear(struct l2 *s)

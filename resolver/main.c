@@ -33,7 +33,7 @@ usage(FILE *to)
 {
 	fprintf(to,
 	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N | hold SLOTS\n"
-	    "       resolver [-c FILE] cache stats | explain NAME [TYPE] | flush NAME\n"
+	    "       resolver [-c FILE] cache stats | explain NAME [TYPE] | flush NAME | snapshot\n"
 	    "       resolver -V\n"
 	    "\n"
 	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
@@ -41,7 +41,7 @@ usage(FILE *to)
 	    "            \"probation\": the one that asks again what another one may have died of\n"
 	    "  hold SLOTS  makes what outlives so many workers and the engines, for healthd, which\n"
 	    "            holds it; by hand: prints what that is\n"
-	    "  cache     shows or empties the shared cache: `resolver cache --help`\n"
+	    "  cache     shows, empties or keeps the shared cache: `resolver cache --help`\n"
 	    "  -c FILE   configuration (" DEFAULT_CONFIG ")\n"
 	    "  -n        check the configuration, print it in full, and end\n"
 	    "  -t        check it, print nothing but what is wrong, and end\n"

@@ -80,6 +80,19 @@ uint64_t l2_purges(const struct l2 *s);
 /* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never
  * waits. */
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
+/* How far a look at all of a shard has come. Zeros are its begin. */
+struct l2_walk {
+	uint64_t bucket;
+	int slot;
+	bool again; /* the second round, of what was not asked again yet */
+};
+/* One entry after the other, as l2_find() has it: first those of the main log, then the others. Its
+ * size; 0: there are no more. What is put meanwhile may be seen or not. */
+size_t l2_next(const struct l2 *s, struct l2_walk *w, void *out);
+/* A put makes nothing else go: there is memory that was never used. */
+bool l2_roomy(const struct l2 *s);
+/* So many of the entries came from a snapshot; for l2_stats() alone. */
+void l2_tell_loaded(struct l2 *s, uint64_t entries);
 struct l2_stats {
 	uint64_t entries, bytes_used, bytes, puts, evictions;
 	uint64_t kept;	 /* times an entry was asked, and so stayed when its turn to go came */
@@ -87,6 +100,7 @@ struct l2_stats {
 	uint64_t sweeps; /* writers that took it over */
 	uint64_t remade; /* times it was damaged */
 	uint64_t purges;
+	uint64_t loaded; /* entries that a snapshot brought */
 	uint64_t writer;   /* pid of the last one that took it over */
 	uint64_t since_us; /* when it did, CLOCK_BOOTTIME */
 };

@@ -8,7 +8,6 @@ obeys both locks, until it is told how to err: garbage, a late answer, one that 
 beyond any bound, answers cut anywhere, a socket that comes and goes.
 """
 import atexit
-import glob
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from bird_test import Driver, Failed, ROOT, expect, sh, wait_for
+from bird_test import Driver, Failed, expect, play, sh, wait_for
 
 FULL = 3
 SITE = '''
@@ -393,29 +392,5 @@ def run(lab, test):
             pass
 
 
-def main():
-    if os.geteuid() != 0:
-        print('1..0\nnot ok - it makes a network namespace: run it as root')
-        return 1
-    tools = sys.argv[1:2] or sorted(glob.glob(f'{ROOT}/build/*/tests/integration/driver_tool'),
-                                    key=os.path.getmtime)
-    if not tools:
-        print('1..0\nnot ok - there is no driver_tool: run `make tools` first')
-        return 1
-    lab = Lab(os.path.abspath(tools[-1]))
-    only = os.environ.get('ONLY')
-    tests = [test for test in TESTS if not only or re.search(only, test.__name__)]
-    failed = 0
-    print(f'1..{len(tests)}', flush=True)
-    for number, test in enumerate(tests, 1):
-        why = run(lab, test)
-        print(f'{"not ok" if why else "ok"} {number} - {test.__name__.replace("_", " ")}', flush=True)
-        if why:
-            failed += 1
-            print('# ' + why.replace('\n', '\n# '), flush=True)
-    print(f'{len(tests) - failed} passed, {failed} failed')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(play(TESTS, Lab, run))

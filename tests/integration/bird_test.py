@@ -291,16 +291,18 @@ class Lab:
         return 'UP' in sh('ip', '-n', self.pop.ns, '-br', 'link', 'show', name).split('<')[1]
 
     def down(self):
-        for driver in self.drivers:
-            driver.process.kill()
-        for monitor in self.monitors:
-            monitor.process.kill()
-        for router in self.routers:
-            router.stop(signal.SIGKILL)
-            sh('ip', 'netns', 'del', router.ns, check=False)
-        self.errors.close()
-        if not os.environ.get('KEEP'):
-            shutil.rmtree(self.dir, ignore_errors=True)
+        take_down(self, self.monitors)
+
+
+def take_down(lab, monitors=()):
+    for watcher in (*lab.drivers, *monitors):
+        watcher.process.kill()
+    for router in lab.routers:
+        router.stop(signal.SIGKILL)
+        sh('ip', 'netns', 'del', router.ns, check=False)
+    lab.errors.close()
+    if not os.environ.get('KEEP'):
+        shutil.rmtree(lab.dir, ignore_errors=True)
 
 
 # Each test gets the lab and a running driver, and starts at silent.
@@ -619,7 +621,9 @@ def run(lab, test):
         driver.stop()
 
 
-def main():
+def play(tests, make, run):
+    """The exit status of a test program: in the lab of `make(driver_tool)` those of `tests` that ONLY
+    matches, each by `run(lab, test)`, which returns what went wrong, or None."""
     if os.geteuid() != 0:
         print('1..0\nnot ok - it makes network namespaces: run it as root')
         return 1
@@ -628,12 +632,9 @@ def main():
     if not tools:
         print('1..0\nnot ok - there is no driver_tool: run `make tools` first')
         return 1
-    lab = Lab(os.path.abspath(tools[-1]))
-    lab.reconfigured = lambda: (re.search(r'Last reconfiguration on (.*)',
-                                          lab.pop.birdc('show', 'status')) or [None, ''])[1]
-    lab.start()
+    lab = make(os.path.abspath(tools[-1]))
     only = os.environ.get('ONLY')
-    tests = [test for test in TESTS if not only or re.search(only, test.__name__)]
+    tests = [test for test in tests if not only or re.search(only, test.__name__)]
     failed = 0
     print(f'1..{len(tests)}', flush=True)
     for number, test in enumerate(tests, 1):
@@ -646,5 +647,13 @@ def main():
     return 1 if failed else 0
 
 
+def started(tool):
+    lab = Lab(tool)
+    lab.reconfigured = lambda: (re.search(r'Last reconfiguration on (.*)',
+                                          lab.pop.birdc('show', 'status')) or [None, ''])[1]
+    lab.start()
+    return lab
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(play(TESTS, started, run))

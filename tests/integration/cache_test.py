@@ -18,7 +18,7 @@ import time
 
 import heldwire  # noqa: I001  (first: it keeps the low descriptors)
 import resolver_test as rt
-from resolver_test import BINDIR, PATIENCE, dns, eventually, expect, stop
+from resolver_test import BINDIR, PATIENCE, dns, eventually, expect, hang, stop
 from worker_test import Failed, mortal
 
 SHARD_BYTES = 16 << 20
@@ -275,18 +275,6 @@ def what_is_in_flight_is_not_lost(r):
         a = dns.Answer(r.client.udp.recv(4096))
         got[a.id] = a.rcode
     expect(set(got.values()), {0}, out)
-
-
-def hang(how):
-    """NSD has a process for each server."""
-    main = rt.nsd['leaf'].pid
-    with open(f'/proc/{main}/task/{main}/children', encoding='ascii') as f:
-        pids = [int(x) for x in f.read().split()]
-    for pid in list(pids):
-        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
-            pids += [int(x) for x in f.read().split()]
-    for pid in [main, *pids]:
-        os.kill(pid, how)
 
 
 def two_flushes_at_once_both_come_through(r):

@@ -8,16 +8,14 @@ n1 and n2 have an iBGP session with each other, and all three one with the refle
 node runs the driver and the view. What counts is what a node's view has of the others.
 """
 import atexit
-import glob
 import os
 import re
-import shutil
 import signal
 import sys
 import tempfile
 import types
 
-from bird_test import DRAIN, FULL, ROOT, Driver, Failed, Router, expect, sh, wait_for
+from bird_test import DRAIN, FULL, Driver, Failed, Router, expect, play, sh, take_down, wait_for
 
 BLOCK = {0: '198.18.0.0/20', 1: 'fd00:53:b::/116'}
 SIZE = 1000
@@ -222,14 +220,7 @@ class Lab:
                 'show', 'protocols').count('Established') == k)
 
     def down(self):
-        for driver in self.drivers:
-            driver.process.kill()
-        for router in self.routers:
-            router.stop(signal.SIGKILL)
-            sh('ip', 'netns', 'del', router.ns, check=False)
-        self.errors.close()
-        if not os.environ.get('KEEP'):
-            shutil.rmtree(self.dir, ignore_errors=True)
+        take_down(self)
 
 
 def number(payload, nonce=77):
@@ -499,30 +490,11 @@ def run(lab, test):
             node.driver.stop()
 
 
-def main():
-    if os.geteuid() != 0:
-        print('1..0\nnot ok - it makes network namespaces: run it as root')
-        return 1
-    tools = sys.argv[1:2] or sorted(glob.glob(f'{ROOT}/build/*/tests/integration/driver_tool'),
-                                    key=os.path.getmtime)
-    if not tools:
-        print('1..0\nnot ok - there is no driver_tool: run `make tools` first')
-        return 1
-    lab = Lab(os.path.abspath(tools[-1]))
+def started(tool):
+    lab = Lab(tool)
     lab.start()
-    only = os.environ.get('ONLY')
-    tests = [test for test in TESTS if not only or re.search(only, test.__name__)]
-    failed = 0
-    print(f'1..{len(tests)}', flush=True)
-    for n, test in enumerate(tests, 1):
-        why = run(lab, test)
-        print(f'{"not ok" if why else "ok"} {n} - {test.__name__.replace("_", " ")}', flush=True)
-        if why:
-            failed += 1
-            print('# ' + why.replace('\n', '\n# '), flush=True)
-    print(f'{len(tests) - failed} passed, {failed} failed')
-    return 1 if failed else 0
+    return lab
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(play(TESTS, started, run))

@@ -51,6 +51,26 @@ def receive(s):
     return name, (fds[0] if fds else None), data[NAME:].rstrip(b'\0').decode()
 
 
+def hold(command, given=None, patience=10.0, **more):
+    """Runs `resolver hold` on what is given: {name: descriptor} of all that it hands over, the note that
+    ends it as (name, text), (None, '') where there was none, and its exit status."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = start(command, {**(given or {}), 'reply': theirs.fileno()}, **more)
+    theirs.close()
+    new, end = {}, (None, '')
+    with ours:
+        ours.settimeout(patience)
+        while end[0] is None and (got := receive(ours)):
+            name, fd, note = got
+            if fd is None:
+                end = name, note
+            else:
+                assert name not in new, f'{name} came twice'
+                new[name] = fd
+        assert end[0] is None or receive(ours) is None, 'something follows the note'
+    return new, end, process.wait(patience)
+
+
 def memory(data, size=None, seals=SEALS):
     """A memfd with this in it."""
     fd = os.memfd_create('test', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

@@ -58,28 +58,10 @@ class Keeper:
 
     def hold(self, slots=2, given=None):
         """The new set instead of the old one; the note. Raises Refused with the sentence."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        given = self.held if given is None else given
-        process = heldwire.start([*AS_THE_UNIT, BINDIR + '/resolver', '-c', self.conf, 'hold',
-                                  str(slots)],
-                                 {**given, 'reply': theirs.fileno()}, stderr=self.log)
-        theirs.close()
-        new, end = {}, None
-        with ours:
-            ours.settimeout(PATIENCE)
-            while end is None:
-                got = heldwire.receive(ours)
-                if got is None:
-                    raise Failed('hold ended without a word')
-                name, fd, note = got
-                if fd is None:
-                    end = name, note
-                elif name in new:
-                    raise Failed(f'{name} came twice')
-                else:
-                    new[name] = fd
-            expect(heldwire.receive(ours), None, 'nothing follows a note')
-        expect(process.wait(PATIENCE), {'done': 0, 'error': 1}[end[0]], 'exit status')
+        new, end, status = heldwire.hold(
+            [*AS_THE_UNIT, BINDIR + '/resolver', '-c', self.conf, 'hold', str(slots)],
+            self.held if given is None else given, PATIENCE, stderr=self.log)
+        expect(status, {'done': 0, 'error': 1}.get(end[0]), f'exit status, after {end}')
         if end[0] == 'error':
             close(new)
             raise Refused(end[1])
@@ -232,7 +214,7 @@ def named(slots, addresses=2, engines=1, sockets=None):
 
 def hold_gives_the_whole_set(k):
     k.configure(engines=2, l2=2)
-    expect(k.hold(3), 'engines=2 probe=127.0.0.1 5300', 'the note')
+    expect(k.hold(3), 'engines=2 probe=127.0.0.1 5300 snapshot=-1', 'the note')
     expect(set(k.held), named(3, engines=2), 'names')
     for i, address in enumerate((ONE, SIX)):
         for w in range(3):
@@ -464,7 +446,7 @@ def by_hand_it_tells_and_makes_nothing(k):
     lines = done.stdout.splitlines()
     expect({line.split()[0] for line in lines[:-1]}, named(3), 'names')
     expect((lines[0], lines[-1]), (f'udp.0.0      {ONE} port 53 (UDP), to be made',
-                                   'engines=1 probe=127.0.0.1 5300'), 'lines')
+                                   'engines=1 probe=127.0.0.1 5300 snapshot=-1'), 'lines')
     expect(sorted(os.listdir(k.dir + '/run')), before, 'engines\' sockets')
 
 

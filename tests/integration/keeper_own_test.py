@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import dnswire as dns
 import keeper_test
@@ -29,10 +30,11 @@ pop = "lab"; node = "one"; run_dir = "{dir}/engines"; listen = [ {listen} ]; eng
 allow = [ "127.0.0.0/8" ]; health_name = "health.anypop.test.";
 worker = {{ user = "{worker}"; l1_mib = 1; l2_mib = {l2}; }};
 engine = {{ user = "{engine}"; root_hints = ""; trust_anchor = ""; }};
+snapshot = {{ file = "{snapshot}"; every_s = {every}; }};
 '''
-# In the place of a resolver that is not as this test's: what it does with `hold`, else the real one.
+# In the place of a resolver that is not as this test's: what it does with one verb, else the real one.
 STAND_IN = '''#!/bin/sh
-case "$*" in *" hold "*) {hold} ;; esac
+case "$* " in *" {verb} "*) {does} ;; esac
 exec {real} "$@"
 '''
 
@@ -44,16 +46,22 @@ class Keeper(keeper_test.Keeper):
         shutil.copy(BINDIR + '/resolver', self.dir + '/bin/resolver')
         self.resolver()
 
-    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, worker='', engine=''):
+    def resolver(self, listen=(ADDRESS,), engines=1, l2=1, worker='', engine='', snapshot='', every=0):
         with open(self.dir + '/resolver.conf', 'w', encoding='ascii') as f:
             f.write(RESOLVER.format(dir=self.dir, listen=', '.join(f'"{a}"' for a in listen),
-                                    engines=engines, l2=l2, worker=worker, engine=engine))
+                                    engines=engines, l2=l2, worker=worker, engine=engine,
+                                    snapshot=snapshot, every=every))
 
-    def stand_in(self, hold):
+    def stand_in(self, does, verb='hold'):
         os.replace(self.dir + '/bin/resolver', self.dir + '/bin/real')
         with open(self.dir + '/bin/resolver', 'w', encoding='ascii') as f:
-            f.write(STAND_IN.format(hold=hold, real=self.dir + '/bin/real'))
+            f.write(STAND_IN.format(does=does, verb=verb, real=self.dir + '/bin/real'))
         os.chmod(self.dir + '/bin/resolver', 0o755)
+
+    def start_again(self):
+        """Without the descriptors that it told us to keep."""
+        self.said('')
+        return self.start()
 
     def reload(self, brain):
         """The brain after it; its roster."""
@@ -395,6 +403,81 @@ def a_hold_that_hangs_stops_nobody_for_long(make):
     expect(len(b.hello()) == 2 and all(alive(p) for p in pids) and answers(), 'all to go on')
     note = b.bond('note')['text']
     expect('has not ended' in note, f'it to be said: {note}')
+
+
+def the_cache_is_written_from_time_to_time_and_at_the_end(make):
+    k = make()
+    path = k.dir + '/cache'
+    k.resolver(snapshot=path, every=1, l2=2)
+    k.start()
+    b, _ = node(k)
+    eventually('the first', lambda: os.path.exists(path))
+    first = os.stat(path).st_ino
+    eventually('the next', lambda: os.stat(path).st_ino != first)
+    k.resolver(snapshot=path, every=0, l2=2)
+    b, _ = k.reload(b)
+    eventually('the last of these to be done', lambda: 'snapshot' not in children_of(k.pid))
+    os.unlink(path)
+    b.lease(0)
+    expect(answers() and not os.path.exists(path), 'none while it runs')
+    keeper_test.stop(k, b)
+    expect(os.path.exists(path), 'one at the end')
+    k.start_again()
+    b, _ = node(k)
+    eventually('it to be taken over', lambda: f'{path}, ' in k.text() and 'taken over' in k.text())
+    k.resolver(every=1)
+    b, _ = k.reload(b)
+    os.unlink(path)
+    keeper_test.stop(k, b)
+    expect(not os.path.exists(path), 'none, where none is configured')
+
+
+def a_snapshot_that_hangs_delays_nobody_for_long(make):
+    k = make()
+    k.resolver(snapshot=k.dir + '/cache', every=1)
+    k.stand_in('exec sleep 1000', 'snapshot')
+    k.start()
+    b, pids = node(k)
+    eventually('it to hang', lambda: 'sleep' in children_of(k.pid))
+    hanging = children_of(k.pid)['sleep']
+    b, _ = k.reload(b)
+    os.kill(pids[1], signal.SIGKILL)
+    b.bond('exited')
+    expect(children_of(k.pid).get('sleep') == hanging and answers(), 'all to go on, over a reload too')
+    os.kill(k.pid, signal.SIGTERM)
+    b.bond('shutdown')
+    b.send(type='drained')
+    b.bond('yield')
+    b.tell(exit=0)
+    begun = time.monotonic()
+    eventually('the workers to be gone at once', lambda: not alive(pids[0]))
+    expect(k.process.wait(30) == 0, 'a clean end')
+    took = time.monotonic() - begun
+    expect(10 < took < 20, f'an end that waits for it, and not for ever: {took:.1f} s')
+    expect(not alive(hanging), 'it to be gone')
+    k.start_again()
+    b, _ = node(k)
+    eventually('it to hang', lambda: 'sleep' in children_of(k.pid))
+    os.kill(k.pid, signal.SIGTERM)
+    b.bond('shutdown')
+    b.send(type='drained')
+    b.bond('yield')
+    b.tell(exit=0)
+    os.kill(k.pid, signal.SIGTERM)
+    expect(k.wait() == 0, 'no wait for it when told twice')
+
+
+def children_of(pid):
+    """{name: pid}"""
+    names = {}
+    for child in keeper_test.children(pid):
+        try:
+            with open(f'/proc/{child}/cmdline', encoding='ascii') as f:
+                words = f.read().split('\0')
+            names['snapshot' if 'snapshot' in words else os.path.basename(words[0])] = child
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return names
 
 
 def main():

@@ -18,7 +18,7 @@ import time
 
 import heldwire  # noqa: I001  (first: it keeps the low descriptors)
 import resolver_test as rt
-from resolver_test import BINDIR, dns, expect, stop
+from resolver_test import BINDIR, dns, expect, hang, stop
 from worker_test import Failed
 
 MORTAL = os.path.dirname(BINDIR) + '/tests/integration/mortal_tool'
@@ -38,28 +38,12 @@ def eventually(what, predicate):
     return rt.eventually(what, predicate, PATIENCE)
 
 
-def hold():
-    """What `resolver hold` makes: {name: descriptor}."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    process = heldwire.start([BINDIR + '/resolver', '-c', rt.conf, 'hold', str(WORKERS)],
-                             {'reply': theirs.fileno()}, stdout=rt.log, stderr=rt.log)
-    theirs.close()
-    held, name = {}, None
-    with ours:
-        while name not in ('done', 'error'):
-            name, fd, note = heldwire.receive(ours)
-            if fd is not None:
-                held[name] = fd
-    expect((process.wait(PATIENCE), name), (0, 'done'), f'hold: {note}')
-    return held
-
-
 class Mortal(rt.Resolver):
     """Two engines and the probation engine, which die; two workers."""
 
     def __init__(self, binary=MORTAL):
         self.binary = binary
-        self.held, self.board = hold(), heldwire.Board((1 << WORKERS) - 1)
+        self.held, self.board = rt.hold(WORKERS), heldwire.Board((1 << WORKERS) - 1)
         self.ended = {'0': 0, '1': 0, 'probation': 0}
         self.looks = 0
         self.site = rt.base + '/healthd.conf'
@@ -261,18 +245,6 @@ def in_flight(m):
     """At the engines."""
     return sum(struct.unpack_from('=Q', os.pread(m.held[f'score.e{e}'], 8192, 0),
                                   128 + 8 * (2 + 16 + 7 + 3 + 6 + 32))[0] for e in (0, 1))
-
-
-def hang(how):
-    """NSD has a process for each server."""
-    main = rt.nsd['leaf'].pid
-    with open(f'/proc/{main}/task/{main}/children', encoding='ascii') as f:
-        pids = [int(x) for x in f.read().split()]
-    for pid in list(pids):
-        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
-            pids += [int(x) for x in f.read().split()]
-    for pid in [main, *pids]:
-        os.kill(pid, how)
 
 
 def engines_killed_by_hand_put_nobody_in_quarantine(m):

@@ -412,20 +412,24 @@ def an_engine_is_killed_again_and_again(r):
         raise Failed(f'{failed} of 200 failed')
 
 
-def hold():
-    """What `resolver hold` makes for one worker: {name: descriptor}."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    process = heldwire.start([BINDIR + '/resolver', '-c', conf, 'hold', '1'], {'reply': theirs.fileno()},
-                             stdout=log, stderr=log)
-    theirs.close()
-    held, name = {}, None
-    with ours:
-        while name not in ('done', 'error'):
-            name, fd, note = heldwire.receive(ours)
-            if fd is not None:
-                held[name] = fd
-    expect((process.wait(PATIENCE), name, note), (0, 'done', 'engines=2 probe=127.0.0.1 5300'), 'hold')
+def hold(workers=1, given=None, every_s=-1):
+    """What `resolver hold` makes for so many workers of what is given: {name: descriptor}."""
+    held, end, status = heldwire.hold([BINDIR + '/resolver', '-c', conf, 'hold', str(workers)], given,
+                                      stdout=log, stderr=log)
+    expect((status, *end), (0, 'done', f'engines=2 probe=127.0.0.1 5300 snapshot={every_s}'), 'hold')
     return held
+
+
+def hang(how, server='leaf'):
+    """One of NSD's, which has a process for each address."""
+    main = nsd[server].pid
+    with open(f'/proc/{main}/task/{main}/children', encoding='ascii') as f:
+        pids = [int(x) for x in f.read().split()]
+    for pid in list(pids):
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
+            pids += [int(x) for x in f.read().split()]
+    for pid in [main, *pids]:
+        os.kill(pid, how)
 
 
 def what_is_held_outlives_every_process(r):

@@ -18,81 +18,15 @@
 #include "guard_mutants.h"
 #include "guard_promises.h"
 #include "guard_setups.h"
+#include "search.h"
 
 enum { MAX_CHOICES = 2 * MAX_NODES * (MAX_NODES - 1) };
 
-struct visit {
-	struct world w;
-	uint32_t parent;
-	struct happening by;
-};
-
-/* All worlds seen in one search; one search at a time is alive. */
-static struct search {
-	struct visit *visits;
-	uint32_t *slots; /* index + 1; 0: free */
-	uint32_t n, room, n_slots;
-	uint64_t steps;
+static struct {
 	int deeper;
 	const struct setup *u;
 	const struct mutant *m;
-} search;
-
-static uint64_t
-hash_of(const struct world *w)
-{
-	const uint8_t *p = (const uint8_t *)w;
-	uint64_t h = 1469598103934665603u, word;
-
-	for (size_t i = 0; i < sizeof(*w); i += sizeof(word)) {
-		size_t left = sizeof(*w) - i;
-
-		word = 0;
-		memcpy(&word, p + i, left < sizeof(word) ? left : sizeof(word));
-		h = (h ^ word) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 32;
-	}
-	return h;
-}
-static void
-grow(void)
-{
-	uint32_t room = search.room ? search.room * 2 : 1 << 12;
-
-	free(search.slots);
-	search.visits = realloc(search.visits, room * sizeof(*search.visits));
-	search.slots = calloc(room * 2, sizeof(*search.slots));
-	assert_non_null(search.visits);
-	assert_non_null(search.slots);
-	search.room = room;
-	search.n_slots = room * 2;
-	for (uint32_t i = 0; i < search.n; i++) {
-		uint64_t h = hash_of(&search.visits[i].w);
-
-		while (search.slots[h % search.n_slots] != 0)
-			h++;
-		search.slots[h % search.n_slots] = i + 1;
-	}
-}
-
-static void
-keep(const struct world *w, uint32_t parent, struct happening by)
-{
-	uint64_t h = hash_of(w);
-	uint32_t *slot;
-
-	for (;; h++) {
-		slot = &search.slots[h % search.n_slots];
-		if (*slot == 0)
-			break;
-		if (memcmp(&search.visits[*slot - 1].w, w, sizeof(*w)) == 0)
-			return;
-	}
-	search.visits[search.n] = (struct visit){.w = *w, .parent = parent, .by = by};
-	*slot = ++search.n;
-	if (search.n == search.room)
-		grow();
-}
+} now; /* what is searched */
 
 static struct world
 begin(const struct setup *u)
@@ -116,24 +50,24 @@ ask(const struct world *w, int i)
 {
 	const struct node *n = &w->node[i];
 	struct peer peers[MAX_NODES];
-	struct bent b = {.size = search.u->n,
-	    .conf = conf_of(search.u, i),
+	struct bent b = {.size = now.u->n,
+	    .conf = conf_of(now.u, i),
 	    .before = guard_of(n),
 	    .peers = peers};
 
 	b.in = (struct guard_in){.peers = peers,
-	    .n_peers = peers_of(search.u, w, i, peers),
+	    .n_peers = peers_of(now.u, w, i, peers),
 	    .view_at = ago(n->hung),
 	    .conflict = n->twin,
 	    .session_lost = w->lost >> i & 1,
 	    .silent = n->silent,
 	    .discretionary = silent_by_score(n),
 	    .severity = wished(n)};
-	if (search.m && search.m->before)
-		search.m->before(&b);
+	if (now.m && now.m->before)
+		now.m->before(&b);
 	b.out = guard_step(&b.conf, b.before, &b.in, model_now);
-	if (search.m && search.m->after)
-		search.m->after(&b);
+	if (now.m && now.m->after)
+		now.m->after(&b);
 	search.steps++;
 	return b.out;
 }
@@ -174,7 +108,7 @@ act(struct seen *o, struct world *w, int i, const struct guard_out *out)
 			go_silent(o, w, i, false);
 		} else if (out->granted) {
 			go_silent(o, w, i, true);
-		} else if (out->standing != FLEET_FRESH && search.u->alone_silent) {
+		} else if (out->standing != FLEET_FRESH && now.u->alone_silent) {
 			go_silent(o, w, i, false);
 		}
 		return;
@@ -186,7 +120,7 @@ act(struct seen *o, struct world *w, int i, const struct guard_out *out)
 	}
 	if (n->condition == VITAL)
 		return;
-	if ((n->chosen && out->back) || (n->condition == WELL && search.u->climbs) ||
+	if ((n->chosen && out->back) || (n->condition == WELL && now.u->climbs) ||
 	    (!n->chosen && out->emergency))
 		come_back(n);
 }
@@ -248,7 +182,7 @@ skip_the_rest(const struct world *was, struct world *w)
 static enum promise
 live(struct world *w)
 {
-	const struct setup *u = search.u;
+	const struct setup *u = now.u;
 	struct world was = *w;
 	struct seen o = {.u = u, .was = &was, .w = w};
 	struct guard_out out[MAX_NODES];
@@ -297,12 +231,12 @@ struct choice {
 static void
 set_lag(struct world *w, const struct choice *c, int lag)
 {
-	if (search.u->sight == BY_KIND) {
+	if (now.u->sight == BY_KIND) {
 		w->lag[c->kind][c->i][c->j] = (uint8_t)lag;
 		return;
 	}
-	for (int j = 0; j < search.u->n; j++)
-		if (j == c->j || (search.u->sight == BY_VIEWER && j != c->i))
+	for (int j = 0; j < now.u->n; j++)
+		if (j == c->j || (now.u->sight == BY_VIEWER && j != c->i))
 			w->lag[0][c->i][j] = w->lag[1][c->i][j] = (uint8_t)lag;
 }
 
@@ -313,7 +247,7 @@ differs(const struct world *w, const struct choice *c, int lag)
 
 	set_lag(&a, c, lag);
 	set_lag(&b, c, lag - 1);
-	for (int j = 0; j < search.u->n; j++) {
+	for (int j = 0; j < now.u->n; j++) {
 		struct told_by x = sees(&a, c->i, j), y = sees(&b, c->i, j);
 
 		if (j != c->i && memcmp(&x, &y, sizeof(x)) != 0)
@@ -329,9 +263,9 @@ oldest(const struct world *w, const struct choice *c)
 	int most = 0;
 
 	for (int kind = 0; kind < 2; kind++)
-		for (int j = 0; j < search.u->n; j++)
-			if (search.u->sight == BY_VIEWER ||
-			    (j == c->j && (search.u->sight == BY_PAIR || kind == c->kind)))
+		for (int j = 0; j < now.u->n; j++)
+			if (now.u->sight == BY_VIEWER ||
+			    (j == c->j && (now.u->sight == BY_PAIR || kind == c->kind)))
 				most = w->lag[kind][c->i][j] > most ? w->lag[kind][c->i][j] : most;
 	return most < DELAY - 1 ? most : DELAY - 1;
 }
@@ -339,18 +273,18 @@ oldest(const struct world *w, const struct choice *c)
 static int
 choices_of(struct world *w, struct choice *list)
 {
-	int kinds = search.u->sight == BY_KIND ? 2 : 1, n = 0;
+	int kinds = now.u->sight == BY_KIND ? 2 : 1, n = 0;
 
-	for (int k = 0; k < kinds * search.u->n * search.u->n; k++) {
+	for (int k = 0; k < kinds * now.u->n * now.u->n; k++) {
 		struct choice c = {.n = 1};
 		int most;
 
 		c.kind = (uint8_t)(k % kinds);
-		c.i = (uint8_t)(k / kinds % search.u->n);
-		c.j = (uint8_t)(k / kinds / search.u->n);
+		c.i = (uint8_t)(k / kinds % now.u->n);
+		c.j = (uint8_t)(k / kinds / now.u->n);
 		if (c.i == c.j || w->node[c.i].hung || w->node[c.i].condition == DEAD)
 			continue;
-		if (search.u->sight == BY_VIEWER && c.j != (c.i == 0))
+		if (now.u->sight == BY_VIEWER && c.j != (c.i == 0))
 			continue; /* one for all */
 		most = oldest(w, &c);
 		for (int l = 1; l <= most; l++)
@@ -383,7 +317,7 @@ tick(uint32_t from)
 		broken = live(&w);
 		if (broken != P_NONE)
 			return broken;
-		keep(&w, from, by);
+		search_keep(&w, from, by);
 		while (k < n && ++at[k] == list[k].n)
 			at[k++] = 0;
 		if (k == n)
@@ -424,9 +358,9 @@ happen(struct world *w, struct happening e)
 		become(w, e.a, (enum condition)e.b);
 		break;
 	case EV_CUT:
-		if (search.u->sessions)
-			w->lost = (uint8_t)((1u << search.u->n) - 1);
-		if (search.u->sessions)
+		if (now.u->sessions)
+			w->lost = (uint8_t)((1u << now.u->n) - 1);
+		if (now.u->sessions)
 			w->split = 0;
 		w->cut_now = e.b;
 		break;
@@ -445,7 +379,7 @@ happen(struct world *w, struct happening e)
 	}
 	w->happened++;
 	w->calm = 0;
-	settle_lags(search.u, w);
+	settle_lags(now.u, w);
 }
 
 static int
@@ -459,7 +393,7 @@ add(struct happening *list, int n, enum event_kind kind, int a, int b)
 static int
 node_happenings(const struct world *w, int i, struct happening *list, int n)
 {
-	const struct setup *u = search.u;
+	const struct setup *u = now.u;
 
 	for (int c = 0; c < N_CONDITIONS; c++)
 		if (u->can >> c & 1 && c != w->node[i].condition)
@@ -478,10 +412,10 @@ node_happenings(const struct world *w, int i, struct happening *list, int n)
 static int
 happenings(const struct world *w, struct happening *list)
 {
-	const struct setup *u = search.u;
+	const struct setup *u = now.u;
 	int n = 0;
 
-	if (w->happened >= u->events + search.deeper)
+	if (w->happened >= u->events + now.deeper)
 		return 0;
 	for (int i = 0; i < u->n; i++)
 		n = node_happenings(w, i, list, n);
@@ -506,7 +440,7 @@ print_visit(const struct world *w, struct happening by)
 	char line[256];
 	int used = 0;
 
-	for (int i = 0; i < search.u->n; i++) {
+	for (int i = 0; i < now.u->n; i++) {
 		const struct node *n = &w->node[i];
 
 		used += snprintf(line + used, sizeof(line) - (size_t)used,
@@ -532,11 +466,9 @@ explore(const struct setup *u, const struct mutant *m, bool show)
 	struct happening list[MAX_HAPPENINGS];
 	struct world first = begin(u);
 
-	search.n = 0;
-	search.u = u;
-	search.m = m;
-	memset(search.slots, 0, search.n_slots * sizeof(*search.slots));
-	keep(&first, 0, (struct happening){0});
+	now.u = u;
+	now.m = m;
+	search_begin(&first, (struct happening){0});
 	for (uint32_t i = 0; i < search.n; i++) {
 		int n = happenings(&search.visits[i].w, list);
 		enum promise broken = tick(i);
@@ -552,7 +484,7 @@ explore(const struct setup *u, const struct mutant *m, bool show)
 			struct world w = search.visits[i].w;
 
 			happen(&w, list[k]);
-			keep(&w, i, list[k]);
+			search_keep(&w, i, list[k]);
 		}
 	}
 	return P_NONE;
@@ -575,26 +507,10 @@ every_promise_holds_in_every_state(void **state)
 	    (unsigned long long)search.steps, N_PROMISES - 1);
 }
 
-static void
-every_mutant_is_caught_and_every_promise_can_be_broken(void **state)
+static enum promise
+mutant_breaks(const struct mutant *m)
 {
-	bool breakable[N_PROMISES] = {false};
-	int caught = 0;
-
-	(void)state;
-	for (int m = 0; m < N_MUTANTS; m++) {
-		enum promise broken = explore(&setups[mutants[m].in], &mutants[m], false);
-
-		breakable[broken] = true;
-		caught += broken != P_NONE;
-		print_message("%-48s %s\n", mutants[m].name,
-		    broken == P_NONE ? "NOT CAUGHT" : promises[broken]);
-	}
-	print_message("%d of %d mutants caught\n", caught, N_MUTANTS);
-	assert_int_equal(caught, N_MUTANTS);
-	for (int p = P_NONE + 1; p < N_PROMISES; p++)
-		if (!breakable[p])
-			fail_msg("no mutant breaks \"%s\": it may promise nothing", promises[p]);
+	return explore(&setups[m->in], m, false);
 }
 
 static int
@@ -603,17 +519,8 @@ set_up(void **state)
 	const char *deeper = getenv("GUARD_MODEL_DEEPER");
 
 	(void)state;
-	search.deeper = deeper != NULL ? atoi(deeper) : 0;
-	grow();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	free(search.visits);
-	free(search.slots);
+	now.deeper = deeper != NULL ? atoi(deeper) : 0;
+	search_grow();
 	return 0;
 }
 
@@ -625,5 +532,5 @@ main(void)
 	    cmocka_unit_test(every_mutant_is_caught_and_every_promise_can_be_broken),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, search_end);
 }

@@ -17,62 +17,11 @@
 #include "ladder_promises.h"
 #include "ladder_setups.h"
 #include "ladder_watch.h"
+#include "search.h"
 
-enum { MAX_WORLDS = 1 << 19, SLOTS = 1 << 20, MAX_HAPPENINGS = 64 };
+enum { MAX_WORLDS = 1 << 19, MAX_HAPPENINGS = 64 };
 
-struct node {
-	struct world w;
-	uint32_t parent;
-	struct happening by;
-};
-
-/* All worlds seen in one search; one at a time is alive. */
-static struct search {
-	struct node *nodes;
-	uint32_t *slots; /* index + 1; 0: free */
-	uint32_t n;
-	uint64_t steps;
-	int wellness; /* longest way to full, in ticks */
-} search;
-
-static uint64_t
-hash_of(const struct world *w)
-{
-	const uint8_t *p = (const uint8_t *)w;
-	uint64_t h = 1469598103934665603u;
-
-	for (size_t i = 0; i < sizeof(*w); i++)
-		h = (h ^ p[i]) * 1099511628211u;
-	return h ^ h >> 29;
-}
-
-/* Its index; that of a new one is the `n` of before. */
-static uint32_t
-keep(const struct world *w, uint32_t parent, struct happening by)
-{
-	uint64_t h = hash_of(w);
-	uint32_t *slot;
-
-	for (;; h++) {
-		slot = &search.slots[h % SLOTS];
-		if (*slot == 0)
-			break;
-		if (memcmp(&search.nodes[*slot - 1].w, w, sizeof(*w)) == 0)
-			return *slot - 1;
-	}
-	assert_true(search.n < MAX_WORLDS); /* too large a configuration is no small one */
-	search.nodes[search.n] = (struct node){.w = *w, .parent = parent, .by = by};
-	*slot = ++search.n;
-	return search.n - 1;
-}
-
-static void
-search_init(void)
-{
-	search.n = 0;
-	search.steps = 0;
-	memset(search.slots, 0, SLOTS * sizeof(*search.slots));
-}
+static int wellness; /* longest way to full, in ticks */
 
 static struct world
 begin(const struct setup *u)
@@ -322,7 +271,7 @@ happenings(const struct setup *u, const struct world *w, struct happening *list)
 }
 
 static void
-print_step(const struct node *n)
+print_step(const struct visit *n)
 {
 	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok",
 	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "starved", "new brain, adopts",
@@ -339,8 +288,8 @@ print_way(uint32_t at)
 {
 	if (at == 0)
 		return;
-	print_way(search.nodes[at].parent);
-	print_step(&search.nodes[at]);
+	print_way(search.visits[at].parent);
+	print_step(&search.visits[at]);
 }
 
 /* Every state, every event. The first promise broken, and where. */
@@ -350,17 +299,18 @@ explore(const struct setup *u, const struct mutant *m, uint32_t *where, struct h
 	struct happening list[MAX_HAPPENINGS], none = {N_EVENTS, 0, 0};
 	struct world first = begin(u);
 
-	search_init();
-	keep(&first, 0, none);
+	search.steps = 0;
+	search_begin(&first, none);
 	for (uint32_t i = 0; i < search.n; i++) {
-		int n = happenings(u, &search.nodes[i].w, list);
+		int n = happenings(u, &search.visits[i].w, list);
 
+		assert_true(search.n < MAX_WORLDS); /* too large a configuration is no small one */
 		for (int k = 0; k < n; k++) {
-			struct world w = search.nodes[i].w;
+			struct world w = search.visits[i].w;
 			enum promise broken = go(u, m, &w, list[k]);
 
 			if (broken == P_NONE) {
-				keep(&w, i, list[k]);
+				search_keep(&w, i, list[k]);
 				continue;
 			}
 			*where = i;
@@ -387,7 +337,7 @@ static bool
 full_comes(const struct setup *u, const struct mutant *m, uint32_t i)
 {
 	const struct happening tick = {EV_TICK, 0, 0}, none = {N_EVENTS, 0, 0};
-	struct world w = search.nodes[i].w;
+	struct world w = search.visits[i].w;
 	uint32_t start = search.n;
 
 	make_well(u, &w);
@@ -399,11 +349,11 @@ full_comes(const struct setup *u, const struct mutant *m, uint32_t i)
 		w.proof = true;
 		if (go(u, m, &w, tick) != P_NONE)
 			return false;
-		if (ticks > search.wellness)
-			search.wellness = ticks;
+		if (ticks > wellness)
+			wellness = ticks;
 		if (w.rung == u->conf.n_rungs - 1)
 			return true;
-		at = keep(&w, i, none);
+		at = search_keep(&w, i, none);
 		if (at < before)
 			return at < start;
 	}
@@ -414,7 +364,7 @@ explore_wellness(const struct setup *u, const struct mutant *m, uint32_t *where)
 {
 	uint32_t worlds = search.n;
 
-	memset(search.slots, 0, SLOTS * sizeof(*search.slots)); /* ways of the well only */
+	search_forget(); /* ways of the well only */
 	for (uint32_t i = 0; i < worlds; i++) {
 		*where = i;
 		if (!full_comes(u, m, i))
@@ -434,7 +384,7 @@ check_setup(const struct setup *u, const struct mutant *m, bool show)
 	if (broken == P_NONE)
 		broken = explore_wellness(u, m, &where);
 	if (broken != P_NONE && show) {
-		struct node last = {.w = search.nodes[where].w, .by = by};
+		struct visit last = {.w = search.visits[where].w, .by = by};
 
 		print_message("broken: %s\n", promises[broken]);
 		print_way(where);
@@ -451,11 +401,11 @@ every_promise_holds_in_every_state(void **state)
 
 	(void)state;
 	for (int i = 0; i < N_SETUPS; i++) {
-		search.wellness = 0;
+		wellness = 0;
 		if (check_setup(&setups[i], NULL, true) != P_NONE)
 			fail_msg("in %s", setups[i].name);
 		print_message("%-55s %7u states, full after at most %d s\n", setups[i].name,
-		    search.n, search.wellness);
+		    search.n, wellness);
 		worlds += search.n;
 		steps += search.steps;
 	}
@@ -463,43 +413,17 @@ every_promise_holds_in_every_state(void **state)
 	    (unsigned long long)steps, N_PROMISES - 1);
 }
 
-static void
-every_mutant_is_caught_and_every_promise_can_be_broken(void **state)
+static enum promise
+mutant_breaks(const struct mutant *m)
 {
-	bool breakable[N_PROMISES] = {false};
-	int caught = 0;
-
-	(void)state;
-	for (int m = 0; m < N_MUTANTS; m++) {
-		enum promise broken = check_setup(&setups[mutants[m].in], &mutants[m], false);
-
-		breakable[broken] = true;
-		caught += broken != P_NONE;
-		print_message("%-48s %s\n", mutants[m].name,
-		    broken == P_NONE ? "NOT CAUGHT" : promises[broken]);
-	}
-	print_message("%d of %d mutants caught\n", caught, N_MUTANTS);
-	assert_int_equal(caught, N_MUTANTS);
-	for (int p = P_NONE + 1; p < N_PROMISES; p++)
-		if (!breakable[p])
-			fail_msg("no mutant breaks \"%s\": it may promise nothing", promises[p]);
+	return check_setup(&setups[m->in], m, false);
 }
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	search.nodes = malloc(MAX_WORLDS * sizeof(*search.nodes));
-	search.slots = malloc(SLOTS * sizeof(*search.slots));
-	return search.nodes && search.slots ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	free(search.nodes);
-	free(search.slots);
+	search_grow();
 	return 0;
 }
 
@@ -511,5 +435,5 @@ main(void)
 	    cmocka_unit_test(every_mutant_is_caught_and_every_promise_can_be_broken),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, search_end);
 }

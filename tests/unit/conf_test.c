@@ -13,6 +13,7 @@
 #include "lib/conf.h"
 #include "lib/conf_scan.h"
 #include "lib/file.h"
+#include "tests/unit/conf_rig.h"
 
 struct item {
 	const char *name;
@@ -97,24 +98,6 @@ static const struct conf_key keys[] = {
     {.name = "foreign", .type = CONF_SKIP},
     {.name = NULL},
 };
-
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static struct config
 read_well(const char *text)
@@ -255,19 +238,44 @@ what_is_rendered_reads_to_the_same(void **state)
 	}
 }
 
-/* Each row: a text, and the whole message it must give. */
+/* A text, and the whole message it must give. */
+struct mistake {
+	const char *text, *message;
+};
+
 static void
-mistakes_name_place_and_mend(void **state)
+expect_messages(const struct mistake rows[], size_t n)
 {
-	static const struct {
-		const char *text, *message;
-	} rows[] = {
+	for (size_t i = 0; i < n; i++) {
+		struct config c = {.n_words = 0};
+		struct err err = {""};
+
+		if (conf_read_text(rows[i].text, "test.conf", keys, &c, arena, &err) == 0)
+			fail_msg("read without an error: %s", rows[i].text);
+		assert_string_equal(err.text, rows[i].message);
+	}
+}
+
+static void
+unknown_keys_name_what_may_be_meant(void **state)
+{
+	static const struct mistake rows[] = {
 	    {"numbr = 1;", "test.conf:1: numbr: is unknown; did you mean \"number\"?"},
 	    {"\ngroup = { nubmer = 1; };",
 		"test.conf:2: group.nubmer: is unknown; did you mean \"number\"?"},
 	    {"items = ( { name = \"a\"; zzz = 1; } );",
 		"test.conf:1: items.a.zzz: is unknown; the "
 		"keys here are \"name\", \"colour\" or \"size\""},
+	};
+
+	(void)state;
+	expect_messages(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static void
+values_that_cannot_be_name_place_and_mend(void **state)
+{
+	static const struct mistake rows[] = {
 	    {"maybe = 1;", "test.conf:1: maybe: has the wrong type; write true or false, without "
 			    "quotes"},
 	    {"share = 51;", "test.conf:1: share: 51 is out of range; write 0 to 50"},
@@ -301,6 +309,19 @@ mistakes_name_place_and_mend(void **state)
 		"test.conf:1: 0xffffffff does not fit in 32 bits; write 0xffffffffL"},
 	    {"colour = \"pink\";", "test.conf:1: colour: \"pink\" is unknown; write \"red\", "
 				   "\"green\" or \"blue\""},
+	    {"address = \"localhost\";",
+		"test.conf:1: address: \"localhost\" is not an address; write "
+		"one like \"192.0.2.53\" or \"2001:db8::53\", without a name, scope or port"},
+	};
+
+	(void)state;
+	expect_messages(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static void
+lists_that_cannot_be_name_place_and_mend(void **state)
+{
+	static const struct mistake rows[] = {
 	    {"sides = [ \"left\",\n \"wrong\" ];",
 		"test.conf:2: sides[1]: \"wrong\" is unknown; write "
 		"\"left\", \"right\" or \"top\""},
@@ -310,9 +331,6 @@ mistakes_name_place_and_mend(void **state)
 	    {"words = [ 1 ];",
 		"test.conf:1: words[0]: has the wrong type; write an array of strings: "
 		"[ \"...\", \"...\" ]"},
-	    {"address = \"localhost\";",
-		"test.conf:1: address: \"localhost\" is not an address; write "
-		"one like \"192.0.2.53\" or \"2001:db8::53\", without a name, scope or port"},
 	    {"prefixes = [ \"192.0.2.1/24\" ];",
 		"test.conf:1: prefixes[0]: \"192.0.2.1/24\" is not a "
 		"prefix; write one like \"192.0.2.0/24\" or \"2001:db8::/48\", with no bits set "
@@ -331,6 +349,16 @@ mistakes_name_place_and_mend(void **state)
 	    {"items = ( { name = \"a\"; size = 1; } );",
 		"test.conf:1: items.a.size: means something "
 		"only with colour \"blue\"; take it out"},
+	};
+
+	(void)state;
+	expect_messages(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static void
+what_is_no_configuration_names_place_and_mend(void **state)
+{
+	static const struct mistake rows[] = {
 	    {"text = \"a\";\ntext = \"b\";",
 		"test.conf:2: duplicate setting name; keep one of the two"},
 	    {"text = \"a\"\nnumber = 5 5;", "test.conf:2: syntax error; look for a missing ; or "
@@ -340,14 +368,7 @@ mistakes_name_place_and_mend(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config c = {.n_words = 0};
-		struct err err = {""};
-
-		if (conf_read_text(rows[i].text, "test.conf", keys, &c, arena, &err) == 0)
-			fail_msg("read without an error: %s", rows[i].text);
-		assert_string_equal(err.text, rows[i].message);
-	}
+	expect_messages(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 /* Files: main.conf includes sub/a.conf by a path relative to itself, wherever we stand. */
@@ -577,7 +598,7 @@ the_reference_lists_every_key(void **state)
 	free(text);
 }
 
-#define PLAIN(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define PLAIN(test) cmocka_unit_test_setup_teardown(test, rig_begin, rig_end)
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int
@@ -588,7 +609,10 @@ main(void)
 	    PLAIN(an_open_table_reads_its_own_keys_and_skips_all_others),
 	    PLAIN(given_keys_are_read),
 	    PLAIN(what_is_rendered_reads_to_the_same),
-	    PLAIN(mistakes_name_place_and_mend),
+	    PLAIN(unknown_keys_name_what_may_be_meant),
+	    PLAIN(values_that_cannot_be_name_place_and_mend),
+	    PLAIN(lists_that_cannot_be_name_place_and_mend),
+	    PLAIN(what_is_no_configuration_names_place_and_mend),
 	    IN_DIR(includes_are_relative_to_the_file_and_named_in_errors),
 	    IN_DIR(files_that_cannot_be_read_say_why),
 	    IN_DIR(a_file_with_a_nul_is_refused),

@@ -12,34 +12,16 @@
 /* cmocka.h needs those before it. */
 #include <cmocka.h>
 
+#include "tests/unit/conf_rig.h"
+
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 /* Sessions on line 1, the fleet on line 2, services on line 3. */
 static int
 read_site(const char *sessions, const char *fleet, const char *beacons, struct site *site,
     struct err *err)
 {
-	char path[] = "/tmp/fleet_conf_test.XXXXXX";
-	int fd = mkstemp(path), rc;
-	FILE *f = fdopen(fd, "w");
+	FILE *f = fopen(scratch, "w");
 
 	assert_non_null(f);
 	fprintf(f,
@@ -50,9 +32,7 @@ read_site(const char *sessions, const char *fleet, const char *beacons, struct s
 	    "} );\n",
 	    sessions, fleet, beacons);
 	fclose(f);
-	rc = site_read(path, site, arena, err);
-	unlink(path);
-	return rc;
+	return site_read(scratch, site, arena, err);
 }
 
 #define WAY "{ name = \"rr\"; fleet = true; }"
@@ -177,5 +157,5 @@ main(void)
 	    cmocka_unit_test(mistakes_name_place_and_mend),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, rig_begin, rig_end);
 }

@@ -76,19 +76,9 @@ bend_text(struct record_seen *r, char *data, void *arg)
 }
 
 static void
-a_threshold_that_is_bent_makes_a_difference(void **state)
+each_makes_a_difference(const struct text_bend bends[], size_t n)
 {
-	static const struct text_bend bends[] = {
-	    {"enter = 85;", "enter = 71;", 0},
-	    {"hold_ms = 60000;", "hold_ms = 70000;", 0},
-	    {"rise = 2;", "rise = 9;", 0},
-	    {"fall = 3;", "fall = 9;", 0},
-	    {"weight = 120;", "weight = 900;", 0},
-	    {"latch_ms = 60000;", "latch_ms = 10000;", 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct text_bend t = bends[i];
 		struct replay *r = rig_replay(path, bend_text, &t);
 
@@ -102,6 +92,22 @@ a_threshold_that_is_bent_makes_a_difference(void **state)
 }
 
 static void
+a_threshold_that_is_bent_makes_a_difference(void **state)
+{
+	static const struct text_bend bends[] = {
+	    {"enter = 85;", "enter = 71;", 0},
+	    {"hold_ms = 60000;", "hold_ms = 70000;", 0},
+	    {"rise = 2;", "rise = 9;", 0},
+	    {"fall = 3;", "fall = 9;", 0},
+	    {"weight = 120;", "weight = 900;", 0},
+	    {"latch_ms = 60000;", "latch_ms = 10000;", 0},
+	};
+
+	(void)state;
+	each_makes_a_difference(bends, sizeof(bends) / sizeof(bends[0]));
+}
+
+static void
 a_word_that_is_bent_in_a_decision_makes_a_difference(void **state)
 {
 	static const struct text_bend bends[] = {
@@ -112,16 +118,7 @@ a_word_that_is_bent_in_a_decision_makes_a_difference(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
-		struct text_bend t = bends[i];
-		struct replay *r = rig_replay(path, bend_text, &t);
-
-		if (t.times == 0)
-			fail_msg("%s is nowhere in the record", t.from);
-		if (r->count.differences == 0)
-			fail_msg("%s made no difference", t.to);
-		replay_free(r);
-	}
+	each_makes_a_difference(bends, sizeof(bends) / sizeof(bends[0]));
 }
 
 struct entry_bend {

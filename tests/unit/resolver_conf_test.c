@@ -4,28 +4,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lib/event.h"
 #include "resolver/conf.h"
+#include "tests/unit/conf_rig.h"
 
-static char anchor[64];
 static char base[2048];
-static struct arena *arena;
 
 static int
 set_up(void **state)
 {
-	int fd;
-
-	(void)state;
-	arena = arena_new();
-	strcpy(anchor, "/tmp/anypop-anchor-XXXXXX");
-	fd = mkstemp(anchor);
-	close(fd);
+	if (rig_begin(state) != 0)
+		return -1;
 	snprintf(base, sizeof(base),
 	    "pop = \"ams\";\n"
 	    "node = \"ams-1\";\n"
@@ -38,16 +28,8 @@ set_up(void **state)
 	    "	outgoing_addresses = [ \"203.0.113.9\" ];\n"
 	    "	special = [ \"test.\" ]; };\n"
 	    "ttl = { max_s = 3600; };\n",
-	    anchor, anchor);
-	return fd < 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return unlink(anchor);
+	    scratch, scratch);
+	return 0;
 }
 
 static struct resolver_conf *
@@ -73,43 +55,18 @@ rendered(const struct resolver_conf *c)
 	return text;
 }
 
-/* `text` with its only `from` replaced. */
-static char *
-replaced(const char *text, const char *from, const char *to)
+static int
+refused(const char *text, struct err *err)
 {
-	const char *at = strstr(text, from);
+	struct resolver_conf c;
 
-	if (at == NULL || strstr(at + 1, from) != NULL)
-		fail_msg("\"%s\" is not in the text just once", from);
-	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+	return resolver_conf_read_text(text, "r.conf", &c, arena, err);
 }
-
-/* The error is expected on the line of the '^' in `to`. */
-struct row {
-	const char *from, *to, *key, *mend;
-};
 
 static void
 expect(const struct row *r)
 {
-	char *text = replaced(base, r->from, r->to), *mark = strchr(text, '^'), *at;
-	struct resolver_conf c;
-	struct err err = {""};
-	const char *want;
-	int line = 1;
-
-	for (at = text; mark != NULL && at < mark; at++)
-		line += *at == '\n';
-	if (mark != NULL)
-		memmove(mark, mark + 1, strlen(mark));
-	if (resolver_conf_read_text(text, "r.conf", &c, arena, &err) == 0)
-		fail_msg("\"%s\" is taken", r->to);
-	want = mark != NULL ? arena_printf(arena, "r.conf:%d: %s: ", line, r->key)
-			    : arena_printf(arena, "r.conf: %s: ", r->key);
-	if (strncmp(err.text, want, strlen(want)) != 0)
-		fail_msg("\"%s\" gives \"%s\", expected \"%s...\"", r->to, err.text, want);
-	if (strstr(err.text + strlen(want), r->mend) == NULL)
-		fail_msg("\"%s\" gives \"%s\", expected \"%s\" in it", r->to, err.text, r->mend);
+	expect_mistake(base, r, "r.conf", refused);
 }
 
 static void
@@ -138,6 +95,10 @@ mistakes_of_workers_are_told(void **state)
 	    {"pop = \"ams\";", "pop = \"ams\"; ^identity = \"%p/%x\";", "identity", "%i for the worker"},
 	    {"pop = \"ams\";", "pop = \"ams\"; ^identity = \"100%\";", "identity", "means nothing"},
 	    {"pop = \"ams\";", "pop = \"ams\"; ^run_dir = \"run\";", "run_dir", "absolute"},
+	    {"pop = \"ams\";", "pop = \"ams\"; snapshot = { ^file = \"cache\"; };", "snapshot.file",
+		"absolute"},
+	    {"pop = \"ams\";", "pop = \"ams\"; snapshot = { ^file = \"/var/\"; };", "snapshot.file",
+		"no file's place"},
 	    {"\"2001:db8:53::53\"", "^\"192.0.2.53\"", "listen[1]", "there twice"},
 	    {"pop = \"ams\";", "pop = \"ams\"; ^probe_address = \"here\";", "probe_address",
 		"\"127.0.0.1\""},
@@ -201,21 +162,21 @@ mistakes_of_engines_are_told(void **state)
 	    {"\"203.0.113.9\"", "^\"eth0\"", "engine.outgoing_addresses[0]", "is not an address"},
 	    {"engine = { mode = \"root\";\n	", "engine = { mode = \"forward\";\n	^",
 		"engine.root_hints", "mode \"root\"; take it out"},
-	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", scratch),
 		"^mode = \"forward\";", "engine.forwarders", "or mode = \"root\""},
-	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", scratch),
 		"mode = \"forward\"; forwarders = [ \"192.0.2.9\", ^\"192.0.2.9@0\" ];",
 		"engine.forwarders[1]", "neither an address nor address@port"},
-	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+	    {arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", scratch),
 		"mode = \"forward\"; forwarders = [ ^\"192.0.2.53\" ];", "engine.forwarders[0]",
 		"round in circles"},
-	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"/nowhere/hints\"",
+	    {arena_printf(arena, "root_hints = \"%s\"", scratch), "^root_hints = \"/nowhere/hints\"",
 		"engine.root_hints", "install dns-root-data"},
-	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"hints\"",
+	    {arena_printf(arena, "root_hints = \"%s\"", scratch), "^root_hints = \"hints\"",
 		"engine.root_hints", "start it with a /"},
-	    {arena_printf(arena, "root_hints = \"%s\"", anchor), "^root_hints = \"/a\\\"b\"",
+	    {arena_printf(arena, "root_hints = \"%s\"", scratch), "^root_hints = \"/a\\\"b\"",
 		"engine.root_hints", "without quotes"},
-	    {arena_printf(arena, "trust_anchor = \"%s\"", anchor), "^trust_anchor = \"/nowhere/key\"",
+	    {arena_printf(arena, "trust_anchor = \"%s\"", scratch), "^trust_anchor = \"/nowhere/key\"",
 		"engine.trust_anchor", "No such file"},
 	    {"\"test.\"", "\"test.\", ^\"a..\"", "engine.special[1]", "not a zone's name"},
 	};
@@ -354,14 +315,14 @@ values_arrive(void **state)
 	assert_int_equal(c->worker.l1_mib, 8);
 	assert_int_equal(c->ttl.max_s, 3600);
 	assert_string_equal(c->engine.special[0], "test.");
-	assert_string_equal(c->engine.trust_anchor, anchor);
+	assert_string_equal(c->engine.trust_anchor, scratch);
 }
 
 static void
 what_is_printed_reads_to_the_same(void **state)
 {
 	char *forward =
-	    replaced(base, arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", anchor),
+	    replaced(base, arena_printf(arena, "mode = \"root\";\n\troot_hints = \"%s\";", scratch),
 		"mode = \"forward\"; forwarders = [ \"192.0.2.9@5353\" ];");
 	const char *texts[] = {base, forward};
 
@@ -386,8 +347,8 @@ example(void)
 	assert_non_null(from);
 	assert_true(fread(text, 1, (1 << 16) - 1, from) > 0);
 	fclose(from);
-	text = replaced(text, "/usr/share/dns/root.hints", anchor);
-	return replaced(text, "/usr/share/dns/root.key", anchor);
+	text = replaced(text, "/usr/share/dns/root.hints", scratch);
+	return replaced(text, "/usr/share/dns/root.key", scratch);
 }
 
 static void
@@ -416,7 +377,7 @@ the_example_shows_every_key_and_the_defaults(void **state)
 	plain = read_well(arena_printf(arena,
 	    "pop = \"ams\"; node = \"ams-1\"; listen = [ \"192.0.2.53\","
 	    "\"2001:db8:53::53\" ]; engine = { root_hints = \"%s\"; trust_anchor = \"%s\"; };",
-	    anchor, anchor));
+	    scratch, scratch));
 	plain->allow = c->allow;
 	plain->n_allow = c->n_allow;
 	defaults = rendered(plain);
@@ -443,5 +404,5 @@ main(void)
 	    cmocka_unit_test(the_example_shows_every_key_and_the_defaults),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, rig_end);
 }

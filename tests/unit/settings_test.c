@@ -6,14 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "healthd/settings.h"
 #include "lib/event.h"
 #include "lib/file.h"
+#include "tests/unit/conf_rig.h"
 
 static const char base[] =
     "mode = \"drive\";\n"
@@ -43,35 +40,11 @@ static const char base[] =
     "	{ name = \"mine\"; kind = \"exec\"; command = [ \"/bin/true\" ]; } );\n"
     "outgoing_addresses = [ \"203.0.113.10\" ];\n";
 
-static char path[64];
-static struct arena *arena;
-
-static int
-set_up(void **state)
-{
-	int fd;
-
-	(void)state;
-	arena = arena_new();
-	strcpy(path, "/tmp/anypop-settings-XXXXXX");
-	fd = mkstemp(path);
-	close(fd);
-	return fd < 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return unlink(path);
-}
-
 static int
 read_text(const char *text, struct settings *s, struct err *err)
 {
-	assert_int_equal(file_replace_fast(path, text, strlen(text), 0600, err), 0);
-	return settings_read(path, s, arena, err);
+	assert_int_equal(file_replace_fast(scratch, text, strlen(text), 0600, err), 0);
+	return settings_read(scratch, s, arena, err);
 }
 
 /* On the heap, so that a test may read several. */
@@ -86,59 +59,34 @@ read_well(const char *text)
 	return s;
 }
 
-/* `text` with its only `from` replaced. */
-static char *
-replaced(const char *text, const char *from, const char *to)
+static int
+refused(const char *text, struct err *err)
 {
-	const char *at = strstr(text, from);
+	struct settings s;
 
-	if (at == NULL || strstr(at + 1, from) != NULL)
-		fail_msg("\"%s\" is not in the text just once", from);
-	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+	return read_text(text, &s, err);
 }
-
-/* The error is expected on the line of the '@' in `to`, or on none when there is no '@'. */
-struct row {
-	const char *from, *to, *key, *mend;
-};
 
 static void
 expect(const struct row *r)
 {
-	char *text = replaced(base, r->from, r->to), *mark = strchr(text, '@'), *at;
-	struct settings s;
-	struct err err = {""};
-	const char *want;
-	int line = 1;
-
-	for (at = text; mark != NULL && at < mark; at++)
-		line += *at == '\n';
-	if (mark != NULL)
-		memmove(mark, mark + 1, strlen(mark));
-	if (read_text(text, &s, &err) == 0)
-		fail_msg("\"%s\" is taken", r->to);
-	want = mark != NULL ? arena_printf(arena, "%s:%d: %s: ", path, line, r->key)
-			    : arena_printf(arena, "%s: %s: ", path, r->key);
-	if (strncmp(err.text, want, strlen(want)) != 0)
-		fail_msg("\"%s\" gives \"%s\", expected \"%s...\"", r->to, err.text, want);
-	if (strstr(err.text + strlen(want), r->mend) == NULL)
-		fail_msg("\"%s\" gives \"%s\", expected \"%s\" in it", r->to, err.text, r->mend);
+	expect_mistake(base, r, scratch, refused);
 }
 
 static void
 mistakes_in_tables_are_told(void **state)
 {
 	static const struct row rows[] = {
-	    {"asn = 64500;", "@asm = 64500;", "bird.asm", "did you mean \"asn\"?"},
-	    {"asn = 64500;", "@asn = \"64500\";", "bird.asn", "write a whole number"},
-	    {"asn = 64500;", "@asn = 64500.0;", "bird.asn", "write a whole number"},
-	    {"asn = 64500;", "@asn = 4294967296L;", "bird.asn", "write 0 to 4294967295"},
-	    {"\"drive\"", "@\"drvie\"", "mode", "write \"drive\" or \"observe\""},
-	    {"prepend = 3;", "@prepend = 11;", "rungs.drain.prepend", "write 0 to 10"},
-	    {"interval_ms = 200", "@interval_ms = 9", "checks.id.interval_ms", "write 10 to"},
-	    {"\"upstream\"", "@\"up\"", "checks.up.kind", "\"resource\""},
-	    {"count = 2", "@count = 49", "workers.count", "write 0 to 48"},
-	    {"count = 2;", "count = 2; @spare = 2;", "workers.spare", "write 0 to 1"},
+	    {"asn = 64500;", "^asm = 64500;", "bird.asm", "did you mean \"asn\"?"},
+	    {"asn = 64500;", "^asn = \"64500\";", "bird.asn", "write a whole number"},
+	    {"asn = 64500;", "^asn = 64500.0;", "bird.asn", "write a whole number"},
+	    {"asn = 64500;", "^asn = 4294967296L;", "bird.asn", "write 0 to 4294967295"},
+	    {"\"drive\"", "^\"drvie\"", "mode", "write \"drive\" or \"observe\""},
+	    {"prepend = 3;", "^prepend = 11;", "rungs.drain.prepend", "write 0 to 10"},
+	    {"interval_ms = 200", "^interval_ms = 9", "checks.id.interval_ms", "write 10 to"},
+	    {"\"upstream\"", "^\"up\"", "checks.up.kind", "\"resource\""},
+	    {"count = 2", "^count = 49", "workers.count", "write 0 to 48"},
+	    {"count = 2;", "count = 2; ^spare = 2;", "workers.spare", "write 0 to 1"},
 	};
 
 	(void)state;
@@ -150,35 +98,35 @@ static void
 mistakes_in_rungs_and_sessions_are_told(void **state)
 {
 	static const struct row rows[] = {
-	    {"enter = 85; leave = 95;", "enter = 85; @leave = 84;", "rungs.backup.leave",
+	    {"enter = 85; leave = 95;", "enter = 85; ^leave = 84;", "rungs.backup.leave",
 		"is under enter = 85"},
-	    {"enter = 50; leave = 70;", "@enter = 85; leave = 90;", "rungs.drain.enter",
+	    {"enter = 50; leave = 70;", "^enter = 85; leave = 90;", "rungs.drain.enter",
 		"is not under the 85 of the better rung backup"},
-	    {"enter = 50; leave = 70;", "enter = 50; @leave = 95;", "rungs.drain.leave",
+	    {"enter = 50; leave = 70;", "enter = 50; ^leave = 95;", "rungs.drain.leave",
 		"is not under the 95 of the better rung backup"},
-	    {"local_pref = 200; }", "local_pref = 200; @enter = 99; }", "rungs.full.enter",
+	    {"local_pref = 200; }", "local_pref = 200; ^enter = 99; }", "rungs.full.enter",
 		"leave it out"},
-	    {"local_pref = 150;", "@local_pref = 201;", "rungs.backup.local_pref",
+	    {"local_pref = 150;", "^local_pref = 201;", "rungs.backup.local_pref",
 		"must not be preferred"},
-	    {"prepend = 3;", "@prepend = 0;", "rungs.drain.prepend", "must not be preferred"},
+	    {"prepend = 3;", "^prepend = 0;", "rungs.drain.prepend", "must not be preferred"},
 	    {"{ name = \"silent\"; enter = 20; leave = 40; }",
-		"{ @name = \"quiet\"; enter = 20; leave = 40; }", "rungs.quiet.name",
+		"{ ^name = \"quiet\"; enter = 20; leave = 40; }", "rungs.quiet.name",
 		"end with it"},
-	    {"name = \"backup\"", "@name = \"Back up\"", "rungs.Back up.name", "a-z, 0-9 and _"},
-	    {"name = \"backup\"", "@name = \"a_very_long_name\"", "rungs.a_very_long_name.name",
+	    {"name = \"backup\"", "^name = \"Back up\"", "rungs.Back up.name", "a-z, 0-9 and _"},
+	    {"name = \"backup\"", "^name = \"a_very_long_name\"", "rungs.a_very_long_name.name",
 		"1 to 12"},
-	    {"enter = 20; leave = 40;", "enter = 20; leave = 40; @prepend = 1;",
+	    {"enter = 20; leave = 40;", "enter = 20; leave = 40; ^prepend = 1;",
 		"rungs.silent.prepend", "a rung that announces; take it out"},
-	    {"prepend = 1;", "prepend = 1; communities = [ \"64500:1:2\", @\"64500\" ];",
+	    {"prepend = 1;", "prepend = 1; communities = [ \"64500:1:2\", ^\"64500\" ];",
 		"rungs.backup.communities[1]", "is not a community"},
-	    {"prepend = 1;", "prepend = 1; communities = [ @\"64500:70000\" ];",
+	    {"prepend = 1;", "prepend = 1; communities = [ ^\"64500:70000\" ];",
 		"rungs.backup.communities[0]", "is not a community"},
-	    {"name = \"uplink6\"", "@name = \"uplink4\"", "bird.sessions.uplink4.name",
+	    {"name = \"uplink6\"", "^name = \"uplink4\"", "bird.sessions.uplink4.name",
 		"is there twice"},
-	    {"name = \"uplink6\"", "@name = \"up-link\"", "bird.sessions.up-link.name",
+	    {"name = \"uplink6\"", "^name = \"up-link\"", "bird.sessions.up-link.name",
 		"`birdc show protocols` lists them"},
-	    {"name = \"uplink6\"", "@name = \"6up\"", "bird.sessions.6up.name", "not a protocol's"},
-	    {"asn = 64500;", "asn = 64500; @socket = \"bird.ctl\";", "bird.socket", "not absolute"},
+	    {"name = \"uplink6\"", "^name = \"6up\"", "bird.sessions.6up.name", "not a protocol's"},
+	    {"asn = 64500;", "asn = 64500; ^socket = \"bird.ctl\";", "bird.socket", "not absolute"},
 	};
 
 	(void)state;
@@ -192,17 +140,17 @@ missing_keys_are_placed_at_their_group(void **state)
 {
 	static const struct row rows[] = {
 	    {"	{ name = \"drain\"; local_pref = 50; prepend = 3; enter = 50; leave = 70; }",
-		"	@{ name = \"drain\"; local_pref = 50; prepend = 3; enter = 50; }",
+		"	^{ name = \"drain\"; local_pref = 50; prepend = 3; enter = 50; }",
 		"rungs.drain.leave", "is missing; write a score"},
-	    {"bird = {\n	asn = 64500;", "@bird = {", "bird.asn", "or mode = \"observe\""},
-	    {" command = [ \"/usr/sbin/unbound\", \"-d\" ]; };", "@ };", "workers.command",
+	    {"bird = {\n	asn = 64500;", "^bird = {", "bird.asn", "or mode = \"observe\""},
+	    {" command = [ \"/usr/sbin/unbound\", \"-d\" ]; };", "^ };", "workers.command",
 		"or count = 0"},
 	    {"{ name = \"mine\"; kind = \"exec\"; command = [ \"/bin/true\" ]; }",
-		"@{ name = \"mine\"; kind = \"exec\"; }", "checks.mine.command", "is missing"},
-	    {"servers = [ \"203.0.113.1\" ];", "@", "checks.up.servers", "is missing"},
-	    {"source = \"psi_cpu\";", "@", "checks.cpu.source", "is missing"},
-	    {"qname = \"$random.example\";", "@", "checks.deep.qname", "is missing"},
-	    {"addresses = true; interfaces = [ \"eth0\" ];", "@", "checks.net", "looks at nothing"},
+		"^{ name = \"mine\"; kind = \"exec\"; }", "checks.mine.command", "is missing"},
+	    {"servers = [ \"203.0.113.1\" ];", "^", "checks.up.servers", "is missing"},
+	    {"source = \"psi_cpu\";", "^", "checks.cpu.source", "is missing"},
+	    {"qname = \"$random.example\";", "^", "checks.deep.qname", "is missing"},
+	    {"addresses = true; interfaces = [ \"eth0\" ];", "^", "checks.net", "looks at nothing"},
 	};
 
 	(void)state;
@@ -230,19 +178,19 @@ static void
 mistakes_in_services_are_told(void **state)
 {
 	static const struct row rows[] = {
-	    {"\"192.0.2.53\"", "@\"192.0.3.53\"", "services.dns.addresses[0]",
+	    {"\"192.0.2.53\"", "^\"192.0.3.53\"", "services.dns.addresses[0]",
 		"outside every prefix"},
-	    {"\"2001:db8:53::53\"", "@\"192.0.2.53\"", "services.dns.addresses[1]",
+	    {"\"2001:db8:53::53\"", "^\"192.0.2.53\"", "services.dns.addresses[1]",
 		"there twice"},
-	    {"\"192.0.2.0/24\", ", "\"192.0.2.0/24\", @\"10.0.0.0/8\", ",
+	    {"\"192.0.2.0/24\", ", "\"192.0.2.0/24\", ^\"10.0.0.0/8\", ",
 		"services.dns.prefixes[1]", "holds none of the service's addresses"},
-	    {"\"2001:db8:53::53\" ]", "\"2001:db8:53::53\" ]; @port = 0", "services.dns.port",
+	    {"\"2001:db8:53::53\" ]", "\"2001:db8:53::53\" ]; ^port = 0", "services.dns.port",
 		"write 1 to 65535"},
-	    {"\"192.0.2.0/24\", \"", "\"192.0.2.0/24\", @\"192.0.2.0/24\", \"",
+	    {"\"192.0.2.0/24\", \"", "\"192.0.2.0/24\", ^\"192.0.2.0/24\", \"",
 		"services.dns.prefixes[1]", "there twice"},
-	    {"name = \"other\"", "@name = \"dns\"", "services.dns.name", "is there twice"},
-	    {"name = \"other\"", "@name = \"eleven_long\"", "services.eleven_long.name", "1 to 10"},
-	    {"name = \"other\"", "@name = \"Other\"", "services.Other.name", "a-z, 0-9 and _"},
+	    {"name = \"other\"", "^name = \"dns\"", "services.dns.name", "is there twice"},
+	    {"name = \"other\"", "^name = \"eleven_long\"", "services.eleven_long.name", "1 to 10"},
+	    {"name = \"other\"", "^name = \"Other\"", "services.Other.name", "a-z, 0-9 and _"},
 	};
 
 	(void)state;
@@ -255,13 +203,13 @@ services_stay_apart(void **state)
 {
 	static const struct row rows[] = {
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
-		"[ @\"192.0.2.0/24\" ]; addresses = [ \"192.0.2.54\" ]",
+		"[ ^\"192.0.2.0/24\" ]; addresses = [ \"192.0.2.54\" ]",
 		"services.other.prefixes[0]", "overlaps 192.0.2.0/24 of service dns"},
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
-		"[ @\"192.0.0.0/16\" ]; addresses = [ \"192.0.9.54\" ]",
+		"[ ^\"192.0.0.0/16\" ]; addresses = [ \"192.0.9.54\" ]",
 		"services.other.prefixes[0]", "overlaps 192.0.2.0/24 of service dns"},
 	    {"[ \"198.51.100.0/24\" ];\n		addresses = [ \"198.51.100.53\" ]",
-		"[ \"192.0.2.0/24\" ]; addresses = [ @\"192.0.2.53\" ]",
+		"[ \"192.0.2.0/24\" ]; addresses = [ ^\"192.0.2.53\" ]",
 		"services.other.addresses[0]", "address of service dns too"},
 	};
 
@@ -274,48 +222,48 @@ static void
 mistakes_in_workers_ladder_and_the_rest_are_told(void **state)
 {
 	static const struct row rows[] = {
-	    {"\"/usr/sbin/unbound\"", "@\"unbound\"", "workers.command[0]", "not absolute"},
+	    {"\"/usr/sbin/unbound\"", "^\"unbound\"", "workers.command[0]", "not absolute"},
 	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
-		"resolver = \"/etc/r.conf\"; @command = [ \"/usr/sbin/unbound\" ]; };",
+		"resolver = \"/etc/r.conf\"; ^command = [ \"/usr/sbin/unbound\" ]; };",
 		"workers.command", "beside `resolver`"},
-	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };", "@resolver = \"r.conf\"; };",
+	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };", "^resolver = \"r.conf\"; };",
 		"workers.resolver", "not absolute"},
 	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
-		"resolver = \"/etc/r.conf\"; @user = \"daemon\"; };", "workers.user",
+		"resolver = \"/etc/r.conf\"; ^user = \"daemon\"; };", "workers.user",
 		"worker.user"},
-	    {"count = 2;", "count = 2; @min_ready = 3;", "workers.min_ready", "above count = 2"},
-	    {"count = 2;", "count = 2; @probe_port = 65534;", "workers.probe_port",
+	    {"count = 2;", "count = 2; ^min_ready = 3;", "workers.min_ready", "above count = 2"},
+	    {"count = 2;", "count = 2; ^probe_port = 65534;", "workers.probe_port",
 		"write at most 65533"},
-	    {"count = 2;", "count = 2; @probe_timeout_ms = 101;", "workers.probe_timeout_ms",
+	    {"count = 2;", "count = 2; ^probe_timeout_ms = 101;", "workers.probe_timeout_ms",
 		"above probe_interval_ms = 100"},
-	    {"count = 2;", "count = 2; @backoff_max_ms = 10;", "workers.backoff_max_ms",
+	    {"count = 2;", "count = 2; ^backoff_max_ms = 10;", "workers.backoff_max_ms",
 		"under backoff_min_ms = 20"},
-	    {"count = 2;", "count = 2; @probe_address = \"lo\";", "workers.probe_address",
+	    {"count = 2;", "count = 2; ^probe_address = \"lo\";", "workers.probe_address",
 		"not an address"},
-	    {"count = 2;", "count = 2; @probe_address = \"192.0.2.53\";", "workers.probe_address",
+	    {"count = 2;", "count = 2; ^probe_address = \"192.0.2.53\";", "workers.probe_address",
 		"is an anycast address (service dns)"},
-	    {"count = 2;", "count = 2; @probe_qname = \"a..b\";", "workers.probe_qname",
+	    {"count = 2;", "count = 2; ^probe_qname = \"a..b\";", "workers.probe_qname",
 		"not a domain name"},
-	    {"count = 2;", "count = 2; @probe_qtype = \"WHAT\";", "workers.probe_qtype",
+	    {"count = 2;", "count = 2; ^probe_qtype = \"WHAT\";", "workers.probe_qtype",
 		"not a type"},
-	    {"count = 2;", "count = 2; @probe_qclass = \"WHAT\";", "workers.probe_qclass",
+	    {"count = 2;", "count = 2; ^probe_qclass = \"WHAT\";", "workers.probe_qclass",
 		"write \"IN\" or \"CH\""},
-	    {"\"203.0.113.10\"", "\"203.0.113.10\", @\"192.0.2.53\"", "outgoing_addresses[1]",
+	    {"\"203.0.113.10\"", "\"203.0.113.10\", ^\"192.0.2.53\"", "outgoing_addresses[1]",
 		"answers would land at another PoP"},
-	    {"\"203.0.113.10\"", "@\"me\"", "outgoing_addresses[0]", "not an address"},
-	    {"checks = (", "metrics = { @address = \"*\"; }; checks = (", "metrics.address",
+	    {"\"203.0.113.10\"", "^\"me\"", "outgoing_addresses[0]", "not an address"},
+	    {"checks = (", "metrics = { ^address = \"*\"; }; checks = (", "metrics.address",
 		"not an address"},
-	    {"checks = (", "recorder = { @path = \"ring\"; }; checks = (", "recorder.path",
+	    {"checks = (", "recorder = { ^path = \"ring\"; }; checks = (", "recorder.path",
 		"not absolute"},
-	    {"checks = (", "hook = { command = [ @\"tell\" ]; }; checks = (", "hook.command[0]",
+	    {"checks = (", "hook = { command = [ ^\"tell\" ]; }; checks = (", "hook.command[0]",
 		"not absolute"},
-	    {"checks = (", "ladder = { hold_ms = 500;\n@hold_cap_ms = 499; }; checks = (",
+	    {"checks = (", "ladder = { hold_ms = 500;\n^hold_cap_ms = 499; }; checks = (",
 		"ladder.hold_cap_ms", "under hold_ms = 500"},
-	    {"checks = (", "ladder = { @emergency_max_ms = 999; }; checks = (",
+	    {"checks = (", "ladder = { ^emergency_max_ms = 999; }; checks = (",
 		"ladder.emergency_max_ms", "under emergency_min_ms = 1000"},
-	    {"checks = (", "ladder = { flap = { @limit = 999; }; }; checks = (",
+	    {"checks = (", "ladder = { flap = { ^limit = 999; }; }; checks = (",
 		"ladder.flap.limit", "no move would ever be allowed"},
-	    {"checks = (", "ladder = { flap = { @half_life_ms = 0; }; }; checks = (",
+	    {"checks = (", "ladder = { flap = { ^half_life_ms = 0; }; }; checks = (",
 		"ladder.flap.half_life_ms", "write 1000 to"},
 	};
 
@@ -328,61 +276,61 @@ static void
 mistakes_in_checks_are_told(void **state)
 {
 	static const struct row rows[] = {
-	    {"interval_ms = 200;", "interval_ms = 200; @timeout_ms = 201;", "checks.id.timeout_ms",
+	    {"interval_ms = 200;", "interval_ms = 200; ^timeout_ms = 201;", "checks.id.timeout_ms",
 		"above interval_ms = 200"},
-	    {"recursion = true;", "recursion = true; @vital = true;", "checks.deep.vital",
+	    {"recursion = true;", "recursion = true; ^vital = true;", "checks.deep.vital",
 		"a derived check cannot be vital"},
-	    {"kind = \"upstream\";", "kind = \"upstream\"; @vital = true;", "checks.up.vital",
+	    {"kind = \"upstream\";", "kind = \"upstream\"; ^vital = true;", "checks.up.vital",
 		"a shared check cannot be vital"},
-	    {"kind = \"bgp\";", "kind = \"bgp\"; @vital = true;", "checks.peers.vital",
+	    {"kind = \"bgp\";", "kind = \"bgp\"; ^vital = true;", "checks.peers.vital",
 		"a derived check cannot be vital"},
-	    {"kind = \"exec\";", "kind = \"exec\"; @vital = true;", "checks.mine.vital",
+	    {"kind = \"exec\";", "kind = \"exec\"; ^vital = true;", "checks.mine.vital",
 		"a derived check cannot be vital"},
-	    {"name = \"mine\"", "@name = \"My own\"", "checks.My own.name", "a-z, 0-9 and _"},
-	    {"name = \"mine\"", "@name = \"id\"", "checks.id.name", "is there twice"},
-	    {"interval_ms = 200;", "services = [ \"dns\", @\"web\" ];", "checks.id.services[1]",
+	    {"name = \"mine\"", "^name = \"My own\"", "checks.My own.name", "a-z, 0-9 and _"},
+	    {"name = \"mine\"", "^name = \"id\"", "checks.id.name", "is there twice"},
+	    {"interval_ms = 200;", "services = [ \"dns\", ^\"web\" ];", "checks.id.services[1]",
 		"not one of the services"},
-	    {"\"$random.example\"", "@\"a..b\"", "checks.deep.qname", "not a domain name"},
-	    {"recursion = true;", "recursion = true; @qtype = \"WHAT\";", "checks.deep.qtype",
+	    {"\"$random.example\"", "^\"a..b\"", "checks.deep.qname", "not a domain name"},
+	    {"recursion = true;", "recursion = true; ^qtype = \"WHAT\";", "checks.deep.qtype",
 		"not a type"},
-	    {"recursion = true;", "recursion = true; @qclass = \"WHAT\";", "checks.deep.qclass",
+	    {"recursion = true;", "recursion = true; ^qclass = \"WHAT\";", "checks.deep.qclass",
 		"not a class"},
-	    {"recursion = true;", "recursion = true; @expect_rcode = \"NOERROR|OOPS\";",
+	    {"recursion = true;", "recursion = true; ^expect_rcode = \"NOERROR|OOPS\";",
 		"checks.deep.expect_rcode", "\"OOPS\" is not an rcode"},
-	    {"recursion = true;", "recursion = true; @expect_rcode = \"NOERROR|\";",
+	    {"recursion = true;", "recursion = true; ^expect_rcode = \"NOERROR|\";",
 		"checks.deep.expect_rcode", "is not an rcode"},
-	    {"recursion = true;", "recursion = true; @servers = [ \"192.0.2.1\" ];",
+	    {"recursion = true;", "recursion = true; ^servers = [ \"192.0.2.1\" ];",
 		"checks.deep.servers", "target \"servers\"; take it out"},
-	    {"kind = \"bgp\";", "kind = \"bgp\"; @qname = \"x\";", "checks.peers.qname",
+	    {"kind = \"bgp\";", "kind = \"bgp\"; ^qname = \"x\";", "checks.peers.qname",
 		"kind \"dns\"; take it out"},
-	    {"\"203.0.113.1\"", "@\"here\"", "checks.up.servers[0]", "neither an address"},
-	    {"\"203.0.113.1\"", "@\"192.0.2.53\"", "checks.up.servers[0]",
+	    {"\"203.0.113.1\"", "^\"here\"", "checks.up.servers[0]", "neither an address"},
+	    {"\"203.0.113.1\"", "^\"192.0.2.53\"", "checks.up.servers[0]",
 		"our own service dns"},
-	    {"kind = \"upstream\";", "kind = \"upstream\"; qnames = [ @\"a..b\" ];",
+	    {"kind = \"upstream\";", "kind = \"upstream\"; qnames = [ ^\"a..b\" ];",
 		"checks.up.qnames[0]", "not a domain name"},
-	    {"kind = \"upstream\";", "kind = \"upstream\"; @k = 2;", "checks.up.k",
+	    {"kind = \"upstream\";", "kind = \"upstream\"; ^k = 2;", "checks.up.k",
 		"above the 1 targets"},
-	    {"interval_ms = 200;", "@k = 2;", "checks.id.k", "above the 1 targets"},
-	    {"crit = 4;", "warn = 4; @crit = 4;", "checks.memory.crit", "the lower of the two"},
-	    {"crit = 90;", "warn = 90; @crit = 60;", "checks.cpu.crit", "the higher of the two"},
-	    {"crit = 90;", "@crit = 101;", "checks.cpu.crit", "in percent"},
+	    {"interval_ms = 200;", "^k = 2;", "checks.id.k", "above the 1 targets"},
+	    {"crit = 4;", "warn = 4; ^crit = 4;", "checks.memory.crit", "the lower of the two"},
+	    {"crit = 90;", "warn = 90; ^crit = 60;", "checks.cpu.crit", "the higher of the two"},
+	    {"crit = 90;", "^crit = 101;", "checks.cpu.crit", "in percent"},
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"e\"; kind = \"error_rate\"; @crit = 5; }", "checks.e.crit",
+		"{ name = \"e\"; kind = \"error_rate\"; ^crit = 5; }", "checks.e.crit",
 		"the higher of the two"},
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"e\"; kind = \"error_rate\"; @crit = 101; }", "checks.e.crit",
+		"{ name = \"e\"; kind = \"error_rate\"; ^crit = 101; }", "checks.e.crit",
 		"percent of the answers"},
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"c\"; kind = \"cache\"; @crit = 30; }", "checks.c.crit",
+		"{ name = \"c\"; kind = \"cache\"; ^crit = 30; }", "checks.c.crit",
 		"the lower of the two"},
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"c\"; kind = \"cache\"; @vital = true; }", "checks.c.vital",
+		"{ name = \"c\"; kind = \"cache\"; ^vital = true; }", "checks.c.vital",
 		"cannot be vital"},
 	    {"{ name = \"procs\"; kind = \"workers\";",
-		"{ name = \"procs\"; kind = \"workers\"; @min_answers = 1;",
+		"{ name = \"procs\"; kind = \"workers\"; ^min_answers = 1;",
 		"checks.procs.min_answers", "error_rate"},
-	    {"crit = 90;", "crit = 90; @path = \"cpu\";", "checks.cpu.path", "not absolute"},
-	    {"\"/bin/true\"", "@\"true\"", "checks.mine.command[0]", "not absolute"},
+	    {"crit = 90;", "crit = 90; ^path = \"cpu\";", "checks.cpu.path", "not absolute"},
+	    {"\"/bin/true\"", "^\"true\"", "checks.mine.command[0]", "not absolute"},
 	};
 
 	(void)state;
@@ -393,7 +341,7 @@ mistakes_in_checks_are_told(void **state)
 static void
 a_check_that_counts_for_nothing_is_told(void **state)
 {
-	struct row r = {"interval_ms = 200;", "@services = [ \"other\" ]; families = [ \"v6\" ];",
+	struct row r = {"interval_ms = 200;", "^services = [ \"other\" ]; families = [ \"v6\" ];",
 	    "checks.id.services", "leaves nothing"};
 
 	(void)state;
@@ -803,7 +751,7 @@ the_description_names_what_counts(void **state)
 	free(text);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, rig_begin, rig_end)
 
 int
 main(void)
