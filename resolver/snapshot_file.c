@@ -254,12 +254,14 @@ close_others(int fd)
 }
 
 _Noreturn static void
-child(struct snapshot_job *job)
+child(struct snapshot_job *job, pid_t parent)
 {
 	close_others(job->fd);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+	if (getppid() != parent) /* it died before we said so */
+		_exit(1);
 	_exit(job->work(job) == 0 ? 0 : 1);
 }
 
@@ -299,11 +301,11 @@ judge(struct snapshot_job *job, int status, struct err *err)
 int
 snapshot_apart(struct snapshot_job *job, int64_t limit_ms, struct err *err)
 {
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 	int pidfd, status = 0, rc;
 
 	if (pid == 0)
-		child(job);
+		child(job, self);
 	pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
 	if (pidfd < 0) {
 		err_errno(err, "no process for a snapshot");
