@@ -122,9 +122,9 @@ ROWS = (
     (one_libunbound_fails,
      'A question for CNAME or DNAME below a DNAME of a signed zone fails in libunbound 1.17.1: it looks for who signed the '
      'alias, which nobody signs, asks for DS of its name, gets the DNAME again, and keeps the name\'s key as bad for a minute. '
-     'In that minute the other types of that name fail as well when the alias stands in its cache without its DNAME, for the '
-     'second in which that has ended; so it was seen once in Unbound and once in ours in 47000 questions, where the other one '
-     'and both peers had the answer. Mended in Unbound 1.20.'),
+     'In that minute other types of that name fail as well while the alias stands in its cache without its DNAME. Seen of a '
+     'name or two in 30000 questions, in ours or in Unbound, where the other one and both peers had the answer. Mended in '
+     'Unbound 1.20.'),
     (alias_asked_for,
      'A question for CNAME or DNAME below a DNAME of a signed zone fails in libunbound 1.17.1, in Unbound likewise: nobody '
      'signs the alias, and the DNAME beside it is not looked at (mended in Unbound 1.20).'),
