@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A flood, of bounded rate and time, from the client's node: flood.py SOURCES KIND RATE SECONDS
 
-SOURCES is an address, or a /24 network whose hosts take turns; the node has them all on its loopback.
+SOURCES is an address, or a network (IPv4: a /24, IPv6: a /120) whose hosts take turns; the node has them all on
+its loopback. IPv6 goes to the anycast address of that family.
 KIND: same (one popular name), popular (all of them in turn) or made-up (names that no cache knows).
 Prints "sent N answered N truncated N refused N other N": what it sent, and what came back.
 """
@@ -29,13 +30,15 @@ def questions(kind):
 
 
 def opened(sources):
-    hosts = [str(host) for host in ipaddress.ip_network(sources).hosts()]
+    network = ipaddress.ip_network(sources)
+    hosts = [str(host) for host in network.hosts()]
+    family, address = client.ANYCAST[f'v{network.version}']
     for i in range(SOCKETS):
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s = socket.socket(family, socket.SOCK_DGRAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         s.setblocking(False)
         s.bind((hosts[i % len(hosts)], 0))
-        s.connect((client.ANYCAST['v4'][1], 53))
+        s.connect((address, 53))
         yield s
 
 

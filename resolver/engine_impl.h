@@ -34,6 +34,7 @@
 #include "resolver/quarantine.h"
 #include "resolver/forward.h"
 #include "resolver/hints.h"
+#include "resolver/slowstart.h"
 #include "resolver/standing.h"
 #include "resolver/store.h"
 
@@ -64,13 +65,15 @@ struct question {
 	struct ev_timer race; /* at whose end recursion begins */
 	struct key key;
 	struct mono asked;
-	bool recursing; /* libunbound has it, and will call back */
+	bool recursing; /* libunbound has it, and will call back; or it is held */
+	bool held;	/* it waits for its turn with libunbound */
 	bool recursed;	/* it had it, or has it */
 	bool noted;	/* what became of that is counted */
 	struct exchange *exchange; /* with a backup resolver; NULL: none */
 	uint16_t tried;	 /* backups, by upstream's number, as bits */
 	uint8_t n_tried, asking; /* how many; the last */
 	struct question *next, *previous; /* by deadline, or next free */
+	struct question *next_held;
 };
 
 #define UPSTREAM_TRIALS 4
@@ -124,6 +127,9 @@ struct engine {
 	int64_t in_flight, refreshes; /* the second is part of the first */
 	int64_t capacity;	      /* of the pool */
 	struct question *starting; /* is being handed to libunbound */
+	struct slowstart opening;
+	struct question *first_held, **last_held; /* what that keeps back, in order */
+	struct ev_prepare opening_turn;
 	struct forward *forward;
 	struct upstream upstreams[SCORE_UPSTREAMS];
 	int n_upstreams; /* with recursion */
@@ -166,6 +172,18 @@ void question_release(struct question *q);
 void question_bogus(struct question *q, uint16_t ede);
 /* It is told: out of the list by deadline. */
 void question_wait_no_more(struct question *q);
+
+/* No backup resolver is waited for any more. */
+void question_leave_backup(struct question *q);
+
+/* engine_recursion.c */
+void recursion_init(struct engine *e);
+void recursion_fini(struct engine *e);
+/* Takes it to libunbound, or makes it wait for that; it may be answered, and gone, when this
+ * returns. False: it cannot be asked. */
+bool recursion_ask(struct question *q);
+/* Its deadline has come. */
+void recursion_overdue(struct question *q);
 
 /* engine_told.c: each tells whoever still waits. An answer of recursion, kept as well; a failure,
  * kept where nothing better is; what is in `entry`. */

@@ -1,5 +1,5 @@
 /*
- * Questions in flight: taken up within the cap, handed to libunbound, and ended by its callback.
+ * Questions in flight: taken up within the cap, taken to who may answer, and ended by the answer.
  * All deadlines are equally far, so the list by age is the list by deadline, and one timer serves
  * them all.
  */
@@ -8,7 +8,6 @@
 #include "lib/dns.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
-#include "resolver/engine_bridge.h"
 #include "resolver/engine_impl.h"
 #include "resolver/engine_plain.h"
 #include "resolver/engine_probation.h"
@@ -51,7 +50,7 @@ question_new(struct engine *e)
 	e->free_questions = q->next;
 	q->refresh = false;
 	q->context = 0;
-	q->recursing = q->recursed = q->noted = q->failed = false;
+	q->recursing = q->recursed = q->held = q->noted = q->failed = false;
 	q->exchange = NULL;
 	q->tried = 0;
 	q->n_tried = q->asking = 0;
@@ -84,8 +83,8 @@ question_release(struct question *q)
 		question_free(q);
 }
 
-static void
-exchange_stop(struct question *q)
+void
+question_leave_backup(struct question *q)
 {
 	if (q->exchange != NULL)
 		forward_forget(q->exchange);
@@ -99,83 +98,6 @@ question_bogus(struct question *q, uint16_t ede)
 	question_release(q);
 }
 
-/* What an outcome says of recursion. An answer out of its own cache says nothing. A failure that
- * comes as fast counts: libunbound gives up at once where it knows that no server answers. */
-static void
-recursion_noted(struct question *q, bool answered)
-{
-	struct upstream *u = &q->engine->upstreams[0];
-
-	if (q->noted || (answered && q == q->engine->starting))
-		return;
-	q->noted = true;
-	score_add(&u->score->asked, 1);
-	if (answered)
-		upstream_answered(u, mono_diff_us(mono_now(), q->asked));
-	else
-		upstream_failed(u, breaker_zone(&q->key));
-}
-
-static void
-on_outcome(void *arg, int rcode, void *packet, int length, int sec, char *why, int ratelimited)
-{
-	struct question *q = arg;
-	struct engine *e = q->engine;
-	const struct outcome o = {.rcode = rcode,
-	    .packet = packet,
-	    .length = length > 0 ? (size_t)length : 0,
-	    .sec = sec,
-	    .why = why};
-	struct verdict v = verdict_of(&o, (q->key.flags & KEY_CD) != 0);
-	char text[ENTRY_TEXT + 1];
-
-	(void)ratelimited;
-	if (e->over) /* the context goes, and fails what it still worked on */
-		return;
-	q->recursing = false;
-	if (v.good || v.cause != CAUSE_INTERNAL)
-		recursion_noted(q, v.good || v.cause == CAUSE_BOGUS);
-	if (v.cause == CAUSE_BOGUS && !v.good)
-		event_say(
-		    EVENT_DEBUG, "engine_bogus", "%s", why != NULL ? why : "no reason is given");
-	if (!v.good && v.cause == CAUSE_UPSTREAM) {
-		question_go_on(q);
-	} else {
-		exchange_stop(q);
-		if (!v.good && v.cause == CAUSE_BOGUS)
-			e->why = verdict_why(why, text);
-		if (v.good)
-			question_answer(q, &o, &v);
-		else
-			question_fail(q, v.cause, v.ede);
-		question_release(q);
-	}
-	engine_settled(e);
-}
-
-/* A cached answer calls back within this call, and `q` is gone then. False: it cannot be asked. */
-static bool
-recurse(struct question *q)
-{
-	struct engine *e = q->engine;
-	char text[DNS_NAME_TEXT];
-	struct dns_name name = {.length = q->key.name_length};
-	int status;
-
-	memcpy(name.wire, q->key.name, q->key.name_length);
-	q->recursing = q->recursed = true;
-	e->starting = q;
-	bridge_own(q);
-	status = ub_resolve_event(e->ctx[q->context], dns_name_render(&name, text), q->key.type,
-	    q->key.class, q, on_outcome, NULL);
-	bridge_own(NULL);
-	e->starting = NULL;
-	if (status == 0)
-		return true;
-	q->recursing = false;
-	return false;
-}
-
 void
 question_go_on(struct question *q)
 {
@@ -186,7 +108,7 @@ question_go_on(struct question *q)
 	}
 	if (q->exchange != NULL || backup_ask(q) || q->recursing)
 		return;
-	if (!q->recursed && q->waiting && recurse(q))
+	if (!q->recursed && q->waiting && recursion_ask(q))
 		return;
 	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
 	question_release(q);
@@ -196,7 +118,7 @@ question_go_on(struct question *q)
 static void
 question_resolve(struct question *q)
 {
-	if ((upstream_is_cut(q->engine) && backup_ask(q)) || recurse(q))
+	if ((upstream_is_cut(q->engine) && backup_ask(q)) || recursion_ask(q))
 		return;
 	question_fail(q, CAUSE_INTERNAL, EDE_NONE);
 	question_release(q);
@@ -222,7 +144,7 @@ on_l3(struct l3_get *g, const struct entry *entry)
 	if (entry != NULL) {
 		l2_put(e->shard, entry);
 		question_tell(q, entry);
-		exchange_stop(q);
+		question_leave_backup(q);
 		question_release(q);
 	} else if (q->failed) {
 		question_go_on(q);
@@ -313,9 +235,8 @@ questions_forget(struct engine *e, const struct peer *p)
 static void
 question_overdue(struct question *q)
 {
-	if (q->recursing)
-		recursion_noted(q, false);
-	exchange_stop(q);
+	recursion_overdue(q);
+	question_leave_backup(q);
 	question_fail(q, CAUSE_UPSTREAM, EDE_NO_REACHABLE_AUTHORITY);
 	question_release(q);
 }
@@ -354,11 +275,13 @@ questions_init(struct engine *e)
 	}
 	ev_init(&e->deadline, on_deadline);
 	e->deadline.data = e;
+	recursion_init(e);
 }
 
 void
 questions_fini(struct engine *e)
 {
 	ev_timer_stop(e->loop, &e->deadline);
+	recursion_fini(e);
 	free(e->pool);
 }

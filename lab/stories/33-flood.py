@@ -1,5 +1,5 @@
-"""Floods at one PoP: in the name of others, of one client, and of made-up names: everybody else is answered,
-owners of forged addresses by cookie or TCP, nothing moves, and counters say who was refused what."""
+"""Floods at one PoP: in the name of others, of one client, of one IPv6 network, and of made-up names: everybody else is
+answered, owners of forged addresses by cookie or TCP, nothing moves, and counters say who was refused what."""
 import concurrent.futures
 import contextlib
 import re
@@ -13,7 +13,9 @@ QUERIES, MISSES, RESPONSES = 100, 30, 20  # a second, of each of the two workers
 # time is told by another clock.
 TIMES = 2 * (SECONDS + 2)
 FLOODERS = '10.60.0.0/16'  # all of it stands on the client's loopback
+FLOODERS_V6 = 'fd00:60::/32'
 FORGED, LOUD, INVENTIVE = '10.60.1.0/24', '10.60.2.1/32', '10.60.3.1/32'
+LOUD_V6 = 'fd00:60:0:1::/120'  # its hosts take turns; one network of limits.client_v6_bits is one client
 COUNTERS = (('events', 'slipped'), ('events', 'cache_only'), ('events', 'cookie_good'),
             ('drops', 'rate'))
 
@@ -29,8 +31,9 @@ def counted(lab):
 
 def asked(lab, source, name, *how):
     """What somebody else at that address is told by pop1."""
+    anycast = ANYCAST['v6' if ':' in source else 'v4']
     return lab.nodes['client'].run('dig', '-b', source, '+tries=8', '+time=1', *how,
-                                   f'@{ANYCAST["v4"]}', name, check=False).stdout
+                                   f'@{anycast}', name, check=False).stdout
 
 
 def by_udp(said):
@@ -114,6 +117,20 @@ def of_one_client(lab, asking):
     lab.need(min(counts['cache_only'], counts['slipped'], counts['rate']) > 0, 'not counted')
 
 
+def of_one_network_by_ipv6(lab, asking):
+    """Whoever has a network has as many addresses as it likes, and is one client all the same."""
+    def neighbour():
+        for _ in range(3):
+            said = asked(lab, 'fd00:60:0:1::77', 'www2.example.test', '+tcp')
+            lab.need(by_tcp(said), f'the loud network by TCP:\n{said}')
+            said = asked(lab, 'fd00:60:0:200::2', 'www2.example.test', '+nocookie')
+            lab.need(by_udp(said), f'its neighbour:\n{said}')
+    told, counts = Flood(lab, asking, 'popular names, of one IPv6 network', LOUD_V6, 'popular').run(neighbour)
+    lab.need(QUERIES < told['answered'] <= 2 * QUERIES * TIMES, 'that is not what a network may ask')
+    lab.need(0 < told['truncated'] <= QUERIES * TIMES, 'that is not what TC there may be')
+    lab.need(min(counts['cache_only'], counts['slipped'], counts['rate']) > 0, 'not counted')
+
+
 def of_made_up_names(lab, asking):
     """Engines are asked no more than the rate of misses."""
     told, counts = Flood(lab, asking, 'made-up names, of one client', INVENTIVE, 'made-up').run()
@@ -140,11 +157,17 @@ def flooders(lab):
     """Answers to them come back to the client's node."""
     client, transit = lab.nodes['client'], lab.nodes['transit']
     client.run('ip', 'route', 'replace', 'local', FLOODERS, 'dev', 'lo')
+    client.run('ip', '-6', 'route', 'replace', 'local', FLOODERS_V6, 'dev', 'lo')
+    client.run('sysctl', '-qw', 'net.ipv6.ip_nonlocal_bind=1')  # a local route is enough for IPv4 alone
     transit.run('ip', 'route', 'replace', FLOODERS, 'via', '10.0.8.2', 'dev', 'client')
+    transit.run('ip', '-6', 'route', 'replace', FLOODERS_V6, 'via', 'fd00:0:0:8::2', 'dev', 'client')
     try:
         yield
     finally:
+        transit.run('ip', '-6', 'route', 'delete', FLOODERS_V6)
         transit.run('ip', 'route', 'delete', FLOODERS)
+        client.run('sysctl', '-qw', 'net.ipv6.ip_nonlocal_bind=0')
+        client.run('ip', '-6', 'route', 'delete', 'local', FLOODERS_V6, 'dev', 'lo')
         client.run('ip', 'route', 'delete', 'local', FLOODERS, 'dev', 'lo')
 
 
@@ -153,7 +176,7 @@ def play(lab):
     with flooders(lab), lab.resolving(limited, 'pop1'), lab.asking(local=5) as asking:
         lab.wait_steady('pop1', 3)
         with lab.nothing_moves(*lab.pops):
-            for flood in (in_the_name_of_others, of_one_client, of_made_up_names):
+            for flood in (in_the_name_of_others, of_one_client, of_one_network_by_ipv6, of_made_up_names):
                 flood(lab, asking)
             shown(lab)
             lab.need(all(lab.rung('pop1', f) == 'full' for f in FAMILIES), 'pop1 is not at full')

@@ -48,6 +48,7 @@ pool.{zone} 200 IN CNAME loop.{zone}
 LEAVES = ('example', 'insecure', 'bogus', 'expired', 'unsigned')
 SILENT, SLOW = '10.9.3.1', '10.9.4.1'
 SLOW_S = 0.25
+FIRST = 64  # resolver/slowstart.h
 
 NSD = '''
 server:
@@ -76,6 +77,7 @@ engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {
 
 children, failures, passed, finished = [], [], 0, False
 leaf = []  # the process that was started last
+silent = []  # the socket of the server that says nothing
 
 
 def make_internet(base):
@@ -170,6 +172,17 @@ def serve_nothing():
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((SILENT, 53))
     return s
+
+
+def silence_heard(names):
+    """How many names stand in `names`, with the h... that the silent server has been asked since."""
+    while True:
+        try:
+            question = silent[0].recv(4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return len(names)
+        if question[13:14] == b'h':
+            names.add(question[12:question.index(b'\0', 12)])
 
 
 def serve_slowly():
@@ -511,6 +524,28 @@ class Rest:
         w.close()
         assert e.stop() == 0
 
+    def one_that_has_just_begun_asks_for_few_names_at_a_time(self, _):
+        e = self.engine(15, deadline=2000)
+        w = self.worker(15)
+        good = [w.ask(f'h{i}.random.example.test') for i in range(100)]
+        for number in good:
+            expect(w.told(number), rcode=0)
+        w.close()
+        assert e.stop() == 0
+        e.start()
+        w = self.worker(15)
+        silence_heard(set())
+        names, begun = set(), time.monotonic()
+        bad = [w.ask(f'h{i}.silent.test') for i in range(200)]
+        wait_for(lambda: silence_heard(names) > FIRST, 'more than the first')
+        assert time.monotonic() - begun > 0.5, len(names)
+        assert len(names) <= 2 * FIRST, len(names)
+        for number in bad:  # also those that had to wait
+            expect(t := w.told(number), rcode=2, cause=UPSTREAM)
+            assert t.ms < 2500, t.ms
+        w.close()
+        assert e.stop() == 0
+
     def an_answer_after_the_deadline_is_kept(self, _):
         e = self.engine(3, deadline=int(SLOW_S * 1000) - 100)
         w = self.worker(3)
@@ -782,7 +817,7 @@ def main():
     atexit.register(clean_up, base)
     make_internet(base)
     serve_zones(base)
-    silent = serve_nothing()
+    silent.append(serve_nothing())
     serve_slowly()
     first = Engine(base, program, 1)
     w = Worker(base, tool, 1)
@@ -795,7 +830,7 @@ def main():
                  x not in ('engine', 'worker', 'counted')]:
         case(name.replace('_', ' '), getattr(rest, name), first)
     first.stop()
-    silent.close()
+    silent[0].close()
     finished = True
     print(f'{passed} passed, {len(failures)} failed')
     sys.exit(1 if failures else 0)
