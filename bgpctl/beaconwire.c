@@ -165,6 +165,11 @@ wish_lane(struct beaconwire *w, int lane)
 	b.rung.flags = words->flags;
 	if (rung == RUNG_SILENT || link != 0)
 		wish(w, lane, &b, link);
+	if (w->site->fleet.n_watch > 0) {
+		b.kind = BEACON_VERDICTS;
+		memcpy(b.verdicts, words->verdicts, sizeof(b.verdicts));
+		wish(w, lane, &b, 0);
+	}
 }
 
 static bool

@@ -93,6 +93,37 @@ look_at_kernels(struct doctor *d, const char *net, struct err *err)
 	return 0;
 }
 
+/* A watched id of which no beacon is in view: gone just now, or a mistake in the list. */
+static int
+look_at_watched(struct doctor *d, int lane, struct err *err)
+{
+	char net[PREFIX_TEXT], name[LANE_NAME];
+	struct prefix route;
+	struct finding *f;
+
+	lane_name(d->site, lane, name);
+	for (int i = 0; i < d->site->fleet.n_watch; i++) {
+		int id = (int)d->site->fleet.watch[i].id;
+
+		if (!beacon_route(lane_beacons(d->site, lane), BEACON_RUNG, id, &route))
+			continue;
+		if (ask(d, prefix_render(&route, net), "table", beacon_table(lane_family(lane)),
+			err) < 0)
+			return -1;
+		f = finding_add(d, d->routes.n > 0 ? FINDING_OK : FINDING_FAIL, "watch");
+		if (d->routes.n > 0) {
+			finding_text(f, "node %d, which fleet.watch names, is in view of %s", id,
+			    name);
+			continue;
+		}
+		finding_text(
+		    f, "fleet.watch names node %d, and %s has no beacon %s of it", id, name, net);
+		finding_mend(f, "it is out of view, or there is no such node: look at `bgpctl "
+				"fleet`, and correct the id or take it out");
+	}
+	return 0;
+}
+
 static int
 look_at_lane(struct doctor *d, int lane, struct err *err)
 {
@@ -174,7 +205,8 @@ doctor_fleet(struct doctor *d, struct err *err)
 		    look_at_family(d, (enum family)f, err) < 0)
 			return -1;
 	for (int lane = 0; lanes >> lane; lane++)
-		if (lanes >> lane & 1 && look_at_lane(d, lane, err) < 0)
+		if (lanes >> lane & 1 &&
+		    (look_at_lane(d, lane, err) < 0 || look_at_watched(d, lane, err) < 0))
 			return -1;
 	return 0;
 }

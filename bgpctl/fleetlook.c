@@ -12,7 +12,7 @@ const char *
 fleet_drop_name(enum fleet_drop d)
 {
 	static const char *const names[] = {
-	    "outside", "id", "number", "version", "absurd", "cut", "conflict"};
+	    "outside", "id", "number", "version", "absurd", "cut", "conflict", "watched"};
 
 	return names[d];
 }
@@ -41,6 +41,7 @@ fleetlook_begin(struct fleetlook *l, enum family f, struct mono now)
 			continue;
 		memset(v->next, 0, sizeof(*v->next) * (size_t)(l->site->fleet.size + 1));
 		v->next_conflict = false;
+		v->next_own_known = false;
 	}
 }
 
@@ -79,18 +80,62 @@ take_rung(struct fleet_node *n, const struct beacon *b, const struct fleet_route
 	n->size = r->size <= MAX_FLEET ? (uint16_t)r->size : 0;
 }
 
-static void
-take_verdicts(struct fleet_node *n, const struct beacon *b, const struct fleet_route *r)
+/* Whom the places of a verdicts beacon are about, `from` tells it: 0 where it is nobody. False when
+ * some place with an id had to be left out. */
+static bool
+read_watched(const struct site *site, int from, const struct fleet_route *r, uint16_t *ids)
 {
-	n->verdicts_known = true;
-	memcpy(n->verdicts, b->verdicts, sizeof(n->verdicts));
+	bool all = r->twice == 0;
+
+	for (int i = 0; i < MAX_WATCHED; i++) {
+		uint32_t id = r->twice >> i & 1 ? 0 : r->watched[i];
+		bool alone = id <= (uint32_t)site->fleet.size && (int)id != from;
+
+		for (int j = 0; j < MAX_WATCHED; j++)
+			alone &= j == i || r->watched[j] != id;
+		all &= alone || id == 0;
+		ids[i] = id != 0 && alone ? (uint16_t)id : 0;
+	}
+	return all;
+}
+
+static int
+place_of(const uint16_t *ids, int id)
+{
 	for (int i = 0; i < MAX_WATCHED; i++)
-		n->watched[i] = r->watched[i] <= MAX_FLEET ? (uint16_t)r->watched[i] : 0;
+		if (ids[i] == id)
+			return i;
+	return -1;
+}
+
+/* Of two routes that differ the newer cannot be told: what both say is known, the rest is not. */
+static void
+take_verdicts(
+    struct fleetlook *l, struct fleet_view *v, struct fleet_node *n, const struct beacon *b)
+{
+	uint8_t verdicts[MAX_WATCHED] = {0};
+	uint16_t ids[MAX_WATCHED];
+
+	if (!read_watched(l->site, b->id, &l->route, ids))
+		drop(v, DROP_WATCHED);
+	for (int i = 0; i < MAX_WATCHED; i++) {
+		int was = n->verdicts_known && ids[i] != 0 ? place_of(n->watched, ids[i]) : i;
+
+		verdicts[i] = ids[i] != 0 ? b->verdicts[i] : BEACON_UNKNOWN;
+		if (n->verdicts_known && (was < 0 || n->verdicts[was] != verdicts[i]))
+			verdicts[i] = BEACON_UNKNOWN;
+	}
+	n->verdicts_known = true;
+	memcpy(n->verdicts, verdicts, sizeof(verdicts));
+	memcpy(n->watched, ids, sizeof(ids));
 }
 
 static void
-take_beacon(struct fleet_node *n, const struct beacon *b, const struct fleet_route *r)
+take_beacon(struct fleetlook *l, struct fleet_view *v, const struct beacon *b)
 {
+	const struct fleet_route *r = &l->route;
+	struct fleet_node *n = &v->next[b->id];
+
 	if (!n->known) {
 		n->known = true;
 		n->peer = (struct peer){.id = b->id,
@@ -110,11 +155,18 @@ take_beacon(struct fleet_node *n, const struct beacon *b, const struct fleet_rou
 	if (b->kind == BEACON_RUNG)
 		take_rung(n, b, r);
 	else if (b->kind == BEACON_VERDICTS)
-		take_verdicts(n, b, r);
+		take_verdicts(l, v, n, b);
 	else if (b->intent.severity > n->peer.severity) {
 		n->peer.severity = b->intent.severity;
 		n->peer.fault = b->intent.fault;
 	}
+}
+
+static void
+take_own(struct fleetlook *l, struct fleet_view *v)
+{
+	read_watched(l->site, (int)l->site->fleet.id, &l->route, v->next_own_watched);
+	v->next_own_known = true;
 }
 
 /* Somebody else speaks for us. */
@@ -138,7 +190,7 @@ judge(struct fleetlook *l)
 	int lane = 0;
 
 	l->route.any = false;
-	if (r->own || !prefix_parse(l->net, &net) || net.addr.family != l->family)
+	if (!prefix_parse(l->net, &net) || net.addr.family != l->family)
 		return;
 	for (lane = 0; l->lanes >> lane && !v; lane++)
 		if (l->lanes >> lane & 1 && prefix_holds(lane_beacons(l->site, lane), &net.addr))
@@ -146,17 +198,22 @@ judge(struct fleetlook *l)
 	if (!v)
 		return;
 	if (r->cut || r->n_numbers != 1) {
+		if (r->own)
+			return;
 		drop(v, r->cut ? DROP_CUT : DROP_NUMBER);
 		return;
 	}
 	fault = beacon_parse(lane_beacons(l->site, lane - 1), &net, r->number,
 	    (int)l->site->fleet.size, l->site->n_rungs, &b);
-	if (fault != BEACON_OK)
+	if (r->own) {
+		if (fault == BEACON_OK && b.kind == BEACON_VERDICTS)
+			take_own(l, v);
+	} else if (fault != BEACON_OK)
 		drop(v, why_dropped(fault));
 	else if (b.id == l->site->fleet.id)
 		take_foreign(l, v, &b);
 	else
-		take_beacon(&v->next[b.id], &b, r);
+		take_beacon(l, v, &b);
 }
 
 /* A route's first line: "NET  unicast [PROTOCOL ...", or blanks for the network of the one before.
@@ -196,7 +253,11 @@ community(struct fleet_route *r, uint32_t what, uint32_t value)
 	} else if (what == BEACON_C_SIZE) {
 		r->size = value;
 	} else if (what >= BEACON_C_WATCHED && what < BEACON_C_WATCHED + MAX_WATCHED) {
-		r->watched[what - BEACON_C_WATCHED] = value;
+		uint32_t n = what - BEACON_C_WATCHED;
+
+		if (r->watched[n] != 0 && r->watched[n] != value)
+			r->twice |= 1u << n;
+		r->watched[n] = value;
 	}
 }
 
@@ -272,6 +333,8 @@ seal(struct fleetlook *l, struct fleet_view *v)
 	v->next = was;
 	v->conflict = v->next_conflict;
 	v->foreign = v->next_foreign;
+	v->own_known = v->next_own_known;
+	memcpy(v->own_watched, v->next_own_watched, sizeof(v->own_watched));
 	v->at = l->began;
 }
 

@@ -4,7 +4,8 @@
  * does not matter. docs/fleet.md says what is believed.
  *
  * Of several routes for one beacon of one node (route reflectors) the worse word is believed: the
- * lower rung, the more severe intent. Two nonces for one id are two nodes, and neither is in view.
+ * lower rung, the more severe intent; of verdicts that differ none. Two nonces for one id are two
+ * nodes, and neither is in view.
  */
 #ifndef BGPCTL_FLEETLOOK_H
 #define BGPCTL_FLEETLOOK_H
@@ -21,8 +22,10 @@ enum fleet_drop {     /* why a route was not believed */
 	DROP_ABSURD,
 	DROP_CUT,      /* BIRD's answer about it was cut */
 	DROP_CONFLICT, /* of a node whose id has another nonce too */
+	DROP_WATCHED,  /* a verdict on nobody: an id that is none, its own, or there twice; the
+			  others of that beacon are believed */
 };
-#define N_FLEET_DROPS 7
+#define N_FLEET_DROPS 8
 const char *fleet_drop_name(enum fleet_drop d); /* "outside", ... */
 
 struct fleet_node {	  /* what one id tells */
@@ -31,8 +34,8 @@ struct fleet_node {	  /* what one id tells */
 	bool nonce_known; /* ... that has one */
 	bool conflict;
 	bool verdicts_known;
-	uint8_t verdicts[MAX_WATCHED];
-	uint16_t watched[MAX_WATCHED];		 /* ids, 0 none */
+	uint8_t verdicts[MAX_WATCHED];		 /* enum beacon_verdict */
+	uint16_t watched[MAX_WATCHED];		 /* ids, 0 none; no two alike, never its own */
 	uint16_t request_region, request_expiry; /* region 0: none */
 	uint16_t size;				 /* of the fleet, as it has it; 0 not told */
 	struct mono since;			 /* told the same without a break */
@@ -45,11 +48,16 @@ struct fleet_view {
 	struct fleet_node *nodes; /* by id, 0 unused; size + 1 of them */
 	bool conflict;		  /* our own id with a foreign nonce */
 	uint16_t foreign;	  /* that nonce */
+	/* Our own verdicts beacon as BIRD has it: which ids its filter says that we watch. */
+	bool own_known;
+	uint16_t own_watched[MAX_WATCHED];
 	uint64_t dropped[N_FLEET_DROPS]; /* routes, so far */
 	/* private: the observation in progress */
 	struct fleet_node *next;
 	bool next_conflict;
 	uint16_t next_foreign;
+	bool next_own_known;
+	uint16_t next_own_watched[MAX_WATCHED];
 };
 
 struct fleetlook {
@@ -65,6 +73,7 @@ struct fleetlook {
 		bool any, own, cut, in_large;
 		int n_numbers;
 		uint32_t number, suspended, region, size, watched[MAX_WATCHED];
+		uint32_t twice; /* bits of `watched`: two ids for one place */
 	} route;
 };
 

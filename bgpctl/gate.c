@@ -208,6 +208,36 @@ beacons_silence(struct err *err)
 	return rc;
 }
 
+#define MAX_OWN (MAX_LANES * N_BEACON_KINDS * 2) /* a number in change is two routes */
+
+static bool
+is_verdicts(const struct site *site, const struct kernel_beacon *k)
+{
+	struct beacon b;
+
+	for (int lane = 0; lane < MAX_LANES; lane++)
+		if (lanes_with_beacons(site, 3) >> lane & 1 &&
+		    beacon_parse(lane_beacons(site, lane), &k->net, k->number,
+			(int)site->fleet.size, site->n_rungs, &b) == BEACON_OK &&
+		    b.kind == BEACON_VERDICTS)
+			return true;
+	return false;
+}
+
+int
+beacons_forget(const struct site *site, struct err *err)
+{
+	struct beaconkernel *k = beaconkernel_open(err);
+	struct kernel_beacon own[MAX_OWN];
+	int n = k ? beaconkernel_list(k, 3, own, MAX_OWN, err) : -1, rc = n < 0 ? -1 : 0;
+
+	for (int i = 0; i < n; i++)
+		if (is_verdicts(site, &own[i]) && beaconkernel_delete(k, &own[i], err) < 0)
+			rc = -1;
+	beaconkernel_close(k);
+	return rc;
+}
+
 int
 gates_all_down(struct gates *g, const struct site *site, struct err *err)
 {

@@ -20,6 +20,9 @@ int gate_set(struct gates *g, const char *name, bool up, struct err *err);
 int gate_delete(struct gates *g, const char *name, struct err *err);
 /* This node tells the fleet nothing any more: no beacon of ours is left in the kernel's table. */
 int beacons_silence(struct err *err);
+/* What this node found of its neighbours is not known any more: its verdicts go, and its other
+ * beacons stay. For when nobody is there who looks. */
+int beacons_forget(const struct site *site, struct err *err);
 /* Every beacon gone, where the site has any, and every gate of it down: the reflex. Goes on after
  * errors; -1 with the first. */
 int gates_all_down(struct gates *g, const struct site *site, struct err *err);

@@ -128,6 +128,15 @@ lane_gate(const struct site *site, int lane, int rung, char buf[static LOCK_NAME
 	return buf;
 }
 
+const struct addr *
+watched_address(const struct watched *w, enum family f)
+{
+	for (int i = 0; i < w->n_addresses; i++)
+		if (w->addresses[i].family == f)
+			return &w->addresses[i];
+	return NULL;
+}
+
 const char *
 beacon_kernel(enum family f)
 {

@@ -23,6 +23,9 @@ void render_checks(FILE *to, const json_t *checks);
 int render_checks_failed(const json_t *checks);
 void render_workers(FILE *to, const json_t *workers);
 void render_fleet(FILE *to, const json_t *fleet);
+/* render_matrix.c: who says what of whom, of one lane of it; nothing where nobody watches. `us` is
+ * our id; `size` is at most MAX_FLEET. */
+void render_matrix(FILE *to, const json_t *lane, int us, int size);
 /* Answers to drain, undrain, pin, unpin, silence. */
 void render_limited(FILE *to, const json_t *answer);
 /* One event, local time: "Nov 22 03:14:15.926  rung  service=dns ...". */

@@ -145,6 +145,9 @@ render_fleet(FILE *to, const json_t *fleet)
 	if (pick_is_set(fleet, "lost"))
 		fprintf(to, "NO VIEW: %s\n", pick_text(fleet, "lost", ""));
 	json_array_foreach(lanes, i, lane) print_head(to, lane);
-	for (int id = 1; id <= size && id <= MAX_FLEET; id++)
+	size = size < MAX_FLEET ? size : MAX_FLEET;
+	for (int id = 1; id <= size; id++)
 		print_node(to, lanes, id, at);
+	json_array_foreach(lanes, i, lane)
+	    render_matrix(to, lane, (int)pick_number(fleet, "id", 0), size);
 }

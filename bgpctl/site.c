@@ -46,8 +46,34 @@ static const struct conf_key session_keys[] = {
 static const struct conf_key watch_keys[] = {
     {.name = "id", .type = CONF_INT, .offset = AT(struct watched, id), .min = 1,
 	.max = MAX_FLEET, .required = true, .help = "of another node"},
-    {.name = "address", .type = CONF_ADDR, .offset = AT(struct watched, address),
-	.required = true, .help = "of its own, not anycast, where its service answers"},
+    {.name = "addresses", .type = CONF_ADDRS, .offset = AT(struct watched, addresses),
+	.count_offset = AT(struct watched, n_addresses), .required = true, .min = 1,
+	.max = N_FAMILIES,
+	.help = "of its own, not anycast, where its services answer; one a family"},
+    {.name = NULL},
+};
+
+#define PROBE(member) (IN(fleet, probe.member) - IN(fleet, probe))
+
+static const struct conf_key probe_keys[] = {
+    {.name = "qname", .type = CONF_STR, .offset = PROBE(qname), .text = "id.server",
+	.help = "name asked for, one that needs no recursion"},
+    {.name = "qtype", .type = CONF_STR, .offset = PROBE(qtype), .text = "TXT"},
+    {.name = "qclass", .type = CONF_STR, .offset = PROBE(qclass), .text = "CH"},
+    {.name = "expect_data", .type = CONF_STR, .offset = PROBE(expect_data),
+	.help = "an answer's data in text form; any by default"},
+    {.name = "interval_ms", .type = CONF_INT, .offset = PROBE(interval_ms), .min = 100,
+	.max = 3600000, .number = 1000, .help = "each neighbour and lane is asked so often"},
+    {.name = "timeout_ms", .type = CONF_INT, .offset = PROBE(timeout_ms), .min = 10,
+	.max = 3600000, .number = CONF_AUTO, .help = "at most interval_ms"},
+    {.name = "rise", .type = CONF_INT, .offset = PROBE(rise), .min = 1, .max = 1000,
+	.number = 2, .help = "successes in a row that make a failed neighbour well"},
+    {.name = "fall", .type = CONF_INT, .offset = PROBE(fall), .min = 1, .max = 1000,
+	.number = 3, .help = "failures, not forgiven yet, that make it failed"},
+    {.name = "forgive", .type = CONF_INT, .offset = PROBE(forgive), .min = 1, .max = 1000,
+	.number = 10, .help = "successes in a row that forget failures"},
+    {.name = "hold_ms", .type = CONF_INT, .offset = PROBE(hold_ms), .max = 3600000,
+	.number = 5000, .help = "a verdict is told so long before it is told otherwise"},
     {.name = NULL},
 };
 
@@ -76,6 +102,11 @@ const struct conf_key site_fleet_keys[] = {
 	.count_offset = IN(fleet, n_watch), .line_offset = AT(struct watched, line),
 	.sub = watch_keys, .sub_size = sizeof(struct watched), .min = 1, .max = MAX_WATCHED,
 	.help = "neighbours that this node looks at"},
+    {.name = "min_vantages", .type = CONF_INT, .offset = IN(fleet, min_vantages), .min = 1,
+	.max = MAX_FLEET, .number = 2,
+	.help = "what fewer than so many others say of this node is no majority"},
+    {.name = "probe", .type = CONF_GROUP, .offset = IN(fleet, probe),
+	.line_offset = CONF_NO_LINE, .sub = probe_keys, .help = "how they are asked"},
     {.name = NULL},
 };
 

@@ -54,7 +54,9 @@ struct session {
 struct watched {
 	int64_t id; /* of another node */
 	int line;
-	struct addr address; /* where its service answers besides the anycast addresses */
+	struct addr *addresses; /* where its services answer besides the anycast addresses: at most
+				   one a family */
+	int n_addresses;
 };
 
 struct service {
@@ -101,6 +103,12 @@ struct site {
 		int64_t settle_ms, view_max_age_ms, poll_ms;
 		struct watched *watch;
 		int n_watch;
+		int64_t min_vantages; /* what fewer of others say of us is no majority */
+		struct { /* how watched neighbours are asked */
+			const char *qname, *qtype, *qclass, *expect_data; /* NULL: any answer */
+			int64_t interval_ms, timeout_ms, rise, fall, forgive;
+			int64_t hold_ms; /* a verdict once told stands so long */
+		} probe;
 	} fleet;
 	struct {
 		const char *resolver; /* our own resolver's configuration; "": none. healthd has
@@ -153,6 +161,8 @@ int lane_addresses(const struct site *site, int lane, struct addr *out);
 const struct prefix *lane_beacons(const struct site *site, int lane);
 /* Bits of lanes with beacons, of one family (bit 1 << f) or of both. */
 uint32_t lanes_with_beacons(const struct site *site, uint32_t families);
+/* Of a watched neighbour; NULL: none in that family. */
+const struct addr *watched_address(const struct watched *w, enum family f);
 /* fleet.max_suspended as a number of nodes. */
 int site_budget(const struct site *site);
 /* The name behind a beacon_region(), of ours and of fleet.regions; NULL: not known here, or 0. */

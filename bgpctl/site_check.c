@@ -356,5 +356,8 @@ site_derive(struct site *site, const char *path, struct arena *arena, struct err
 		if (check_service(site, i, err) < 0)
 			return -1;
 	}
+	if (site->fleet.probe.timeout_ms == CONF_AUTO)
+		site->fleet.probe.timeout_ms =
+		    site->fleet.probe.interval_ms < 1000 ? site->fleet.probe.interval_ms : 1000;
 	return site_check_fleet(site, err);
 }

@@ -30,6 +30,11 @@ check_numbers(const struct site *site, struct err *err)
 		return SAY(site, &site->fleet, "min_announcing", -1, err,
 		    "%lld others never announce in a fleet of %lld; write at most %lld",
 		    (long long)site->fleet.min_announcing, size, size - 1);
+	if (site->fleet.min_vantages >= size &&
+	    conf_given(site->places, &site->fleet, "min_vantages"))
+		return SAY(site, &site->fleet, "min_vantages", -1, err,
+		    "%lld others never watch this node in a fleet of %lld; write at most %lld",
+		    (long long)site->fleet.min_vantages, size, size - 1);
 	if (site_budget(site) >= size)
 		return SAY(site, &site->fleet, "max_suspended", -1, err,
 		    "%d is the whole fleet; write less than size = %lld", site_budget(site), size);
@@ -97,10 +102,30 @@ check_times(const struct site *site, struct err *err)
 }
 
 static int
-check_watch(const struct site *site, struct err *err)
+check_watched_address(
+    const struct site *site, const struct watched *w, int index, struct err *err)
 {
+	const struct addr *a = &w->addresses[index];
 	char text[ADDR_TEXT];
 
+	addr_render(a, text);
+	for (int i = 0; i < index; i++)
+		if (w->addresses[i].family == a->family)
+			return SAY(site, w, "addresses", index, err,
+			    "%s is the second one of its family; take one out", text);
+	for (int s = 0; s < site->n_services; s++)
+		for (int p = 0; p < site->services[s].n_prefixes; p++)
+			if (prefix_holds(&site->services[s].prefixes[p], a))
+				return SAY(site, w, "addresses", index, err,
+				    "%s is in an anycast prefix (service %s), so the nearest node "
+				    "would answer; write one of node %lld alone",
+				    text, site->services[s].name, (long long)w->id);
+	return 0;
+}
+
+static int
+check_watch(const struct site *site, struct err *err)
+{
 	for (int i = 0; i < site->fleet.n_watch; i++) {
 		const struct watched *w = &site->fleet.watch[i];
 
@@ -115,16 +140,15 @@ check_watch(const struct site *site, struct err *err)
 			if (site->fleet.watch[j].id == w->id)
 				return SAY(site, w, "id", -1, err,
 				    "%lld is there twice; take one out", (long long)w->id);
-		for (int s = 0; s < site->n_services; s++)
-			for (int p = 0; p < site->services[s].n_prefixes; p++)
-				if (prefix_holds(&site->services[s].prefixes[p], &w->address))
-					return SAY(site, w, "address", -1, err,
-					    "%s is in an anycast prefix (service %s), so the "
-					    "nearest node would answer; write one of node %lld "
-					    "alone",
-					    addr_render(&w->address, text), site->services[s].name,
-					    (long long)w->id);
+		for (int a = 0; a < w->n_addresses; a++)
+			if (check_watched_address(site, w, a, err) < 0)
+				return -1;
 	}
+	if (site->fleet.probe.timeout_ms > site->fleet.probe.interval_ms)
+		return SAY(site, &site->fleet.probe, "timeout_ms", -1, err,
+		    "%lld is above interval_ms = %lld; a probe ends before the next begins",
+		    (long long)site->fleet.probe.timeout_ms,
+		    (long long)site->fleet.probe.interval_ms);
 	return 0;
 }
 

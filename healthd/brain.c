@@ -131,6 +131,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	scores_second(b);
+	vantages_second(b);
 	checks_second(b);
 	workers_second(b);
 	lanes_touch(b, lanes_all(b));
@@ -246,6 +247,8 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	if (b->driver == NULL || links_init(b, err) < 0)
 		return -1;
 	fleet_init(b);
+	if (vantages_init(b, err) < 0)
+		return -1;
 	open_faces(b);
 	start_watchers(b);
 	bond_open(b);
@@ -257,6 +260,7 @@ brain_fini(struct brain *b)
 {
 	state_save(b);
 	events_fini(b);
+	vantages_fini(b);
 	fleet_fini(b);
 	hook_fini(b);
 	workers_fini(b);

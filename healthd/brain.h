@@ -33,6 +33,7 @@
 #include "healthd/settings.h"
 #include "healthd/supervise.h"
 #include "healthd/traffic.h"
+#include "healthd/vantage.h"
 #include "lib/event.h"
 #include "lib/scoreboard.h"
 
@@ -115,6 +116,31 @@ struct lane {
 	} fleet_said;
 };
 
+/* A watched node as one lane of ours sees it. */
+struct neighbour {
+	struct brain *brain;
+	int lane, place;     /* in site.fleet.watch */
+	struct probe *probe; /* NULL: it has no address in the lane's family */
+	bool in_view;	     /* else nothing is known of it, whatever answers */
+	bool lost_way;	     /* we would ask from an anycast address: nothing is known */
+	struct window window;
+	struct sample last;
+	struct vantage told;
+};
+
+/* What others say of us in one lane. */
+struct hearsay {
+	struct vantage_votes votes;
+	enum vantage_sense sense;
+	struct mono since; /* of the sense */
+	struct {
+		struct mono since; /* of the span in which events are counted */
+		int n, untold;
+		enum vantage_sense sense; /* last told */
+	} said;
+	bool misnamed; /* BIRD's filter tells other ids than we watch; said */
+};
+
 /* Of a worker or, with an index from ENGINE_SLOT on, of an engine. */
 struct slot {
 	struct brain *brain;
@@ -167,6 +193,8 @@ struct brain {
 	struct {
 		struct fleetwatch *watch; /* NULL: no fleet */
 		char lost[160];		  /* why no view comes in; "": it does */
+		struct neighbour *neighbours; /* [MAX_LANES][n_watch]; NULL: none watched */
+		struct hearsay hearsay[MAX_LANES];
 	} fleet;
 	struct link_watch *link;
 	struct own_address *addresses;
@@ -225,6 +253,8 @@ void brain_shutdown(struct brain *b);
 
 /* brain_instances.c */
 int checks_init(struct brain *b, struct err *err);
+/* Where a question to `server` leaves from: NULL, the kernel's choice. */
+const struct addr *checks_source(struct brain *b, const struct addr *server);
 void checks_slot_changed(struct brain *b, int slot); /* starts and ends a worker's own probes */
 
 /* brain_checks.c */
@@ -259,6 +289,21 @@ void fleet_tell(struct brain *b, struct lane *lane);		      /* after it */
 /* Before they are taken over. */
 void fleet_sessions(struct brain *b, const struct session_view *now);
 const char *severity_name(int severity);
+
+/* brain_vantage.c: watched neighbours are asked, and others' verdicts on us are heard. */
+int vantages_init(struct brain *b, struct err *err); /* the fleet's view is there */
+void vantages_fini(struct brain *b);
+void vantages_view(struct brain *b, uint32_t lanes); /* their views are new */
+void vantages_second(struct brain *b);
+/* What is told of the watched ones, in their places: enum beacon_verdict. */
+void vantages_tell(const struct brain *b, int lane, uint8_t verdicts[static MAX_WATCHED]);
+struct neighbour *vantages_of(const struct brain *b, int lane, int place);
+const char *vantage_sense_name(enum vantage_sense s);
+
+/* view_vantage.c */
+json_t *view_watched(const struct brain *b, int lane, struct mono now);
+json_t *view_hearsay(const struct brain *b, int lane, struct mono now);
+void metrics_vantages(FILE *f, const struct brain *b);
 
 /* view_fleet.c */
 void metrics_fleet(FILE *f, const struct brain *b);

@@ -227,6 +227,7 @@ fleet_tell(struct brain *b, struct lane *lane)
 	words.severity = told_severity(b, lane);
 	words.flags = flags_of(b, lane, words.severity);
 	words.fault = words.severity != SEVERITY_NONE ? lane->guard.fault : 0;
+	vantages_tell(b, lane->index, words.verdicts);
 	driver_say(b->driver, lane->index, &words);
 	leave_predecessor(b, lane);
 }
@@ -262,6 +263,7 @@ on_view(void *arg, uint32_t lanes)
 		event_send(&e);
 		b->fleet.lost[0] = '\0';
 	}
+	vantages_view(b, lanes);
 	lanes_touch(b, lanes);
 }
 

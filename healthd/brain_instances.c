@@ -60,8 +60,8 @@ instance_add(struct brain *b, const struct check_conf *c, const char *suffix, ui
 	return i;
 }
 
-static const struct addr *
-source_for(struct brain *b, const struct addr *server)
+const struct addr *
+checks_source(struct brain *b, const struct addr *server)
 {
 	struct addr a;
 
@@ -113,7 +113,7 @@ dns_target(struct brain *b, struct target *t, const struct addr *server, uint16_
 		snprintf(t->label, sizeof(t->label), "%s %s", text,
 		    transport == TRANSPORT_TCP ? "tcp" : "udp");
 	t->probe = probe_dns(b->loop, &timing, &q, server, port, transport,
-	    outside ? source_for(b, server) : NULL, checks_on_probe, t, err);
+	    outside ? checks_source(b, server) : NULL, checks_on_probe, t, err);
 	if (t->probe == NULL)
 		return err_wrap(err, "%s:%d: checks.%s", b->config_path, c->line, c->name);
 	return 0;
@@ -252,7 +252,8 @@ add_upstream(struct brain *b, const struct check_conf *c, struct err *err)
 		ENSURE(check_conf_server(c->servers[n], &address, &port));
 		snprintf(t->label, sizeof(t->label), "%s", c->servers[n]);
 		t->probe = probe_upstream(b->loop, &timing, qnames, n_qnames, c->qtype,
-		    c->recursion, &address, port, source_for(b, &address), checks_on_probe, t, err);
+		    c->recursion, &address, port, checks_source(b, &address), checks_on_probe, t,
+		    err);
 		if (t->probe == NULL)
 			return err_wrap(err, "%s:%d: checks.%s", b->config_path, c->line, c->name);
 	}
@@ -390,6 +391,26 @@ add_scoreboard(struct brain *b, const struct check_conf *c, struct err *err)
 	return 0;
 }
 
+/* Fed by brain_vantage.c, from the view of the lane. */
+static int
+add_vantage(struct brain *b, const struct check_conf *c, struct err *err)
+{
+	uint32_t mask = conf_lanes(b, c) & lanes_with_beacons(&b->settings.site, 3);
+
+	for (int l = 0; l < MAX_LANES; l++) {
+		struct instance *i;
+
+		if (!(mask & 1U << l))
+			continue;
+		i = instance_add(b, c, b->lanes[l].name, 1U << l, 1, err);
+		if (i == NULL)
+			return -1;
+		snprintf(i->targets[0].label, sizeof(i->targets[0].label), "others who watch us");
+		checks_feed(b, i, 0, OUTCOME_IDLE, 0, "no view of the fleet yet");
+	}
+	return 0;
+}
+
 static int
 add_check(struct brain *b, const struct check_conf *c, struct err *err)
 {
@@ -413,6 +434,8 @@ add_check(struct brain *b, const struct check_conf *c, struct err *err)
 		return add_link(b, c, err);
 	case KIND_BGP:
 		return add_bgp(b, c, err);
+	case KIND_VANTAGE:
+		return add_vantage(b, c, err);
 	}
 	ENSURE(!"a check kind that settings know");
 	return -1;

@@ -47,6 +47,7 @@ check_class_name(enum check_class c)
 	    [CLASS_SELF] = "self",
 	    [CLASS_SHARED] = "shared",
 	    [CLASS_DERIVED] = "derived",
+	    [CLASS_TOLD] = "told",
 	};
 
 	return NAME_OF(names, c);
@@ -65,6 +66,7 @@ check_kind_name(enum check_kind k)
 	    [KIND_LINK] = "link",
 	    [KIND_BGP] = "bgp",
 	    [KIND_EXEC] = "exec",
+	    [KIND_VANTAGE] = "vantage",
 	};
 
 	return NAME_OF(names, k);

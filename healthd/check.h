@@ -22,6 +22,7 @@ enum check_kind {
 	KIND_LINK,	 /* carrier, anycast addresses bound */
 	KIND_BGP,	 /* sessions, BFD */
 	KIND_EXEC,	 /* an operator's script */
+	KIND_VANTAGE,	 /* what most of the nodes say that watch this one */
 };
 
 /* Class follows from need, not from configuration (design, section 2). */
@@ -29,6 +30,8 @@ enum check_class {
 	CLASS_SELF,    /* answerable with every uplink cut */
 	CLASS_SHARED,  /* may fail at every site at once */
 	CLASS_DERIVED, /* whatever upstream can change */
+	CLASS_TOLD,    /* what others say of us, who may lie or be cut off: takes nobody under
+			  drain, and keeps nobody from drain */
 };
 
 /* One probe's end. */

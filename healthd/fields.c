@@ -18,7 +18,7 @@ static const struct {
     [FIELD_MONO] = {8, 0, INT64_MAX},
     [FIELD_BOOL] = {0, 0, 1},
     [FIELD_VERDICT] = {sizeof(enum verdict), VERDICT_IDLE, VERDICT_OK},
-    [FIELD_CLASS] = {sizeof(enum check_class), CLASS_SELF, CLASS_DERIVED},
+    [FIELD_CLASS] = {sizeof(enum check_class), CLASS_SELF, CLASS_TOLD},
     [FIELD_PHASE] = {sizeof(enum ladder_phase), LADDER_START, LADDER_RUN},
     [FIELD_DOUBLE] = {0, 0, 0},
 };

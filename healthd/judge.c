@@ -158,6 +158,7 @@ tally(const struct tally_conf *conf, const struct window *w, int n)
 	    .vital = conf->vital,
 	    .evidence = conf->evidence,
 	    .overload = conf->overload,
+	    .confirms = conf->confirms,
 	    .weight = conf->weight,
 	    .verdict = verdict_of(now, conf->k),
 	    .value = 100,
@@ -204,27 +205,55 @@ facts_absorb(struct fact *facts, int n, bool starved)
 	}
 }
 
+/* Is it in the mean? That others find us well says nothing of what we find wrong ourselves. */
+static bool
+counts(const struct fact *f)
+{
+	return f->class == CLASS_TOLD ? f->verdict == VERDICT_FAIL : f->verdict != VERDICT_IDLE;
+}
+
 /* What a fact takes away from the score; idle ones and those that weigh nothing take nothing. */
 static int
 cost(const struct fact *f)
 {
-	return f->verdict == VERDICT_IDLE ? 0 : f->weight * (100 - f->value);
+	return counts(f) ? f->weight * (100 - f->value) : 0;
+}
+
+/* A weighted mean in the making. */
+struct mean {
+	int64_t sum, weights;
+};
+
+static void
+mean_add(struct mean *m, const struct fact *f)
+{
+	m->sum += (int64_t)f->weight * f->value;
+	m->weights += f->weight;
+}
+
+static int
+mean_of(const struct mean *m)
+{
+	return m->weights ? (int)(m->sum / m->weights) : 100;
 }
 
 static void
 judge_mean(struct judgement *j, const struct fact *facts, int n, uint64_t mask)
 {
-	int64_t sum = 0, weights = 0;
+	struct mean all = {0}, own = {0};
 
 	j->empty = true;
 	for (int i = 0; i < n; i++) {
-		if (!(mask >> i & 1) || facts[i].verdict == VERDICT_IDLE)
+		if (!(mask >> i & 1) || !counts(&facts[i]))
 			continue;
+		mean_add(&all, &facts[i]);
+		if (facts[i].class == CLASS_TOLD)
+			continue;
+		mean_add(&own, &facts[i]);
 		j->empty = false;
-		sum += (int64_t)facts[i].weight * facts[i].value;
-		weights += facts[i].weight;
 	}
-	j->mean = weights ? (int)(sum / weights) : 100;
+	j->mean = mean_of(&all);
+	j->hearsay = mean_of(&own) - j->mean;
 }
 
 static void
@@ -283,8 +312,9 @@ shared_well_after(const struct fact *facts, int n, uint64_t mask, struct mono on
 static bool
 here(const struct fact *facts, int n, uint64_t mask, const struct fact *f)
 {
-	return f->class != CLASS_SHARED && f->evidence && f->verdict == VERDICT_FAIL &&
-	       mono_is_set(f->onset) && shared_well_after(facts, n, mask, f->onset);
+	return f->class != CLASS_SHARED && f->class != CLASS_TOLD && f->evidence &&
+	       f->verdict == VERDICT_FAIL && mono_is_set(f->onset) &&
+	       shared_well_after(facts, n, mask, f->onset);
 }
 
 static int8_t
@@ -324,6 +354,11 @@ judge(const struct fact *facts, int n, uint64_t mask)
 
 		if (!(mask >> i & 1))
 			continue;
+		/* Others' word proves nothing, and that they are silent holds nothing up. */
+		if (f->class == CLASS_TOLD) {
+			j.denied = j.denied || (f->confirms && f->verdict == VERDICT_OK);
+			continue;
+		}
 		j.round = j.round && f->judged;
 		j.unknown = j.unknown || f->verdict == VERDICT_UNKNOWN;
 		j.proven = j.proven || here(facts, n, mask, f);
@@ -337,6 +372,7 @@ judge(const struct fact *facts, int n, uint64_t mask)
 	j.absorbed = j.absorbed && !j.vital_failed;
 	j.overload = fails && !malfunction;
 	j.score = j.vital_failed || j.absorbed ? 0 : j.mean;
+	j.hearsay = j.vital_failed || j.absorbed ? 0 : j.hearsay;
 	j.because = decisive(facts, n, mask);
 	return j;
 }
@@ -356,7 +392,7 @@ judge_seen(const struct fact *given, int n, uint64_t mask, uint64_t seen, bool s
 	for (int i = 0; i < n; i++) {
 		bool self = facts[i].class == CLASS_SELF, own = seen >> i & 1;
 
-		if (!(mask >> i & 1))
+		if (!(mask >> i & 1) || facts[i].class == CLASS_TOLD)
 			continue;
 		any_self |= self && own;
 		j.round &= own;

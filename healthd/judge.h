@@ -18,6 +18,7 @@ struct fact {
 	    evidence; /* its failure can prove malfunction (resource readings and `cache` cannot) */
 	bool overload; /* its failure means overload, not malfunction (absorb, RFC 9199) */
 	bool mute;     /* it fails, and by silence alone: overload may explain it (facts_absorb) */
+	bool confirms; /* of a told one: while it is ok nobody goes silent for his score */
 	bool halting;  /* ... and what fails of it answers now and then: some questions are lost */
 	uint16_t weight; /* in the mean; vital checks may have none. 0 also where there is nothing
 			    to weigh now: idle before it became unknown */
@@ -34,7 +35,7 @@ struct tally_conf {
 	uint16_t
 	    k; /* well when at least k targets are (clipped to the targets that are not idle) */
 	enum check_class class;
-	bool vital, evidence, overload;
+	bool vital, evidence, overload, confirms;
 	uint16_t weight;
 	struct mono evidence_since; /* of a check that is evidence at times only: since when it is,
 				       without a break. What it shows then began no earlier */
@@ -60,7 +61,11 @@ void facts_absorb(struct fact *facts, int n, bool starved);
 
 struct judgement {
 	int score;	  /* 0..100; 0 whenever a vital check has failed, absorbed or not */
-	int mean;	  /* the weighted mean before that rule */
+	int mean;	  /* the weighted mean before that rule; of what others say (CLASS_TOLD)
+			     only failures are in it */
+	int hearsay;	  /* so much of what the score lacks is others' word alone (CLASS_TOLD): it
+			     counts at every rung but silent */
+	bool denied;	  /* others say that we are well, and are to confirm going silent */
 	bool round;	  /* every check has been judged (or is idle) */
 	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
 	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or

@@ -195,6 +195,7 @@ void gates_start(struct keeper *k);
 void gates_dead_man(struct keeper *k);
 void gates_reflex(struct keeper *k);
 void gates_silence(struct keeper *k, const char *why);
+void gates_forget(struct keeper *k); /* the verdicts on watched neighbours */
 void gates_remove(struct keeper *k, const struct site *keep); /* keep NULL: all */
 void gates_drained(struct keeper *k, bool enabled);
 

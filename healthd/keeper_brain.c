@@ -401,6 +401,7 @@ brain_gone(struct keeper *k, int status)
 	struct brain *b = &k->brain;
 	bool told = b->state == BRAIN_YIELDING || k->phase == KEEPER_STOPPING;
 	bool fenced = b->state == BRAIN_FENCED;
+	bool well = told && !fenced && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	if (WIFSIGNALED(status) && !fenced)
 		event_say(EVENT_ALARM, "brain-died", "pid %d was killed by signal %d", (int)b->pid,
@@ -408,6 +409,8 @@ brain_gone(struct keeper *k, int status)
 	else if (!fenced && !(told && WEXITSTATUS(status) == 0))
 		event_say(EVENT_ALARM, "brain-died", "pid %d exited with status %d", (int)b->pid,
 		    WEXITSTATUS(status));
+	if (!well)
+		gates_forget(k);
 	read_last_words(k);
 	brain_over(k);
 }

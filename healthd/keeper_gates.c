@@ -44,6 +44,18 @@ count_open(struct keeper *k, const char *name, int rung, void *arg)
 	*open += gate_state(k->gates, name) == LOCK_OPEN;
 }
 
+/* Nobody looks at the neighbours now: what was found of them is not known any more. */
+void
+gates_forget(struct keeper *k)
+{
+	const struct site *site = &k->settings.site;
+	struct err err;
+
+	if (keeper_drives(k) && site->fleet.n_watch > 0 && lanes_with_beacons(site, 3) &&
+	    beacons_forget(site, &err) < 0)
+		event_say(EVENT_WARN, "gates", "could not take verdicts back: %s", err.text);
+}
+
 void
 gates_silence(struct keeper *k, const char *why)
 {

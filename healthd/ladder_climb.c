@@ -112,7 +112,8 @@ climb_by_time(struct turn *t)
 	budget = flap_allowed_at(&t->conf->flap, t->s->flap, cost, t->now);
 	at = mono_max(mono_max(held, budget), t->now);
 	if (!mono_before(t->now, at)) {
-		turn_because(t, "score %d >= %d", t->in->judgement.score, t->conf->leave[rung]);
+		turn_because(t, "score %d >= %d", ladder_score(&t->in->judgement, rung),
+		    t->conf->leave[rung]);
 		return (struct course){earned_rung(t, at), t->s->first ? RULE_FIRST : RULE_CLIMB};
 	}
 	if (mono_before(t->now, held))

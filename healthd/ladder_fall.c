@@ -8,10 +8,16 @@
  * reason that keeps the lane at drain is listed, not only the first: the operator sees them all.
  */
 
+int
+ladder_score(const struct judgement *j, int rung)
+{
+	return rung == RUNG_SILENT ? j->score + j->hearsay : j->score;
+}
+
 bool
 ladder_calls_silent(const struct ladder_conf *conf, const struct judgement *j)
 {
-	return !j->empty && j->score < conf->enter[RUNG_SILENT];
+	return !j->empty && ladder_score(j, RUNG_SILENT) < conf->enter[RUNG_SILENT];
 }
 
 /* The lowest rung whose `enter` the score is under; the best rung when there is none. */
@@ -20,7 +26,7 @@ called_rung(const struct ladder_conf *conf, const struct judgement *j)
 {
 	int rung = 0;
 
-	while (rung < conf->n_rungs - 1 && (j->empty || j->score >= conf->enter[rung]))
+	while (rung < conf->n_rungs - 1 && (j->empty || ladder_score(j, rung) >= conf->enter[rung]))
 		rung++;
 	return rung;
 }
@@ -36,7 +42,7 @@ ladder_wish(const struct ladder_conf *conf, const struct judgement *j, int rung)
 		return rung;
 	if (called < rung)
 		return called;
-	while (rung < conf->n_rungs - 1 && j->score >= conf->leave[rung])
+	while (rung < conf->n_rungs - 1 && ladder_score(j, rung) >= conf->leave[rung])
 		rung++;
 	return rung;
 }
@@ -60,7 +66,7 @@ ladder_silent_is_right(const struct turn *t)
 	const struct judgement *j = &t->in->judgement;
 
 	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !j->absorbed &&
-	       !braked(t) && (in_fleet(t) || t->conf->proven_alone == ALONE_SILENT) &&
+	       !j->denied && !braked(t) && (in_fleet(t) || t->conf->proven_alone == ALONE_SILENT) &&
 	       t->floor == RUNG_SILENT;
 }
 
@@ -72,8 +78,9 @@ ladder_severity(const struct turn *t)
 	if (t->s->phase != LADDER_RUN || t->pin >= 0 || t->in->shutdown ||
 	    !ladder_silent_is_right(t))
 		return SEVERITY_NONE;
-	return 2 * t->in->judgement.score < t->conf->enter[RUNG_SILENT] ? SEVERITY_HIGH
-									 : SEVERITY_LOW;
+	return 2 * ladder_score(&t->in->judgement, RUNG_SILENT) < t->conf->enter[RUNG_SILENT]
+		   ? SEVERITY_HIGH
+		   : SEVERITY_LOW;
 }
 
 /* The fleet's leave to go silent by proof. */
@@ -112,6 +119,9 @@ limits_at_drain(struct turn *t, struct mono ripe)
 	if (!j->proven)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "nothing proves that the fault is here and not upstream");
+	if (j->denied)
+		turn_limit(t, OWNER_FLEET, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
+		    "most of the nodes that watch this one find it well");
 	if (j->absorbed)
 		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
 		    "workers run and are too slow to answer: silence by overload only drains");

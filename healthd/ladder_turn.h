@@ -27,7 +27,10 @@ struct course {
 	enum ladder_rule rule;
 };
 
-/* ladder_fall.c: where score and vital checks alone would go from `rung`. */
+/* ladder_fall.c: the score that counts at this rung's thresholds: others' word alone is no reason
+ * to be silent. */
+int ladder_score(const struct judgement *j, int rung);
+/* Where score and vital checks alone would go from `rung`. */
 int ladder_wish(const struct ladder_conf *conf, const struct judgement *j, int rung);
 /* The score is so low that silent is called for (said nothing about being allowed). */
 bool ladder_calls_silent(const struct ladder_conf *conf, const struct judgement *j);

@@ -76,6 +76,8 @@ check_conf_class(const struct check_conf *c)
 	case KIND_BGP: /* a session down says nothing about serving, and the route is gone with it
 			*/
 		return CLASS_DERIVED;
+	case KIND_VANTAGE:
+		return CLASS_TOLD;
 	}
 	return CLASS_DERIVED;
 }
@@ -157,6 +159,7 @@ check_conf_tally(const struct check_conf *c, int n_targets)
 	    .vital = c->vital,
 	    .evidence = is_evidence(c),
 	    .overload = c->kind == KIND_RESOURCE,
+	    .confirms = c->kind == KIND_VANTAGE && c->confirm,
 	    .weight = (uint16_t)c->weight,
 	};
 }

@@ -65,6 +65,8 @@ struct check_conf {
 	const char *address_interface; /* where a missing one is restored; NULL: never restored */
 	/* bgp: sessions of bird.sessions, k of n; bfd: BFD must be up where configured */
 	bool bfd;
+	/* vantage */
+	bool confirm; /* well by most of them: not silent for the score */
 	/* exec */
 	const char **command;
 	int n_command;

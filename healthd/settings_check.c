@@ -244,7 +244,8 @@ int
 settings_check(const struct settings *s, struct err *err)
 {
 	if (check_bird(s, err) < 0 || check_workers(s, err) < 0 || check_ladder(s, err) < 0 ||
-	    check_outgoing(s, err) < 0 || check_rest(s, err) < 0)
+	    check_outgoing(s, err) < 0 || check_rest(s, err) < 0 ||
+	    settings_check_fleet_question(s, err) < 0)
 		return -1;
 	return check_checks(s, err);
 }

@@ -89,6 +89,17 @@ settings_check_worker_question(const struct settings *s, struct err *err)
 }
 
 int
+settings_check_fleet_question(const struct settings *s, struct err *err)
+{
+	const void *base = &s->site.fleet.probe;
+
+	if (check_name(s, base, "qname", -1, s->site.fleet.probe.qname, err) < 0 ||
+	    check_type(s, base, "qtype", s->site.fleet.probe.qtype, err) < 0)
+		return -1;
+	return check_class(s, base, "qclass", s->site.fleet.probe.qclass, err);
+}
+
+int
 settings_check_question(const struct settings *s, const struct check_conf *c, struct err *err)
 {
 	int i;

@@ -80,7 +80,8 @@ static void
 fill_window(struct check_conf *c)
 {
 	bool self_dns = c->kind == KIND_DNS && check_conf_class(c) == CLASS_SELF;
-	bool told = c->kind == KIND_WORKERS || c->kind == KIND_LINK || c->kind == KIND_BGP;
+	bool told = c->kind == KIND_WORKERS || c->kind == KIND_LINK || c->kind == KIND_BGP ||
+		    c->kind == KIND_VANTAGE;
 	int64_t timeout = c->kind == KIND_DNS ? 500 : 1000;
 
 	if (c->kind == KIND_DNS && c->recursion)

@@ -22,7 +22,7 @@ static const char *const level_words[] = {"alarm", "warn", "notice", "info", "de
 static const char *const dead_man_words[] = {"hold", "drain", "silent", NULL};
 static const char *const alone_words[] = {"drain", "silent", NULL};
 static const char *const kind_words[] = {"dns", "upstream", "resource", "error_rate", "cache",
-    "workers", "link", "bgp", "exec", NULL};
+    "workers", "link", "bgp", "exec", "vantage", NULL};
 static const char *const family_words[] = {"v4", "v6", NULL};
 static const char *const target_words[] = {"anycast", "workers", "servers", NULL};
 static const char *const transport_words[] = {"udp", "tcp", NULL};
@@ -104,6 +104,12 @@ is_exec(const void *in)
 }
 
 static bool
+is_vantage(const void *in)
+{
+	return kind_of(in) == KIND_VANTAGE;
+}
+
+static bool
 has_targets(const void *in)
 {
 	return asks(in) || is_link(in) || is_bgp(in);
@@ -121,6 +127,7 @@ has_targets(const void *in)
 #define GRADED .applies = is_graded, .only = "kind \"resource\", \"error_rate\" or \"cache\""
 #define LINK .applies = is_link, .only = "kind \"link\""
 #define BGP .applies = is_bgp, .only = "kind \"bgp\""
+#define VANTAGE .applies = is_vantage, .only = "kind \"vantage\""
 #define EXEC .applies = is_exec, .only = "kind \"exec\""
 
 static const struct conf_key check_keys[] = {
@@ -201,6 +208,8 @@ static const struct conf_key check_keys[] = {
 	.help = "program and arguments; well when it exits 0"},
     {.name = "exec_local", EXEC, .type = CONF_BOOL, .offset = CHECK(exec_local),
 	.help = "your word that it needs no uplink: a self check"},
+    {.name = "confirm", VANTAGE, .type = CONF_BOOL, .offset = CHECK(confirm),
+	.help = "nobody goes silent for his score whom most of those who watch him find well"},
     {.name = NULL},
 };
 

@@ -30,6 +30,18 @@ sessions_of(const struct site *site, enum family f)
 	return n;
 }
 
+/* Lanes of it in which the fleet's nodes tell each other anything. */
+static int
+vantage_lanes(const struct settings *s, const struct check_conf *c)
+{
+	uint32_t lanes = s->site.fleet.size > 0 ? lanes_with_beacons(&s->site, 3) : 0;
+	int lane, n = 0;
+
+	for (lane = 0; lane < MAX_LANES; lane++)
+		n += (lanes >> lane & 1) && check_conf_counts(s, c, lane);
+	return n;
+}
+
 static int
 bgp_instances(const struct settings *s, const struct check_conf *c)
 {
@@ -52,6 +64,8 @@ check_conf_instances(const struct settings *s, const struct check_conf *c)
 		return (c->n_interfaces > 0) + (c->addresses ? lanes_of(s, c) : 0);
 	if (c->kind == KIND_BGP)
 		return bgp_instances(s, c);
+	if (c->kind == KIND_VANTAGE)
+		return vantage_lanes(s, c);
 	return 1;
 }
 
@@ -232,6 +246,16 @@ check_score(const struct settings *s, const struct check_conf *c, struct err *er
 }
 
 static int
+check_vantage(const struct settings *s, const struct check_conf *c, struct err *err)
+{
+	if (vantage_lanes(s, c) == 0)
+		return SAY(s, c, "kind", -1, err,
+		    "\"vantage\" needs others who look at this node, and no service that it "
+		    "counts for has beacons; give it a block and a fleet, or take the check out");
+	return 0;
+}
+
+static int
 check_kind(const struct settings *s, const struct check_conf *c, struct err *err)
 {
 	switch ((enum check_kind)c->kind) {
@@ -270,6 +294,8 @@ check_kind(const struct settings *s, const struct check_conf *c, struct err *err
 	case KIND_ERROR_RATE:
 	case KIND_CACHE:
 		return check_score(s, c, err);
+	case KIND_VANTAGE:
+		return check_vantage(s, c, err);
 	}
 	return 0;
 }

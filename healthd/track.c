@@ -81,6 +81,7 @@ track_put_check(struct track *t, const struct flight_check *from, const struct s
 	if (t->exact || c->conf->kind == KIND_ERROR_RATE)
 		c->tally_conf.evidence = from->evidence;
 	c->tally_conf.evidence_since = from->evidence_since;
+	c->is.fact.confirms = c->tally_conf.confirms; /* the settings', not told in records */
 	if (!t->exact)
 		weigh_anew(c, was);
 	c->is.lanes = t->exact ? from->lanes : counts_for(t, c->conf, from->lanes);

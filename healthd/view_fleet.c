@@ -49,13 +49,13 @@ view_region(const struct site *site, uint16_t region)
 static json_t *
 view_verdicts(const struct fleet_node *n)
 {
-	static const char *const names[] = {"unknown", "well", "failed"};
 	json_t *all = json_array();
 
 	for (int i = 0; i < MAX_WATCHED; i++)
 		if (n->watched[i] != 0)
 			json_array_append_new(all, json_pack("{siss}", "id", (int)n->watched[i],
-						       "verdict", names[n->verdicts[i]]));
+						       "verdict",
+			    beacon_verdict_name((enum beacon_verdict)n->verdicts[i])));
 	return all;
 }
 
@@ -141,6 +141,8 @@ fleet_lane(const struct brain *b, const struct lane *lane, struct mono now)
 		if (v->nodes[id].known)
 			json_array_append_new(nodes, view_peer(b, &v->nodes[id], now));
 	json_object_set_new(o, "nodes", nodes);
+	json_object_set_new(o, "watched", view_watched(b, lane->index, now));
+	json_object_set_new(o, "hearsay", view_hearsay(b, lane->index, now));
 	return o;
 }
 
@@ -240,4 +242,5 @@ metrics_fleet(FILE *f, const struct brain *b)
 			fprintf(f, ",reason=\"%s\"} %llu\n", fleet_drop_name((enum fleet_drop)i),
 			    (unsigned long long)fleetwatch_view(b->fleet.watch, l)->dropped[i]);
 		}
+	metrics_vantages(f, b);
 }

@@ -14,6 +14,11 @@ BY_HAND = ('default_start', 'anycast_start', 'healthd_config', 'bird_config', 'b
 BFD_MS = int(os.environ.get('LAB_BFD_MS', '100'))
 
 
+def watched(number):
+    """How the fleet's configuration names a neighbour."""
+    return f'{{ id = {number}; addresses = ["10.0.{number}.2", "fd00:0:0:{number}::2"]; }}'
+
+
 def configuration(text, pop, region=None):
     """healthd.conf of a PoP, from pop1's: its name, only the uplink that it has, and in a fleet its
     number and region."""
@@ -23,6 +28,7 @@ def configuration(text, pop, region=None):
     text = text.replace('["eth1", "eth2"]', '["eth1"]')
     if region:
         text = text.replace('id = 1; region = "eu"', f'id = {pop[3:]}; region = "{region}"')
+        text = text.replace(watched(pop[3:]), watched(1))
     return ''.join(line for line in text.splitlines(True) if "pop1's second uplink" not in line)
 
 

@@ -104,6 +104,23 @@ addr_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_storage *out)
 }
 
 bool
+addr_from_sockaddr(const struct sockaddr_storage *from, struct addr *out)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+	memset(out, 0, sizeof(*out));
+	if (from->ss_family == AF_INET) {
+		out->family = FAMILY_V4;
+		memcpy(out->bytes, &v4->sin_addr, 4);
+		return true;
+	}
+	out->family = FAMILY_V6;
+	memcpy(out->bytes, &v6->sin6_addr, 16);
+	return from->ss_family == AF_INET6;
+}
+
+bool
 addr_equal(const struct addr *a, const struct addr *b)
 {
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -40,6 +40,8 @@ const char *prefix_render(const struct prefix *p, char buf[static PREFIX_TEXT]);
 struct sockaddr_storage;
 /* As the kernel takes it (netinet/in.h), zeros where nothing is said; its size. */
 unsigned addr_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_storage *out);
+/* The other way; false when it is of another family. */
+bool addr_from_sockaddr(const struct sockaddr_storage *from, struct addr *out);
 
 bool addr_equal(const struct addr *a, const struct addr *b);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);

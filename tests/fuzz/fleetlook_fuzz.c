@@ -52,6 +52,25 @@ check(const struct fleet_view *v)
 	}
 }
 
+/* What whoever counts verdicts is promised: each place is about one other node, once, or nobody. */
+static void
+check_verdicts(const struct fleet_view *v)
+{
+	for (int id = 1; id <= SIZE; id++) {
+		const struct fleet_node *n = &v->nodes[id];
+
+		for (int i = 0; n->verdicts_known && i < MAX_WATCHED; i++) {
+			if (n->watched[i] > SIZE || n->watched[i] == id ||
+			    n->verdicts[i] > BEACON_FAILED ||
+			    (n->watched[i] == 0 && n->verdicts[i] != BEACON_UNKNOWN))
+				abort();
+			for (int j = 0; j < i; j++)
+				if (n->watched[i] != 0 && n->watched[i] == n->watched[j])
+					abort();
+		}
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -78,5 +97,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fleetlook_done(&look, 0);
 	check(&views[f]);
+	check_verdicts(&views[f]);
 	return 0;
 }

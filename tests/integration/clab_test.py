@@ -98,6 +98,9 @@ class ClabTest(unittest.TestCase):
             made = raise_lab.configuration(text, pop, region)
             self.assertIn(f'id = {number}; region = "{region}";', made)
             self.assertIn(f'name = "{pop}"', made)
+            for other in range(1, len(top.pops()) + 1):
+                (self.assertNotIn if other == number else self.assertIn)(
+                    f'{{ id = {other}; addresses', made)
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@
  *     driver_tool SITE-FILE [observe]          drives until stdin ends
  *     driver_tool SITE-FILE include|example|edge    prints configuration of BIRD's and ends
  *     driver_tool SITE-FILE diff|apply|doctor       as bgpctl's verbs
+ *     driver_tool SITE-FILE forget                  as the keeper, without a brain
  */
 #include <ev.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "bgpctl/birdapply.h"
 #include "bgpctl/birdconf.h"
 #include "bgpctl/birddoctor.h"
+#include "bgpctl/gate.h"
 #include "bgpctl/driver.h"
 #include "bgpctl/fleetwatch.h"
 
@@ -75,6 +77,18 @@ print_view(int lane)
 		    p->fault, p->region, p->max_suspended);
 	}
 	printf(" n=%d\n", v->n_peers);
+	printf("verdicts %d own=%d", lane, v->own_known);
+	for (int i = 0; v->own_known && i < MAX_WATCHED; i++)
+		printf("%s%d", i ? "," : "/", v->own_watched[i]);
+	for (int i = 0; i < v->n_peers && i < 20; i++) {
+		const struct fleet_node *n = &v->nodes[v->peers[i].id];
+
+		for (int p = 0; n->verdicts_known && p < MAX_WATCHED; p++)
+			if (n->watched[p] != 0)
+				printf(
+				    " %d:%d=%d", v->peers[i].id, n->watched[p], n->verdicts[p]);
+	}
+	printf("\n");
 }
 
 static void
@@ -93,19 +107,33 @@ on_lost(void *arg, const char *why)
 	printf("blind why=%s\n", why);
 }
 
+static uint8_t verdicts[MAX_LANES][MAX_WATCHED];
+
 static void
 say(int lane, const unsigned words[4])
 {
-	struct beacon_words w = {(uint8_t)words[0], (uint8_t)words[1], (uint8_t)words[2],
-	    (uint8_t)words[3]};
+	struct beacon_words w = {.load = (uint8_t)words[0],
+	    .flags = (uint8_t)words[1],
+	    .severity = (uint8_t)words[2],
+	    .fault = (uint8_t)words[3]};
 
+	memcpy(w.verdicts, verdicts[lane], sizeof(w.verdicts));
 	driver_say(driver, lane, &w);
+}
+
+/* One digit a place, from the next "say" on. */
+static void
+judge(int lane, const char *digits)
+{
+	for (int i = 0; i < MAX_WATCHED && digits[i] >= '0' && digits[i] <= '2'; i++)
+		verdicts[lane][i] = (uint8_t)(digits[i] - '0');
 }
 
 static void
 obey(const char *line)
 {
 	struct rusage usage;
+	char digits[MAX_WATCHED + 1] = "";
 	unsigned words[4];
 	int lane, rung;
 
@@ -115,6 +143,8 @@ obey(const char *line)
 	} else if (sscanf(line, "say %d %u %u %u %u", &lane, &words[0], &words[1], &words[2],
 		       &words[3]) == 5) {
 		say(lane, words);
+	} else if (sscanf(line, "judge %d %8s", &lane, digits) == 2) {
+		judge(lane, digits);
 	} else if (sscanf(line, "told %d", &lane) == 1) {
 		printf("told lane=%d rung=%d nonce=%d\n", lane, driver_told(driver, lane),
 		    driver_nonce(driver));
@@ -197,6 +227,17 @@ difference(void)
 }
 
 static int
+forget(void)
+{
+	struct err err;
+
+	if (beacons_forget(the_site, &err) == 0)
+		return 0;
+	fprintf(stderr, "%s\n", err.text);
+	return 1;
+}
+
+static int
 print(const char *what)
 {
 	if (strcmp(what, "doctor") == 0)
@@ -205,6 +246,8 @@ print(const char *what)
 		return apply();
 	if (strcmp(what, "diff") == 0)
 		return difference();
+	if (strcmp(what, "forget") == 0)
+		return forget();
 	if (strcmp(what, "include") == 0)
 		birdconf_render(stdout, the_site);
 	else if (strcmp(what, "example") == 0)

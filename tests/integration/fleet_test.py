@@ -20,7 +20,7 @@ from bird_test import DRAIN, FULL, Driver, Failed, Router, expect, play, sh, tak
 BLOCK = {0: '198.18.0.0/20', 1: 'fd00:53:b::/116'}
 SIZE = 1000
 VERSION = 1 << 29
-D_OUTSIDE, D_ID, D_NUMBER, D_VERSION, D_ABSURD, D_CUT, D_CONFLICT = range(7)
+D_OUTSIDE, D_ID, D_NUMBER, D_VERSION, D_ABSURD, D_CUT, D_CONFLICT, D_WATCHED = range(8)
 VITAL, LOW, SHARED = 4, 2, 1
 
 SITE = '''
@@ -29,7 +29,7 @@ bird: { socket = "%(dir)s/%(name)s.ctl"; config = "%(dir)s/%(name)s.conf";
 	include = "%(dir)s/%(name)s.inc"; asn = 64500; pipe_master = true; poll_ms = 200;
 	timeout_ms = 2000; sessions = ( %(sessions)s ); };
 fleet: { size = 1000; id = %(id)d; region = "%(region)s"; max_suspended = %(suspended)s;
-	poll_ms = 100; };
+	poll_ms = 100; %(watch)s };
 services = ( { name = "dns"; prefixes = [ "192.0.2.0/24", "2001:db8:53::/48" ];
 	addresses = [ "192.0.2.53", "2001:db8:53::53" ];
 	beacons = [ "198.18.0.0/20", "fd00:53:b::/116" ]; } );
@@ -69,14 +69,17 @@ protocol bgp %(name)s from neighbour { local %(local)s as 64501; neighbor %(peer
 
 
 class Node:
-    def __init__(self, lab, number, sessions, region, suspended):
+    def __init__(self, lab, number, sessions, region, suspended, watch=()):
         self.lab, self.id, self.name = lab, number, f'n{number}'
         self.router = lab.router(self.name)
         self.site = f'{lab.dir}/{self.name}.site'
         self.driver = None
         with open(self.site, 'w', encoding='ascii') as f:
             f.write(SITE % {'name': self.name, 'dir': lab.dir, 'id': number, 'region': region,
-                            'suspended': suspended, 'sessions': sessions})
+                            'suspended': suspended, 'sessions': sessions,
+                            'watch': 'watch = (%s);' % ', '.join(
+                                f'{{ id = {n}; addresses = [ "10.77.0.{n}" ]; }}'
+                                for n in watch) if watch else ''})
         with open(f'{lab.dir}/{self.name}.inc', 'w', encoding='ascii') as f:
             f.write(sh(lab.tool, self.site, 'include'))
 
@@ -89,6 +92,30 @@ class Node:
     def say(self, lane, load=15, flags=0, severity=0, fault=0):
         self.driver.process.stdin.write(f'say {lane} {load} {flags} {severity} {fault}\n')
 
+    def rung_beacon(self):
+        """That of IPv4, as `ip route` shows it, or ''."""
+        return next((line for line in self.beacons() if f'198.18.0.{self.id} ' in f'{line} '), '')
+
+    def judge(self, lane, digits, **words):
+        """Its verdicts on whom it watches, a digit each: 0 not known, 1 well, 2 failed."""
+        self.driver.process.stdin.write(f'judge {lane} {digits}\n')
+        self.say(lane, **words)
+
+    def verdicts(self, lane):
+        """Of the last view: what our filter names, and {who: {of whom: verdict}} of the others."""
+        told, own = {}, None
+        for line in reversed(self.driver.log):
+            if line.startswith(f'verdicts {lane} '):
+                for word in line.split()[2:]:
+                    if word.startswith('own='):
+                        own = [int(n) for n in word.split('/')[1].split(',')] if '/' in word else None
+                        continue
+                    of, verdict = word.split('=')
+                    who, whom = map(int, of.split(':'))
+                    told.setdefault(who, {})[whom] = int(verdict)
+                break
+        return own, told
+
     def view(self, lane):
         """The last view: conflict, foreign, dropped (list), and peers by id."""
         for line in reversed(self.driver.log):
@@ -99,7 +126,7 @@ class Node:
                 return {'conflict': pairs['conflict'] == '1', 'foreign': int(pairs['foreign']),
                         'dropped': [int(n) for n in pairs['dropped'].split(',')],
                         'n': int(pairs['n']), 'peers': peers}
-        return {'conflict': False, 'foreign': 0, 'dropped': [0] * 7, 'n': -1, 'peers': {}}
+        return {'conflict': False, 'foreign': 0, 'dropped': [0] * 8, 'n': -1, 'peers': {}}
 
     def sees(self, other, lane, **wanted):
         """Waits until our view has these of the other's words."""
@@ -140,7 +167,8 @@ class Lab:
         atexit.register(self.down)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         ext, mesh = '{ name = "up_ext"; }', '{ name = "up_mesh"; fleet = true; }'
-        self.n1 = Node(self, 1, f'{ext}, {mesh}, {{ name = "up_rr"; fleet = true; }}', 'eu', '3')
+        self.n1 = Node(self, 1, f'{ext}, {mesh}, {{ name = "up_rr"; fleet = true; }}', 'eu', '3',
+                       watch=(3, 2))
         self.n2 = Node(self, 2, f'{ext}, {mesh}, {{ name = "up_rr"; fleet = true; }}', 'us', '"1%"')
         self.n3 = Node(self, 3, '{ name = "up_rr"; fleet = true; exit = true; }', '', '5')
         self.nodes = (self.n1, self.n2, self.n3)
@@ -271,7 +299,7 @@ def words_follow_within_a_view(lab):
     lab.n3.sees(lab.n1, 0, severity=VITAL, fault=0)
     lab.n1.say(0)
     lab.n3.sees(lab.n1, 0, severity=0, load=15, flags=0)
-    expect('one beacon is left', len(lab.n1.beacons()) == 1)
+    expect('rung and verdicts are left', len(lab.n1.beacons()) == 2)
 
 
 def rungs_are_told(lab):
@@ -286,7 +314,7 @@ def rungs_are_told(lab):
     lab.n1.sees(lab.n2, 0, rung=0)
     lab.n3.sees(lab.n2, 0, rung=0)
     expect('a silent one is a blackhole', lab.n2.beacons()[0].startswith('blackhole 198.18.0.2'))
-    expect('others are through their gate', 'dev apdns4.1' in lab.n1.beacons()[0])
+    expect('others are through their gate', 'dev apdns4.1' in lab.n1.rung_beacon())
 
 
 def a_climb_is_told_when_it_is_out_and_a_fall_before(lab):
@@ -306,8 +334,7 @@ def a_climb_is_told_when_it_is_out_and_a_fall_before(lab):
     os.kill(lab.n1.router.process.pid, signal.SIGSTOP)
     try:
         lab.n1.driver.order(0, DRAIN)
-        wait_for('drain in the kernel', lambda: lab.n1.beacons() and
-                 'dev apdns4.1' in lab.n1.beacons()[0])
+        wait_for('drain in the kernel', lambda: 'dev apdns4.1' in lab.n1.rung_beacon())
         lab.n1.driver.order(0, FULL)
         lab.n1.driver.process.stdin.write('told 0\n')
         wait_for('an answer', lambda: any(line.startswith('told') for line in lab.n1.driver.log))
@@ -363,7 +390,7 @@ def the_kernels_table_is_put_right(lab):
     sh('ip', '-n', ns, 'route', 'add', 'blackhole', '198.18.9.9', 'table', '5310', 'proto', '98',
        'metric', str(VERSION))
     lab.n3.looks_again(4)
-    expect('others are let be', len(lab.n1.beacons()) == 2)
+    expect('others are let be', len(lab.n1.beacons()) == 3)
     expect('and go nowhere', 'lies' not in lab.rr.birdc('show', 'route', '198.18.9.9/32') and
            'n1' not in lab.rr.birdc('show', 'route', '198.18.9.9/32'))
     sh('ip', '-n', ns, 'route', 'flush', 'table', '5310', 'proto', '98')
@@ -421,6 +448,63 @@ def forged_and_malformed_are_dropped_by_reason(lab):
     lab.n1.misses(900, 0)
 
 
+def verdicts_are_told_with_their_ids(lab):
+    """n1 watches 3 and 2, in that order; its beacon names them by its filter's word, and it reads that
+    back; who watches nobody has no such beacon."""
+    wait_for('n1 to read its own places', lambda: lab.n1.verdicts(0)[0] == [3, 2, 0, 0, 0, 0, 0, 0])
+    for digits, told in (('21', {3: 2, 2: 1}), ('01', {3: 0, 2: 1}), ('12', {3: 1, 2: 2})):
+        lab.n1.judge(0, digits)
+        for node in (lab.n2, lab.n3):
+            wait_for(f'{node.name} to hear {told}', lambda n=node, t=told: n.verdicts(0)[1] == {1: t})
+        expect('of this lane alone', lab.n2.verdicts(1)[1] == {1: {3: 0, 2: 0}})
+    expect('a blackhole', any(line.startswith('blackhole 198.18.8.1 ') for line in lab.n1.beacons()))
+    expect('none of n2', not any('198.18.8.2' in line for line in lab.n2.beacons()))
+    # Silent or not, it goes on seeing.
+    lab.n1.driver.go(0)
+    lab.n3.sees(lab.n1, 0, rung=0)
+    expect('still told', lab.n3.verdicts(0)[1] == {1: {3: 1, 2: 2}})
+    # When nobody looks any more the keeper takes them back, and nothing else; and whoever is next does
+    # not know what was known.
+    lab.n1.driver.stop()
+    sh('ip', 'netns', 'exec', lab.n1.router.ns, lab.tool, lab.n1.site, 'forget')
+    for node in (lab.n2, lab.n3):
+        wait_for(f'{node.name} to hear nothing', lambda n=node: n.verdicts(0)[1] == {}
+                 and n.verdicts(1)[1] == {} and 1 in n.view(0)['peers'])
+    lab.n1.drive().go(DRAIN)
+    wait_for('n3 to hear that nothing is known', lambda: lab.n3.verdicts(0)[1] == {1: {3: 0, 2: 0}})
+
+
+def forged_verdicts_are_dropped_by_place(lab):
+    def watched(*ids):
+        return [f'(64500, {5310 + n}, {i})' for n, i in enumerate(ids)]
+    before = lab.n2.view(0)['dropped']
+    lab.lie([(net(0, n), [number(1 << 12)]) for n in (900, 901, 902)] + [
+        (net(2, 900), [number(0xa000)] + watched(900, 2)),        # of itself, and of n2: failed both
+        (net(2, 901), [number(0xa400)] + watched(2, 2, 3)),       # n2 twice, n3 well
+        (net(2, 902), [number(0xe000)] + watched(2, 3)),          # a verdict that is none
+    ])
+    wait_for('n2 to hear the rest', lambda: lab.n2.verdicts(0)[1] == {
+        1: {3: 0, 2: 0}, 900: {2: 2}, 901: {3: 1}})
+    dropped = [now - was for now, was in zip(lab.n2.view(0)['dropped'], before)]
+    expect(f'counted: {dropped}', dropped[D_WATCHED] > 0 and dropped[D_ABSURD] > 0)
+    lab.lie([])
+    lab.n2.misses(900, 0)
+
+
+def the_doctor_finds_who_is_not_there(lab):
+    doctor = sh(lab.tool, lab.n1.site, 'doctor')
+    expect(f'all are: {doctor}', 'node 3, which fleet.watch names, is in view of dns/v4' in doctor
+           and 'fail watch' not in doctor)
+    lab.n3.driver.stop()
+    sh('ip', '-n', lab.n3.router.ns, 'route', 'flush', 'table', '5310', check=False)
+    lab.n1.misses(lab.n3, 0)
+    doctor = sh(lab.tool, lab.n1.site, 'doctor')
+    expect(f'n3 is not: {doctor}', re.search(
+        r'fail watch: fleet.watch names node 3, and dns/v4 has no beacon 198.18.0.3/32', doctor))
+    lab.n3.drive().go(DRAIN)
+    lab.n1.sees(lab.n3, 0, rung=DRAIN)
+
+
 def thousands_of_absurd_beacons_wedge_nobody(lab):
     lies = [(net(kind, i, lane), [number(0xffff)])
             for kind in range(4) for i in range(4, 1024) for lane in (0, 1)]
@@ -437,6 +521,8 @@ def thousands_of_absurd_beacons_wedge_nobody(lab):
 def a_foreign_nonce_is_a_conflict(lab):
     """Where the id is ours: alarm. Where it is another's: that node is out of view."""
     lab.lie([(net(0, 1), [number(3 << 12)])], preferred=True)
+    lab.n3.misses(1, 0) # its verdicts are its own yet, with its nonce: that does not go together
+    lab.lie([(net(0, 1), [number(3 << 12)]), (net(2, 1), [number(0)])], preferred=True)
     lab.n3.sees(1, 0, rung=3) # whom the reflector prefers is believed behind it
     wait_for('n1 to see somebody in its place', lambda: lab.n1.view(0)['conflict'])
     expect('with that nonce', lab.n1.view(0)['foreign'] == 77)
@@ -462,7 +548,8 @@ TESTS = [
     all_see_all_in_both_families, the_generated_example_is_accepted, constants_come_along, words_follow_within_a_view, rungs_are_told,
     a_climb_is_told_when_it_is_out_and_a_fall_before, a_gate_down_takes_the_beacon_along,
     a_driver_that_follows_is_the_same_node, the_kernels_table_is_put_right, beacons_stay_inside,
-    forged_and_malformed_are_dropped_by_reason, thousands_of_absurd_beacons_wedge_nobody,
+    verdicts_are_told_with_their_ids, forged_verdicts_are_dropped_by_place,
+    the_doctor_finds_who_is_not_there, forged_and_malformed_are_dropped_by_reason, thousands_of_absurd_beacons_wedge_nobody,
     a_foreign_nonce_is_a_conflict, without_bird_there_is_no_view,
 ]
 

@@ -179,6 +179,27 @@ vital_averaged(struct judgement *j)
 }
 
 static void
+hearsay_at_silent(struct judgement *j)
+{
+	j->hearsay = 0;
+}
+
+static void
+nobody_is_asked(struct judgement *j)
+{
+	j->denied = false;
+}
+
+/* As if others' word were our own. */
+static void
+hearsay_believed(struct fact *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (f[i].class == CLASS_TOLD)
+			f[i].class = CLASS_DERIVED;
+}
+
+static void
 vital_weighed(struct judgement *j)
 {
 	j->vital_failed = false; /* the score of 0 stays */
@@ -522,6 +543,9 @@ static const struct mutant mutants[] = {
     {.name = "floors ignored", .in = IN_HANDS, .before = floors_ignored},
     {.name = "pins ignored", .in = IN_HANDS, .before = pins_ignored},
     {.name = "caps overdone", .in = IN_HANDS, .before = caps_overdone},
+    {.name = "others' word takes it silent", .in = IN_HEARSAY, .judged = hearsay_at_silent},
+    {.name = "others are not asked to confirm", .in = IN_HEARSAY, .judged = nobody_is_asked},
+    {.name = "others' word is one's own", .in = IN_HEARSAY, .facts = hearsay_believed},
     {.name = "holds ignored", .in = IN_HOLDS, .before = holds_ignored},
     {.name = "vital failure only lowers the score", .in = IN_PROOF, .judged = vital_weighed},
     {.name = "score ignored", .in = IN_PROOF, .judged = score_ignored},

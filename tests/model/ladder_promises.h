@@ -11,6 +11,8 @@
 /* What a person who sees only the checks knows of this moment. */
 struct sight {
 	int score; /* by the watcher's own arithmetic */
+	int firm;  /* ... without what others say, which is no matter of silent */
+	bool denied; /* others find us well, and were to be asked */
 	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here,
 	    overload;
 	bool absorbed; /* vital silence that overload explains, and no other vital failure */
@@ -47,6 +49,7 @@ enum promise {
 	P_SCORE_AT_ONCE,
 	P_SCORE_TRUE,
 	P_SILENT_EVIDENCE,
+	P_SILENT_DENIED,
 	P_SILENT_SHARED,
 	P_SILENT_LATCH,
 	P_SILENT_ABSORB,
@@ -88,6 +91,7 @@ static const char *const promises[N_PROMISES] = {
     [P_SCORE_AT_ONCE] = "a low score acts at once, down to drain",
     [P_SCORE_TRUE] = "a fall by score has a score under the threshold",
     [P_SILENT_EVIDENCE] = "silent by proof: a failure with evidence stands here",
+    [P_SILENT_DENIED] = "silent by proof: others who are to confirm it do not find us well",
     [P_SILENT_SHARED] = "silent by proof: every shared check was well after that began",
     [P_SILENT_LATCH] = "silent by proof: no shared check was bad within the latch",
     [P_SILENT_ABSORB] = "silent by proof: overload alone is absorbed",
@@ -127,6 +131,10 @@ see_check(const struct setup *u, const struct world *w, int i, struct sight *s)
 	const struct spec *c = &u->checks[i];
 	bool fail = w->verdict[i] == VERDICT_FAIL, ok = w->verdict[i] == VERDICT_OK;
 
+	if (c->class == CLASS_TOLD) {
+		s->denied = s->denied || (c->confirms && ok);
+		return;
+	}
 	s->empty = s->empty && w->verdict[i] == VERDICT_IDLE;
 	s->unknown = s->unknown || w->verdict[i] == VERDICT_UNKNOWN;
 	s->round = s->round && w->last[i] != NONE;
@@ -138,13 +146,16 @@ see_check(const struct setup *u, const struct world *w, int i, struct sight *s)
 	}
 }
 
-/* Weighted mean over what has something to judge; unknown stands as last known, or as well. */
+/* Weighted mean over what has something to judge; unknown stands as last known, or as well. Of
+ * what others say only that we failed, and that where it is `asked` for. */
 static int
-own_score(const struct setup *u, const struct world *w)
+own_score(const struct setup *u, const struct world *w, bool asked)
 {
 	int sum = 0, weights = 0;
 
 	for (int i = 0; i < u->n; i++) {
+		if (u->checks[i].class == CLASS_TOLD && !(asked && w->verdict[i] == VERDICT_FAIL))
+			continue;
 		if (w->verdict[i] == VERDICT_IDLE ||
 		    (w->verdict[i] == VERDICT_UNKNOWN && w->last[i] == VERDICT_IDLE))
 			continue;
@@ -179,7 +190,7 @@ evidence(const struct setup *u, const struct world *w, bool shared)
 	for (int k = 0; k < u->n; k++) {
 		bool any = false, all = true;
 
-		if (!stands(u, w, k) || !u->checks[k].evidence)
+		if (!stands(u, w, k) || !u->checks[k].evidence || u->checks[k].class == CLASS_TOLD)
 			continue;
 		for (int i = 0; i < u->n; i++) {
 			if (u->checks[i].class != CLASS_SHARED || w->verdict[i] == VERDICT_IDLE)
@@ -199,11 +210,20 @@ only_overload(const struct setup *u, const struct world *w)
 	bool any = false;
 
 	for (int i = 0; i < u->n; i++) {
+		if (u->checks[i].class == CLASS_TOLD)
+			continue;
 		if (w->verdict[i] == VERDICT_FAIL && !explained(u, w, i))
 			return false;
 		any = any || w->verdict[i] == VERDICT_FAIL;
 	}
 	return any;
+}
+
+/* The one that counts at the thresholds of a rung. */
+static int
+score_at(const struct sight *s, int rung)
+{
+	return rung == RUNG_SILENT ? s->firm : s->score;
 }
 
 static struct sight
@@ -215,7 +235,8 @@ see(const struct setup *u, const struct world *w)
 		see_check(u, w, i, &s);
 	see_self(u, w, &s);
 	s.absorbed = s.absorbed && !s.vital;
-	s.score = s.vital || s.absorbed ? 0 : own_score(u, w);
+	s.score = s.vital || s.absorbed ? 0 : own_score(u, w, true);
+	s.firm = s.vital || s.absorbed ? 0 : own_score(u, w, false);
 	s.here = evidence(u, w, true);
 	s.overload = only_overload(u, w);
 	s.stop = w->shutdown == 0 ? u->conf.n_rungs - 1 : w->shutdown == 1 ? 1 : 0;
@@ -233,7 +254,8 @@ see(const struct setup *u, const struct world *w)
 	}
 	s.may_rise = w->watch.started && !w->watch.adopting && s.pin < 0 && !w->shutdown &&
 	    !s.empty && !s.vital && !s.unknown && !w->preflight &&
-	    w->rung < u->conf.n_rungs - 1 && s.score >= u->conf.leave[w->rung] && s.cap > w->rung &&
+	    w->rung < u->conf.n_rungs - 1 &&
+	    score_at(&s, w->rung) >= u->conf.leave[w->rung] && s.cap > w->rung &&
 	    (w->rung == RUNG_SILENT || w->proof);
 	return s;
 }
@@ -241,7 +263,7 @@ see(const struct setup *u, const struct world *w)
 static bool
 calls_silent(const struct setup *u, const struct sight *s)
 {
-	return !s->empty && s->score < u->conf.enter[RUNG_SILENT];
+	return !s->empty && score_at(s, RUNG_SILENT) < u->conf.enter[RUNG_SILENT];
 }
 
 static bool
@@ -258,6 +280,8 @@ wrong_about_silent(const struct seen *o)
 
 	if (!evidence(u, o->w, false))
 		return P_SILENT_EVIDENCE;
+	if (o->s.denied)
+		return P_SILENT_DENIED;
 	if (!o->s.here)
 		return P_SILENT_SHARED;
 	if (!calm(u, &o->w->watch))
@@ -346,7 +370,7 @@ check_climb(const struct seen *o)
 	if (o->before != RUNG_SILENT && !o->w->proof)
 		return P_CLIMB_PROOF;
 	for (int r = o->before; r < o->after; r++)
-		if (o->s.score < o->u->conf.leave[r] || o->s.vital)
+		if (score_at(&o->s, r) < o->u->conf.leave[r] || o->s.vital)
 			return P_CLIMB_SCORE;
 	if (o->before == RUNG_SILENT && o->after != RUNG_DRAIN)
 		return P_FIRST_DRAIN;
@@ -383,7 +407,7 @@ check_move(const struct seen *o)
 	switch (o->rule) {
 	case RULE_SCORE_FALL:
 		return o->after >= RUNG_DRAIN && o->after < o->before && !o->s.empty &&
-			o->s.score < o->u->conf.enter[o->after]
+			score_at(&o->s, o->after) < o->u->conf.enter[o->after]
 		    ? P_NONE
 		    : P_SCORE_TRUE;
 	case RULE_VITAL_FALL:
@@ -442,7 +466,7 @@ check_health(const struct seen *o)
 		return P_EMERGENCY_COMES;
 	if (!o->w->watch.started || o->w->watch.adopting || o->s.vital || o->s.empty)
 		return P_NONE;
-	while (called < u->conf.n_rungs - 1 && o->s.score >= u->conf.enter[called])
+	while (called < u->conf.n_rungs - 1 && score_at(&o->s, called) >= u->conf.enter[called])
 		called++;
 	most = called > RUNG_DRAIN ? called : RUNG_DRAIN;
 	most = most > o->s.floor ? most : o->s.floor;

@@ -24,13 +24,17 @@
 	 .can = (can_)}
 #define SHARED(weight_, can_) {.class = CLASS_SHARED, .weight = (weight_), .can = (can_)}
 
+#define TOLD(weight_, can_) \
+	{.class = CLASS_TOLD, .evidence = true, .confirms = true, .weight = (weight_), \
+	 .can = (can_)}
+
 #define CAN_FAIL (CAN(OK) | CAN(FAIL))
 #define CAN_HIDE (CAN_FAIL | CAN(UNKNOWN))
 #define CAN_ALL (CAN_HIDE | CAN(IDLE))
 
 enum {
 	IN_ATTRIBUTION, IN_OVERLOAD, IN_PROOF, IN_HOLDS, IN_BUDGET, IN_EMERGENCY, IN_HANDS,
-	IN_STOPPING, IN_POLICIES, IN_SLOWNESS, N_SETUPS
+	IN_STOPPING, IN_POLICIES, IN_SLOWNESS, IN_HEARSAY, N_SETUPS
 };
 
 static const struct setup setups[] = {
@@ -150,6 +154,17 @@ static const struct setup setups[] = {
 	.n = 4,
 	.checks = {MUTE(CAN_HIDE), VITAL(CAN_FAIL), DERIVED(90, CAN_FAIL), SHARED(10, CAN_FAIL)},
 	.starves = true,
+	.restarts = true,
+	.most = 2,
+    },
+    [IN_HEARSAY] = {
+	.name = "hearsay: what others say of this node, true or not",
+	.conf = {RUNGS, .fall_hold_ms = 1000, .latch_ms = 1000, .hold_ms = 1000,
+	    .hold_cap_ms = 1000, .heal_ms = 1000, .adopt_ms = 1000, SILENT_ALONE, EMERGENCY,
+	    .flap = STILL_FLAP},
+	.n = 4,
+	.checks = {DERIVED(50, CAN_FAIL), DERIVED(30, CAN_FAIL), SHARED(10, CAN_FAIL),
+	    TOLD(900, CAN_ALL)},
 	.restarts = true,
 	.most = 2,
     },

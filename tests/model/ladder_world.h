@@ -24,6 +24,7 @@ struct spec {
 	enum check_class class;
 	bool vital, evidence, overload;
 	bool mute; /* its failures are silence */
+	bool confirms; /* of others' word */
 	uint16_t weight;
 	unsigned can;
 };
@@ -244,6 +245,7 @@ facts_of(const struct setup *u, const struct world *w, struct fact *facts)
 		    .vital = c->vital,
 		    .evidence = c->evidence,
 		    .overload = c->overload,
+		    .confirms = c->confirms,
 		    .mute = c->mute && w->verdict[i] == VERDICT_FAIL,
 		    .weight = seen && w->last[i] == VERDICT_IDLE ? 0 : c->weight,
 		    .verdict = (enum verdict)w->verdict[i],

@@ -50,6 +50,7 @@ truth_of(const struct check_conf *c)
 		return TRUTH_WELL;
 	case KIND_ERROR_RATE:
 	case KIND_CACHE:
+	case KIND_VANTAGE:
 		return TRUTH_IDLE;
 	}
 	return TRUTH_IDLE;

@@ -24,6 +24,8 @@
 static char rig_dir[64];
 static const char *rig_checks = ""; /* further ones, each with a comma before it */
 static bool rig_fleet; /* it is node 2 of 5, in IPv4 */
+static const char *rig_watch = ""; /* further keys of its fleet */
+static int rig_port = 53; /* of its service */
 static void (*rig_hand)(struct brain *b); /* gives it scoreboards, as the keeper does; NULL: none */
 static int rig_bond[2]; /* the brain's end, and the keeper's, which the test reads */
 
@@ -37,17 +39,18 @@ rig_conf(const char *path)
 	    "node: { name = \"n1\"; pop = \"p1\"; };\nmode = \"observe\";\n"
 	    "paths: { run_dir = \"%s\"; state_dir = \"%s\"; };\n"
 	    "bird: { asn = 64500; socket = \"%s/bird.ctl\";\n"
-	    "  sessions = ( { name = \"t4\"; families = [\"v4\"]; %s } ); };\n%s"
+	    "  sessions = ( { name = \"t4\"; families = [\"v4\"]; %s } ); };\n%s%s%s"
 	    "services = ( { name = \"dns\"; prefixes = [\"192.0.2.0/24\", \"2001:db8:53::/48\"];\n"
-	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; %s } );\n"
+	    "  addresses = [\"192.0.2.53\", \"2001:db8:53::53\"]; port = %d; %s } );\n"
 	    "workers: { count = 2; command = [\"/bin/true\"]; };\n"
 	    "recorder: { path = \"\"; };\nmetrics: { address = \"\"; };\n"
 	    "checks = ( { name = \"id\"; kind = \"dns\"; vital = true; },\n"
 	    "  { name = \"up\"; kind = \"upstream\"; servers = [\"127.0.0.1@9\"]; }%s );\n",
 	    rig_dir, rig_dir, rig_dir, rig_fleet ? "fleet = true;" : "",
 	    rig_fleet ? "fleet = { size = 5; id = 2; region = \"eu\"; regions = [\"us\"]; "
-		      "view_max_age_ms = 2000; };\n"
+		      "view_max_age_ms = 2000; "
 		      : "",
+	    rig_fleet ? rig_watch : "", rig_fleet ? "};\n" : "", rig_port,
 	    rig_fleet ? "beacons = [ \"198.18.0.0/20\" ];" : "", rig_checks);
 	fclose(f);
 }
@@ -82,6 +85,8 @@ rig_brain(void)
 	if (b->driver == NULL)
 		fail_msg("%s", err.text);
 	fleet_init(b);
+	if (vantages_init(b, &err) < 0)
+		fail_msg("%s", err.text);
 	return b;
 }
 
@@ -93,6 +98,7 @@ rig_drop(struct brain *b)
 	engines_fini(b);
 	checks_fini(b);
 	scores_fini(b);
+	vantages_fini(b);
 	fleet_fini(b);
 	driver_free(b->driver);
 	arena_free(b->arena);

@@ -51,7 +51,7 @@ what_follows_from_a_fleet(void **state)
 	if (read_site(WAY ", { name = \"t4\"; exit = false; }",
 		FLEET(
 		    "size = 9; id = 2; max_suspended = \"34%\"; region = \"eu\"; watch = ( { id = "
-		    "9; address = \"203.0.113.9\"; } );"),
+		    "9; addresses = [ \"203.0.113.9\" ]; } );"),
 		BLOCKS, &site, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(site_budget(&site), 3);
@@ -64,6 +64,9 @@ what_follows_from_a_fleet(void **state)
 	assert_int_equal(site.bird.sessions[0].exit, -1);
 	assert_int_equal(site.bird.sessions[1].exit, 0);
 	assert_int_equal(site.fleet.watch[0].id, 9);
+	assert_non_null(watched_address(&site.fleet.watch[0], FAMILY_V4));
+	assert_null(watched_address(&site.fleet.watch[0], FAMILY_V6));
+	assert_int_equal(site.fleet.min_vantages, 2);
 }
 
 static void
@@ -116,10 +119,14 @@ static const struct {
     {WAY, FLEET("size = 5; id = 2; regions = [ \"eu\", \"us\", \"eu\" ];"), BLOCKS, ":2: fleet.regions[2]: \"eu\" is there twice"},
     {WAY, FLEET("size = 5; id = 2; regions = [ \"eu\", \"gh\", \"ne\" ];"), BLOCKS, ":2: fleet.regions[2]: \"ne\" and \"gh\" have the same digest #380a in beacons"},
     {WAY, FLEET("size = 5; id = 2; region = \"gh\"; regions = [ \"ne\" ];"), BLOCKS, ":2: fleet.regions[0]: \"ne\" and \"gh\" have the same digest #380a in beacons"},
-    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 2; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[0].id: 2 is this node"},
-    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 6; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[0].id: 6 is above fleet.size = 5"},
-    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; address = \"203.0.113.1\"; }, { id = 3; address = \"203.0.113.1\"; } );"), BLOCKS, ":2: fleet.watch[1].id: 3 is there twice"},
-    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; address = \"192.0.2.1\"; } );"), BLOCKS, ":2: fleet.watch[0].address: 192.0.2.1 is in an anycast prefix (service dns)"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 2; addresses = [ \"203.0.113.1\" ]; } );"), BLOCKS, ":2: fleet.watch[0].id: 2 is this node"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 6; addresses = [ \"203.0.113.1\" ]; } );"), BLOCKS, ":2: fleet.watch[0].id: 6 is above fleet.size = 5"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; addresses = [ \"203.0.113.1\" ]; }, { id = 3; addresses = [ \"203.0.113.1\" ]; } );"), BLOCKS, ":2: fleet.watch[1].id: 3 is there twice"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; addresses = [ \"192.0.2.1\" ]; } );"), BLOCKS, ":2: fleet.watch[0].addresses[0]: 192.0.2.1 is in an anycast prefix (service dns)"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; addresses = [ \"203.0.113.1\", \"203.0.113.2\" ]; } );"), BLOCKS, ":2: fleet.watch[0].addresses[1]: 203.0.113.2 is the second one of its family"},
+    {WAY, FLEET("size = 5; id = 2; watch = ( { id = 3; } );"), BLOCKS, ":2: fleet.watch[0].addresses: is missing"},
+    {WAY, FLEET("size = 5; id = 2; probe = { interval_ms = 500; timeout_ms = 600; };"), BLOCKS, ":2: fleet.probe.timeout_ms: 600 is above interval_ms = 500"},
+    {WAY, FLEET("size = 5; id = 2; min_vantages = 5;"), BLOCKS, ":2: fleet.min_vantages: 5 others never watch this node in a fleet of 5"},
     {WAY, "", BLOCKS, ":3: services.dns.beacons: is there without a fleet"},
     {WAY, FIVE, "", ":2: fleet.size: is set, but no service has beacons"},
     {WAY, FIVE, "beacons = [ \"198.18.0.0/29\" ];", ":3: services.dns.beacons[0]: 198.18.0.0/29 has room for ids up to 1, and the fleet's size is 5; take a /27 or wider"},

@@ -295,6 +295,119 @@ since_when_it_tells_the_same(void **state)
 	assert_true(views[0].nodes[4].since.us == 2000000); /* it changed */
 }
 
+#define WELL(place) (1u << 2 * (7 - (place)))
+#define FAILED(place) (2u << 2 * (7 - (place)))
+
+static void
+verdicts(const char *net, uint32_t payload, const char *watched)
+{
+	char large[300];
+
+	snprintf(large, sizeof(large), "(64500, 5300, %u) %s", NUMBER(1, payload), watched);
+	route(net, "up", large);
+}
+
+/* clang-format off */
+static const struct {
+	const char *promise, *watched; /* node 7 says of its places well, failed, well */
+	int ids[3], dropped;
+} WATCHED[] = {
+    {"each place is about its id", "(64500, 5310, 4) (64500, 5311, 2) (64500, 5312, 9)", {4, 2, 9}, 0},
+    {"a place without an id is about nobody", "(64500, 5310, 4) (64500, 5312, 9)", {4, 0, 9}, 0},
+    {"places beyond the eighth are none", "(64500, 5310, 4) (64500, 5318, 9)", {4, 0, 0}, 0},
+    {"id 0 is nobody", "(64500, 5310, 0) (64500, 5311, 2)", {0, 2, 0}, 0},
+    {"nobody has an id above the fleet's size", "(64500, 5310, 10) (64500, 5311, 2)", {0, 2, 0}, 1},
+    {"nor one beyond all numbers", "(64500, 5310, 4294967295) (64500, 5311, 2)", {0, 2, 0}, 1},
+    {"nor one that only looks like an id in 16 bits", "(64500, 5310, 65540) (64500, 5311, 2)", {0, 2, 0}, 1},
+    {"who watches himself says nothing by it", "(64500, 5310, 7) (64500, 5311, 2)", {0, 2, 0}, 1},
+    {"an id in two places has two verdicts, so none", "(64500, 5310, 4) (64500, 5311, 2) (64500, 5312, 4)", {0, 2, 0}, 1},
+    {"two ids for one place are none", "(64500, 5310, 4) (64500, 5310, 5) (64500, 5311, 2)", {0, 2, 0}, 1},
+    {"the same id for one place twice is one", "(64500, 5310, 4) (64500, 5310, 4)", {4, 0, 0}, 0},
+    {"another AS names nobody here", "(64501, 5310, 4) (64500, 5311, 2)", {0, 2, 0}, 0},
+};
+/* clang-format on */
+
+static void
+places_of_verdicts_are_read_with_care(void **state)
+{
+	static const uint8_t said[] = {BEACON_WELL, BEACON_FAILED, BEACON_WELL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(WATCHED) / sizeof(WATCHED[0]); i++) {
+		const struct fleet_node *n;
+		uint64_t before = views[0].dropped[DROP_WATCHED];
+
+		begin(FAMILY_V4);
+		verdicts("198.18.8.7/32", WELL(0) | FAILED(1) | WELL(2), WATCHED[i].watched);
+		n = &end(0)->nodes[7];
+		if (views[0].dropped[DROP_WATCHED] - before != (uint64_t)WATCHED[i].dropped)
+			fail_msg("%s: not counted", WATCHED[i].promise);
+		for (int p = 0; p < 3; p++) {
+			int verdict = WATCHED[i].ids[p] ? said[p] : BEACON_UNKNOWN;
+
+			if (n->watched[p] != WATCHED[i].ids[p] || n->verdicts[p] != verdict)
+				fail_msg("%s: place %d is %d of %d", WATCHED[i].promise, p,
+				    n->verdicts[p], n->watched[p]);
+		}
+	}
+}
+
+static void
+a_verdict_that_is_none_is_absurd(void **state)
+{
+	(void)state;
+	begin(FAMILY_V4);
+	verdicts("198.18.8.7/32", 3u << 14, "(64500, 5310, 4)");
+	assert_false(end(0)->nodes[7].known);
+	assert_int_equal(views[0].dropped[DROP_ABSURD], 1);
+}
+
+/* On several ways old and new verdicts meet. */
+static void
+verdicts_that_differ_are_not_known(void **state)
+{
+	static const char ids[] = "(64500, 5310, 4) (64500, 5311, 2)";
+	const struct fleet_node *n;
+
+	(void)state;
+	begin(FAMILY_V4);
+	verdicts("198.18.8.7/32", WELL(0) | FAILED(1), ids);
+	verdicts("", FAILED(0) | FAILED(1), ids);
+	n = &end(0)->nodes[7];
+	assert_int_equal(n->verdicts[0], BEACON_UNKNOWN);
+	assert_int_equal(n->verdicts[1], BEACON_FAILED);
+	begin(FAMILY_V4);
+	verdicts("198.18.8.7/32", WELL(0) | FAILED(1), ids);
+	verdicts("", FAILED(0) | WELL(1), "(64500, 5310, 2) (64500, 5311, 4)");
+	n = &end(0)->nodes[7];
+	assert_int_equal(n->verdicts[0], BEACON_FAILED); /* of 2, in another place: both say so */
+	assert_int_equal(n->watched[0], 2);
+	assert_int_equal(n->verdicts[1], BEACON_WELL);
+	begin(FAMILY_V4);
+	verdicts("198.18.8.7/32", WELL(0), "(64500, 5310, 4)");
+	verdicts("", WELL(0), "(64500, 5310, 5)");
+	n = &end(0)->nodes[7];
+	assert_int_equal(n->verdicts[0], BEACON_UNKNOWN); /* which one do they watch? */
+}
+
+static void
+our_own_places_are_read_back(void **state)
+{
+	(void)state;
+	begin(FAMILY_V4);
+	assert_false(end(0)->own_known);
+	begin(FAMILY_V4);
+	route("198.18.8.2/32", "anypop_kernel4",
+	    "(64500, 5300, 536870912) (64500, 5310, 4) (64500, 5311, 9)");
+	assert_true(end(0)->own_known);
+	assert_int_equal(views[0].own_watched[0], 4);
+	assert_int_equal(views[0].own_watched[1], 9);
+	assert_int_equal(views[0].n_peers, 0);
+	begin(FAMILY_V4);
+	beacon("198.18.8.2/32", NUMBER(NONCE, 0)); /* an echo is not the filter's word */
+	assert_false(end(0)->own_known);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int
@@ -311,6 +424,10 @@ main(void)
 	    TEST(no_answer_leaves_the_view_as_it_was),
 	    TEST(families_are_apart),
 	    TEST(since_when_it_tells_the_same),
+	    TEST(places_of_verdicts_are_read_with_care),
+	    TEST(a_verdict_that_is_none_is_absurd),
+	    TEST(verdicts_that_differ_are_not_known),
+	    TEST(our_own_places_are_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

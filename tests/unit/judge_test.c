@@ -450,6 +450,60 @@ what_is_evidence_at_times_proves_nothing_of_the_time_before(void **state)
 	}
 }
 
+/* Others' word (CLASS_TOLD) behind a well self check and, if need be, more of our own. */
+static struct judgement
+judge_told(enum verdict verdict, bool confirms, int weight, const char *own)
+{
+	struct fact f[3] = {fact("Sv+"), fact(own), {.class = CLASS_TOLD, .verdict = verdict,
+		.value = verdict == VERDICT_FAIL ? 0 : 100, .judged = true, .confirms = confirms,
+		.evidence = true, .onset = at(50), .weight = (uint16_t)weight}};
+
+	f[0].weight = 0;
+	return judge(f, 3, ~0ULL);
+}
+
+static void
+others_word_drains_and_no_more(void **state)
+{
+	struct judgement j;
+
+	(void)state;
+	j = judge_told(VERDICT_FAIL, false, 90, "U+"); /* our own weighs 10 */
+	assert_int_equal(j.score, 10);
+	assert_int_equal(j.hearsay, 90);
+	assert_int_equal(j.because, 2);
+	assert_false(j.proven || j.vital_failed || j.overload || j.denied);
+	assert_true(j.round && j.self_ok);
+	j = judge_told(VERDICT_FAIL, false, 10, "De-");
+	assert_int_equal(j.score, 0);
+	assert_int_equal(j.hearsay, 0); /* ours alone are as bad */
+	j = judge_told(VERDICT_FAIL, false, 10, "Do-");
+	assert_true(j.overload); /* it makes no malfunction of overload */
+	j = judge_told(VERDICT_OK, false, 30, "De-");
+	assert_int_equal(j.score, 0); /* nor does it make good what is ill here */
+	assert_int_equal(j.hearsay, 0);
+	assert_false(j.denied);
+	assert_true(judge_told(VERDICT_OK, true, 30, "De-").denied);
+	assert_false(judge_told(VERDICT_FAIL, true, 30, "De-").denied);
+}
+
+static void
+others_silence_holds_nothing_up(void **state)
+{
+	struct judgement j;
+	struct fact f[2] = {fact("Sv+"), {.class = CLASS_TOLD, .verdict = VERDICT_UNKNOWN,
+		.value = 100, .weight = 10, .confirms = true}};
+
+	(void)state;
+	j = judge_seen(f, 2, ~0ULL, 1, false);
+	assert_true(j.round && j.self_ok && j.self_pass);
+	assert_false(j.unknown || j.empty || j.denied);
+	f[1].verdict = VERDICT_IDLE;
+	assert_int_equal(judge(f, 2, ~0ULL).score, 100);
+	f[1].verdict = VERDICT_OK;
+	assert_true(judge(f, 2, 2).empty); /* and alone it is nothing to go by */
+}
+
 int
 main(void)
 {
@@ -470,6 +524,8 @@ main(void)
 	    cmocka_unit_test(vital_checks_alone_need_no_weight),
 	    cmocka_unit_test(weights_weigh),
 	    cmocka_unit_test(what_is_evidence_at_times_proves_nothing_of_the_time_before),
+	    cmocka_unit_test(others_word_drains_and_no_more),
+	    cmocka_unit_test(others_silence_holds_nothing_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

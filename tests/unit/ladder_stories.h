@@ -232,6 +232,45 @@ static const struct ladder_story ladder_stories[] = {
 	"leave\n"
 	"is silent proven_fall\n"
 	"wishes high\n"},
+    {"others' word takes a lane to drain, and never to silent",
+	START
+	"fleet fresh\n"
+	"score 5 hearsay 95 proof leave\n"
+	"is drain score_fall\n"
+	"wishes none\n"
+	"run 10000\n"
+	"is drain\n"
+	"nolimit hold\n"
+	"score 5 hearsay 10\n" /* its own checks are as low without it */
+	"wishes low\n"
+	"until silent 30 30\n"},
+    {"others' word keeps nobody silent",
+	START
+	"fleet fresh\n"
+	"score 5 proof leave\n"
+	"until silent 30 30\n"
+	"score 5 hearsay 95 no proof no leave\n"
+	"until drain 1 2000\n"
+	"run 10000\n"
+	"is drain\n"
+	"score 100 hearsay 0\n"
+	"until full 1 4000\n"},
+    {"nobody goes silent for his score whom the others are to confirm and find well",
+	START
+	"fleet fresh\n"
+	"score 5 proof leave denied\n"
+	"is drain score_fall\n"
+	"wishes none\n"
+	"run 1000\n"
+	"is drain wait\n"
+	"limit fleet\n"
+	"no denied\n"
+	"is silent proven_fall\n"},
+    {"... but by a vital failure he does",
+	START
+	"fleet fresh\n"
+	"denied vital vital_leave\n"
+	"is silent vital_fall\n"},
     {"leave does not shorten the time in which traffic goes away",
 	START
 	"fleet fresh\n"

@@ -5,7 +5,8 @@
  * otherwise.
  *
  *   conf KEY NUMBER              before anything else
- *   score N | vital | proof ...  inputs, see `inputs[]`: on by name, off by "no NAME"
+ *   score N [hearsay M]          so much of what it lacks is others' word alone
+ *   vital | proof ...  inputs, see `inputs[]`: on by name, off by "no NAME"
  *   cap|floor|pin RUNG [owner [SECONDS]]     an outside limit; drop OWNER
  *   run SECONDS                  time passes
  *   until RUNG MIN MAX           time passes until that rung is ordered, within these seconds
@@ -180,6 +181,7 @@ set_input(struct story *s, const char *name, bool on)
 	    {"leave", &s->in.fleet.granted}, {"vital_leave", &s->in.fleet.vital},
 	    {"back", &s->in.fleet.back}, {"few", &s->in.fleet.emergency},
 	    {"keep", &s->in.fleet.keep},
+	    {"denied", &j->denied},
 	};
 
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
@@ -398,6 +400,8 @@ change(struct story *s, char **w)
 	for (; !any && *w; w++) {
 		if (strcmp(*w, "score") == 0)
 			s->mean = (int)number(*++w);
+		else if (strcmp(*w, "hearsay") == 0)
+			s->in.judgement.hearsay = (int)number(*++w);
 		else if (strcmp(*w, "no") == 0)
 			assert_true(set_input(s, *++w, false));
 		else if (!set_input(s, *w, true))

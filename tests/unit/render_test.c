@@ -60,6 +60,7 @@ pages_are_as_agreed(void **state)
 	golden("workers_mixed", render_workers);
 	golden("workers_ours", render_workers);
 	golden("checks_mixed", render_checks);
+	golden("fleet_watched", render_fleet);
 }
 
 #define VIEW(rest)                                                                                 \

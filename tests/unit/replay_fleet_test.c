@@ -22,6 +22,7 @@ setup(void **state)
 struct heard {
 	int standing[FLEET_FRESH + 1], vital, granted, back, emergency, keep, reasons;
 	int returns, emergencies, limits; /* what came of it */
+	int hearsay, denied;		  /* others' word on us counted */
 };
 
 static void
@@ -41,6 +42,8 @@ hear(void *arg, const struct replay_entry *e)
 	h->emergency += f->emergency;
 	h->keep += f->keep;
 	h->reasons += f->because != NULL;
+	h->hearsay += e->turn->in.judgement.hearsay > 0;
+	h->denied += e->turn->in.judgement.denied;
 	h->returns += e->turn->out.moved && e->turn->out.rule == RULE_RETURN;
 	h->emergencies += e->turn->out.moved && e->turn->out.rule == RULE_EMERGENCY;
 	for (int i = 0; i < e->turn->out.n_limits; i++)
@@ -72,6 +75,8 @@ decisions_in_a_fleet_come_out_as_they_were_recorded(void **state)
 		assert_true(h->emergency > 0 && h->keep > 0 && h->reasons > 0);
 		assert_true(h->returns > 0 && h->emergencies > 0 && h->limits > 0);
 	}
+	assert_true(heard[0].hearsay > 0 && heard[0].denied > 0);
+	assert_true(heard[1].hearsay == 0 && heard[1].denied == 0);
 	replay_free(r);
 }
 

@@ -97,8 +97,11 @@ a_threshold_that_is_bent_makes_a_difference(void **state)
 	static const struct text_bend bends[] = {
 	    {"enter = 85;", "enter = 71;", 0},
 	    {"hold_ms = 60000;", "hold_ms = 70000;", 0},
-	    {"rise = 2;", "rise = 9;", 0},
-	    {"fall = 3;", "fall = 9;", 0},
+	    /* Of a check, not those of fleet.probe. */
+	    {"rise = 2;\n\t\tfall = 3;\n\t\tforgive = 10;\n\t\tpatience",
+		"rise = 9;\n\t\tfall = 3;\n\t\tforgive = 10;\n\t\tpatience", 0},
+	    {"fall = 3;\n\t\tforgive = 10;\n\t\tpatience",
+		"fall = 9;\n\t\tforgive = 10;\n\t\tpatience", 0},
 	    {"weight = 120;", "weight = 900;", 0},
 	    {"latch_ms = 60000;", "latch_ms = 10000;", 0},
 	};

@@ -441,6 +441,7 @@ the_class_follows_from_need(void **state)
 	    {{.kind = KIND_BGP}, CLASS_DERIVED},
 	    {{.kind = KIND_EXEC}, CLASS_DERIVED},
 	    {{.kind = KIND_EXEC, .exec_local = true}, CLASS_SELF},
+	    {{.kind = KIND_VANTAGE}, CLASS_TOLD},
 	};
 
 	(void)state;

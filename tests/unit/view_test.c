@@ -255,11 +255,15 @@ the_fleet_sends_what_is_written(void **state)
 
 	(void)state;
 	rig_fleet = true;
+	rig_watch = "watch = ( { id = 4; addresses = [\"127.0.9.4\"]; } );";
 	b = busy_brain();
 	rig_fleet = false;
+	rig_watch = "";
 	v = (struct fleet_view *)(uintptr_t)fleetwatch_view(b->fleet.watch, 0);
 	v->nodes[1].known = true;
 	v->nodes[1].peer = peer;
+	v->nodes[1].verdicts_known = true;
+	v->nodes[1].watched[0] = 2;
 	agree("fleet", (const char *const[]){"### fleet", NULL}, view_fleet(b, lanes_all(b)));
 	busy_drop(b);
 }
