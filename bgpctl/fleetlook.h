@@ -4,7 +4,8 @@
  * does not matter. docs/fleet.md says what is believed.
  *
  * Of several routes for one beacon of one node (route reflectors) the worse word is believed: the
- * lower rung, the more severe intent. Two nonces for one id are two nodes, and neither is in view.
+ * lower rung, the more severe intent (of requests the one with the lower number, so that all see
+ * the same). Two nonces for one id are two nodes, and neither is in view.
  */
 #ifndef BGPCTL_FLEETLOOK_H
 #define BGPCTL_FLEETLOOK_H
@@ -33,7 +34,6 @@ struct fleet_node {	  /* what one id tells */
 	bool verdicts_known;
 	uint8_t verdicts[MAX_WATCHED];
 	uint16_t watched[MAX_WATCHED];		 /* ids, 0 none */
-	uint16_t request_region, request_expiry; /* region 0: none */
 	uint16_t size;				 /* of the fleet, as it has it; 0 not told */
 	struct mono since;			 /* told the same without a break */
 };

@@ -246,6 +246,7 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	if (b->driver == NULL || links_init(b, err) < 0)
 		return -1;
 	fleet_init(b);
+	region_init(b);
 	open_faces(b);
 	start_watchers(b);
 	bond_open(b);

@@ -73,6 +73,8 @@ print_view(int lane)
 
 		printf(" %d=%d/%d/%d/%d/%d/%d/%d", p->id, p->rung, p->load, p->flags, p->severity,
 		    p->fault, p->region, p->max_suspended);
+		if (p->request_region != 0)
+			printf("/%d/%d", p->request_region, p->request_expiry);
 	}
 	printf(" n=%d\n", v->n_peers);
 }
@@ -94,10 +96,11 @@ on_lost(void *arg, const char *why)
 }
 
 static void
-say(int lane, const unsigned words[4])
+say(int lane, const unsigned words[6])
 {
-	struct beacon_words w = {(uint8_t)words[0], (uint8_t)words[1], (uint8_t)words[2],
-	    (uint8_t)words[3]};
+	struct beacon_words w = {.load = (uint8_t)words[0], .flags = (uint8_t)words[1],
+	    .severity = (uint8_t)words[2], .fault = (uint8_t)words[3],
+	    .request_region = (uint16_t)words[4], .request_expiry = (uint16_t)words[5]};
 
 	driver_say(driver, lane, &w);
 }
@@ -106,14 +109,14 @@ static void
 obey(const char *line)
 {
 	struct rusage usage;
-	unsigned words[4];
+	unsigned words[6] = {0};
 	int lane, rung;
 
 	if (sscanf(line, "%d %d", &lane, &rung) == 2) {
 		driver_order(driver, lane, rung);
 		printf("ordered %d %d\n", lane, rung);
-	} else if (sscanf(line, "say %d %u %u %u %u", &lane, &words[0], &words[1], &words[2],
-		       &words[3]) == 5) {
+	} else if (sscanf(line, "say %d %u %u %u %u %u %u", &lane, &words[0], &words[1],
+		       &words[2], &words[3], &words[4], &words[5]) >= 5) {
 		say(lane, words);
 	} else if (sscanf(line, "told %d", &lane) == 1) {
 		printf("told lane=%d rung=%d nonce=%d\n", lane, driver_told(driver, lane),

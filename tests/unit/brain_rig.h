@@ -82,6 +82,7 @@ rig_brain(void)
 	if (b->driver == NULL)
 		fail_msg("%s", err.text);
 	fleet_init(b);
+	region_init(b);
 	return b;
 }
 
