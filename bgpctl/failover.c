@@ -101,8 +101,8 @@ node_of(const json_t *lane, int id)
 	const json_t *node;
 	size_t i;
 
-	json_array_foreach(pick_part(lane, "nodes"), i, node) if ((int)pick_number(node, "id", 0) ==
-								  id) return node;
+	json_array_foreach(pick_part(lane, "nodes"), i,
+	    node) if ((int)pick_number(node, "id", 0) == id) return node;
 	return NULL;
 }
 
@@ -248,10 +248,13 @@ failover_refuses(const struct failover *f, const char *region, char text[static 
 	if (!f->fresh)
 		snprintf(text, FAILOVER_WORDS,
 		    "this node has no fresh view of the fleet (%s): nothing can be verified, and "
-		    "nobody would heed it", f->unwell[0] != '\0' ? f->unwell : "no lane");
+		    "nobody would heed it",
+		    f->unwell[0] != '\0' ? f->unwell : "no lane");
 	else if (f->nodes == 0)
-		snprintf(text, FAILOVER_WORDS, "no node in view is in a region %s; `bgpctl fleet` "
-		    "has them", region);
+		snprintf(text, FAILOVER_WORDS,
+		    "no node in view is in a region %s; `bgpctl fleet` "
+		    "has them",
+		    region);
 	else if (f->takers < f->needed)
 		snprintf(text, FAILOVER_WORDS,
 		    "%d others elsewhere could take over, and %d must: draining %s moves nothing",
@@ -282,8 +285,7 @@ failover_breaks(
 }
 
 const char *
-failover_region_says(
-    const struct failover *f, const char *region, char text[static FAILOVER_WORDS])
+failover_region_says(const struct failover *f, const char *region, char text[static FAILOVER_WORDS])
 {
 	snprintf(text, FAILOVER_WORDS,
 	    "%s has %d node%s in view%s, %d better than drain; %d ill (%s)", region, f->nodes,

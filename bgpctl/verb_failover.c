@@ -23,8 +23,8 @@
 enum { EXIT_TAKEN_BACK = 2 };
 
 #define LOOK_MS 500
-#define MOVE_MS 60000	/* for the region to have gone to drain */
-#define BREAK_MS 3000	/* what is wrong for so long is wrong */
+#define MOVE_MS 60000 /* for the region to have gone to drain */
+#define BREAK_MS 3000 /* what is wrong for so long is wrong */
 #define OBSERVE_MS 30000
 #define DEFAULT_FOR_MS 3600000
 #define MAX_ASKED 32
@@ -32,7 +32,7 @@ enum { EXIT_TAKEN_BACK = 2 };
 struct asked { /* an address that is asked DNS questions */
 	struct addr address;
 	uint16_t port;
-	int id; /* of the node, 0: given by hand */
+	int id;	       /* of the node, 0: given by hand */
 	bool answered; /* before the drain */
 };
 
@@ -69,8 +69,8 @@ step(struct run *r, const char *name, const char *outcome, const char *fmt, ...)
 	va_end(ap);
 	text_clean(text);
 	text[strcspn(text, "\n")] = '\0';
-	json_array_append_new(r->steps, json_pack("{sfssssss*}", "at_s", at, "step", name,
-					    "outcome", outcome, "text", text));
+	json_array_append_new(r->steps,
+	    json_pack("{sfssssss*}", "at_s", at, "step", name, "outcome", outcome, "text", text));
 	if (!r->cli->json) {
 		printf("%6.1f s  %-8s %-8s %s\n", at, name, outcome, text);
 		fflush(stdout);
@@ -97,8 +97,9 @@ look(struct run *r, struct failover *f, int *code)
 static void
 alert(struct run *r, const char *event, const char *because)
 {
-	json_t *args = json_pack("{ssssss}", "event", event, "region", r->cli->region, "because",
-	    because), *answer;
+	json_t *args = json_pack(
+		   "{ssssss}", "event", event, "region", r->cli->region, "because", because),
+	       *answer;
 	struct err err;
 	int code;
 
@@ -129,8 +130,8 @@ add_asked(struct run *r, const struct addr *address, int id)
 		bool there = false;
 
 		for (int i = 0; i < r->n_asked; i++)
-			there |= r->asked[i].port == port &&
-				 addr_equal(&r->asked[i].address, address);
+			there |=
+			    r->asked[i].port == port && addr_equal(&r->asked[i].address, address);
 		if (!there && r->n_asked < MAX_ASKED)
 			r->asked[r->n_asked++] = (struct asked){*address, port, id, false};
 	}
@@ -142,9 +143,9 @@ is_inside(const json_t *fleet, int id, const char *region)
 	const json_t *lane, *node;
 	size_t i, j;
 
-	json_array_foreach(pick_part(fleet, "lanes"), i, lane)
-	    json_array_foreach(pick_part(lane, "nodes"), j, node) if (
-		(int)pick_number(node, "id", 0) == id && failover_inside(node, region)) return true;
+	json_array_foreach(pick_part(fleet, "lanes"), i, lane) json_array_foreach(
+	    pick_part(lane, "nodes"), j, node) if ((int)pick_number(node, "id", 0) == id &&
+						   failover_inside(node, region)) return true;
 	return false;
 }
 
@@ -159,7 +160,8 @@ find_asked(struct run *r, const json_t *fleet)
 		return cli_trouble("--verify %s: %s", r->cli->verify, err.text);
 	if (site == NULL)
 		return r->cli->verify_at != NULL || r->cli->verify != NULL
-			   ? cli_trouble("%s", r->cli->site_err.text) : 0;
+			   ? cli_trouble("%s", r->cli->site_err.text)
+			   : 0;
 	if (r->cli->verify_at != NULL) {
 		if (!addr_parse(r->cli->verify_at, &address))
 			return cli_trouble("--verify-at %s: that is no address", r->cli->verify_at);
@@ -271,8 +273,8 @@ withdraw(struct run *r)
 
 	duration_render((double)for_ms / 1000, text);
 	if (r->cli->dry_run) {
-		step(r, "withdraw", "would", "ask all nodes of %s to drain for %s",
-		    r->cli->region, text);
+		step(r, "withdraw", "would", "ask all nodes of %s to drain for %s", r->cli->region,
+		    text);
 		return 0;
 	}
 	args = json_pack("{sssfsssb}", "region", r->cli->region, "for_s", (double)for_ms / 1000,
@@ -285,7 +287,8 @@ withdraw(struct run *r)
 		return code;
 	}
 	json_decref(answer);
-	step(r, "withdraw", "ok", "all nodes of %s are asked to drain for %s", r->cli->region, text);
+	step(
+	    r, "withdraw", "ok", "all nodes of %s are asked to drain for %s", r->cli->region, text);
 	return 0;
 }
 
@@ -300,8 +303,10 @@ take_back(struct run *r, const char *why)
 	if (answer != NULL)
 		step(r, "undrain", "ok", "%s is no longer asked to drain", r->cli->region);
 	else
-		step(r, "undrain", "failed", "%s; it ends by itself at its time, or by `bgpctl undrain "
-		    "--region %s`", err.text, r->cli->region);
+		step(r, "undrain", "failed",
+		    "%s; it ends by itself at its time, or by `bgpctl undrain "
+		    "--region %s`",
+		    err.text, r->cli->region);
 	json_decref(answer);
 	alert(r, "failover_failed", why);
 }
@@ -349,8 +354,10 @@ watch(struct run *r, struct mono until, bool moving, char text[static FAILOVER_W
 	}
 	if (!moving)
 		return NULL;
-	snprintf(text, FAILOVER_WORDS, "%d of %s still announce better than drain after %d s: `bgpctl "
-	    "why` there says what holds them", f.announcing, r->cli->region, MOVE_MS / 1000);
+	snprintf(text, FAILOVER_WORDS,
+	    "%d of %s still announce better than drain after %d s: `bgpctl "
+	    "why` there says what holds them",
+	    f.announcing, r->cli->region, MOVE_MS / 1000);
 	return text;
 }
 
@@ -433,8 +440,8 @@ verb_failover(struct cli *cli)
 	if (cli->region == NULL)
 		return cli_trouble("failover of which region? `bgpctl failover --region NAME`");
 	if (!region_name_good(cli->region))
-		return cli_trouble("--region %s: 1 to %d of a-z, 0-9, _ and -", cli->region,
-		    MAX_REGION);
+		return cli_trouble(
+		    "--region %s: 1 to %d of a-z, 0-9, _ and -", cli->region, MAX_REGION);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	r.steps = json_array();
@@ -444,7 +451,7 @@ verb_failover(struct cli *cli)
 	if (cli->json) {
 		json_t *all = json_pack("{sssbssso}", "region", cli->region, "dry_run",
 		    (int)cli->dry_run, "outcome", outcome_of(&r, rc), "steps", r.steps);
-		char *text = json_dumps(all, JSON_INDENT(2));
+		char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 
 		puts(text != NULL ? text : "{}");
 		free(text);

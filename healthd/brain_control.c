@@ -65,7 +65,8 @@ request_lanes(const struct request *r, uint32_t *mask, struct err *err)
 	char names[200];
 
 	*mask = 0;
-	if (request_text(r, "service", &service, err) < 0 || request_text(r, "family", &family, err) < 0)
+	if (request_text(r, "service", &service, err) < 0 ||
+	    request_text(r, "family", &family, err) < 0)
 		return -1;
 	if (family != NULL && strcmp(family, "v4") != 0 && strcmp(family, "v6") != 0)
 		return err_set(err, "no such family: %.20s (v4 or v6)", family);

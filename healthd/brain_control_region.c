@@ -24,12 +24,14 @@ region_and_lanes(const struct request *r, uint32_t *lanes, const char **region, 
 	if (request_lanes(r, lanes, err) < 0 || request_text(r, "region", region, err) < 0)
 		return -1;
 	if (r->brain->fleet.watch == NULL)
-		return err_set(err, "this node is in no fleet: the configuration has none (fleet.size)");
+		return err_set(
+		    err, "this node is in no fleet: the configuration has none (fleet.size)");
 	*lanes &= lanes_with_beacons(&r->brain->settings.site, 3);
 	if (*lanes == 0)
 		return err_set(err, "none of these has beacons in the configuration");
 	if (*region == NULL || !region_name_good(*region))
-		return err_set(err, "region must be a name: 1 to %d of a-z, 0-9, _ and -", MAX_REGION);
+		return err_set(
+		    err, "region must be a name: 1 to %d of a-z, 0-9, _ and -", MAX_REGION);
 	return 0;
 }
 
@@ -61,7 +63,8 @@ verb_drain_region(const struct request *r, struct err *err)
 	if (!mono_is_set(ask.until))
 		ask.until = mono_add_ms(mono_now(), DEFAULT_ASK_S * 1000);
 	if (mono_diff_ms(ask.until, mono_now()) / 1000 > BEACON_REQUEST_MAX_S) {
-		err_set(err, "a region is drained for %d hours at most; ask again before they are over",
+		err_set(err,
+		    "a region is drained for %d hours at most; ask again before they are over",
 		    BEACON_REQUEST_MAX_S / 3600);
 		return NULL;
 	}
@@ -87,7 +90,8 @@ verb_undrain_region(const struct request *r, struct err *err)
 		return NULL;
 	if (region_end(r->brain, lanes, region) > 0)
 		return region_answer(r, lanes);
-	err_set(err, "this node does not ask for a drain of %s; `bgpctl fleet` says who does", region);
+	err_set(
+	    err, "this node does not ask for a drain of %s; `bgpctl fleet` says who does", region);
 	return NULL;
 }
 
@@ -95,20 +99,20 @@ verb_undrain_region(const struct request *r, struct err *err)
 json_t *
 verb_alert(const struct request *r, struct err *err)
 {
-	static const char *const events[] = {
-	    "failover_begun", "failover_done", "failover_failed"};
+	static const char *const events[] = {"failover_begun", "failover_done", "failover_failed"};
 	const char *event, *region, *because;
 	bool known = false;
 
 	if (request_args(r, " event region because ", err) < 0 ||
-	    request_text(r, "event", &event, err) < 0 || request_text(r, "region", &region, err) < 0 ||
+	    request_text(r, "event", &event, err) < 0 ||
+	    request_text(r, "region", &region, err) < 0 ||
 	    request_text(r, "because", &because, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		known |= event != NULL && strcmp(event, events[i]) == 0;
 	if (!known || region == NULL || !region_name_good(region)) {
 		err_set(err, "alert needs event (failover_begun, failover_done or failover_failed) "
-		    "and region");
+			     "and region");
 		return NULL;
 	}
 	request_audit(r);

@@ -1,7 +1,7 @@
 /*
- * brain_hook: the operator's program run at each rung change, and when a region fails over, told all in its environment. One at a
- * time, in order, each bounded in time and killed as a group; a queue that is full drops the oldest
- * and counts it. A decision never waits for a hook.
+ * brain_hook: the operator's program run at each rung change, and when a region fails over, told
+ * all in its environment. One at a time, in order, each bounded in time and killed as a group; a
+ * queue that is full drops the oldest and counts it. A decision never waits for a hook.
  */
 #include "healthd/brain.h"
 

@@ -177,20 +177,26 @@ may_ask(const struct brain *b, const struct lane *lane, const char *name, struct
 	int needed = heed_conf(&b->settings.site).needed, takers, inside = own == region;
 
 	if (!in.fresh)
-		return err_set(err, "%s: the view of the fleet is %s, so nobody would heed it; ask at "
-		    "another node (--force asks all the same)", lane->name,
-		    fleet_standing_name(lane->guarded.standing));
+		return err_set(err,
+		    "%s: the view of the fleet is %s, so nobody would heed it; ask at "
+		    "another node (--force asks all the same)",
+		    lane->name, fleet_standing_name(lane->guarded.standing));
 	for (int i = 0; i < in.n_peers; i++)
 		inside += in.peers[i].region == region;
 	if (inside == 0)
-		return err_set(err, "%s: no node in view is in a region %s; `bgpctl fleet` has them "
-		    "(--force asks all the same)", lane->name, name);
+		return err_set(err,
+		    "%s: no node in view is in a region %s; `bgpctl fleet` has them "
+		    "(--force asks all the same)",
+		    lane->name, name);
 	takers = heed_takers(&in, region, true) +
 		 (own != region && driver_told(b->driver, lane->index) > RUNG_DRAIN);
 	if (takers < needed)
-		return err_set(err, "%s: %d of %d nodes needed elsewhere announce better than drain "
-		    "and are not asked to drain themselves, so none of %s would heed it (--force asks "
-		    "all the same)", lane->name, takers, needed, name);
+		return err_set(err,
+		    "%s: %d of %d nodes needed elsewhere announce better than drain "
+		    "and are not asked to drain themselves, so none of %s would heed it (--force "
+		    "asks "
+		    "all the same)",
+		    lane->name, takers, needed, name);
 	return 0;
 }
 
@@ -203,9 +209,12 @@ region_ask(struct brain *b, uint32_t lanes, const struct ask *ask, bool force, s
 		if (!(lanes >> l & 1))
 			continue;
 		if (lane->ask.set && strcmp(lane->ask.region, ask->region) != 0)
-			return err_set(err, "%s: this node asks for a drain of %s already, and can ask "
-			    "for one at a time; `bgpctl undrain --region %s` first, or ask at another "
-			    "node", lane->name, lane->ask.region, lane->ask.region);
+			return err_set(err,
+			    "%s: this node asks for a drain of %s already, and can ask "
+			    "for one at a time; `bgpctl undrain --region %s` first, or ask at "
+			    "another "
+			    "node",
+			    lane->name, lane->ask.region, lane->ask.region);
 		if (!force && may_ask(b, lane, ask->region, err) < 0)
 			return -1;
 	}
@@ -259,8 +268,8 @@ region_init(struct brain *b)
 		}
 		for (int i = 0; i < MAX_LIMITS; i++)
 			if (lane->limits[i].set && lane->limits[i].owner == OWNER_REGION)
-				lane->heed = (struct heed){
-				    .on = true, .until = lane->limits[i].until};
+				lane->heed =
+				    (struct heed){.on = true, .until = lane->limits[i].until};
 		lane->heeded.state = lane->heed;
 		if (!lane->ask.set)
 			continue;

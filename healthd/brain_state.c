@@ -309,6 +309,8 @@ limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, const struc
 	    (owner != OWNER_OPERATOR && owner != OWNER_BIRDC && owner != OWNER_REGION) ||
 	    sort < LIMIT_CAP || sort > LIMIT_PIN || rung < 0 || left < 0 || until < 0)
 		return false;
+	if (owner == OWNER_REGION && (sort != LIMIT_CAP || rung != RUNG_DRAIN || until == 0))
+		return false;
 	*l = (struct limit){.set = true,
 	    .owner = (enum limit_owner)owner,
 	    .sort = (enum limit_sort)sort,

@@ -200,16 +200,19 @@ keep(const struct heed_conf *conf, struct heed_out *out, struct mono since, enum
 /* Who asked is in view and does not ask any more: a second view must say so, since a request and
  * the rung beside it may arrive one after the other. */
 static void
-not_heard(const struct heed_conf *conf, const struct heed_in *in, struct heed_out *out,
-    struct mono now)
+not_heard(
+    const struct heed_conf *conf, const struct heed_in *in, struct heed_out *out, struct mono now)
 {
 	struct heed *s = &out->state;
+	bool quiet = s->from != 0 && in_view(conf, in, s->from);
 
-	if (s->from != 0 && in_view(conf, in, s->from) &&
+	if (quiet &&
 	    (s->from == conf->id || (mono_is_set(s->lost) && mono_before(s->lost, in->view_at))))
 		end(out, HEED_NONE);
 	else
 		keep(conf, out, in->view_at, HEED_NONE, now);
+	if (quiet && out->state.on)
+		out->word = HEED_ON;
 }
 
 static void
@@ -249,7 +252,8 @@ struct heed_out
 heed_step(
     const struct heed_conf *conf, struct heed state, const struct heed_in *in, struct mono now)
 {
-	struct heed_out out = {.state = state, .word = HEED_NONE, .takers = -1, .next = MONO_FOREVER};
+	struct heed_out out = {
+	    .state = state, .word = HEED_NONE, .takers = -1, .next = MONO_FOREVER};
 	struct heard h;
 	bool deaf;
 

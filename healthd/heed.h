@@ -34,8 +34,8 @@ struct heed {		    /* a plain value; zero: nothing heard yet */
 struct heed_in {
 	const struct peer *peers; /* borrowed; as the guard has them */
 	int n_peers;
-	struct mono view_at; /* when the observation began that they are from */
-	bool fresh;	     /* the guard calls the view that */
+	struct mono view_at;		 /* when the observation began that they are from */
+	bool fresh;			 /* the guard calls the view that */
 	uint16_t own_region, own_expiry; /* the request that is made here; 0: none */
 	int64_t wall_s;			 /* seconds of the epoch */
 };
@@ -50,7 +50,7 @@ enum heed_word {
 	HEED_WAIT,  /* they are enough again, for less than one settle_ms */
 };
 #define N_HEED_WORDS 7
-const char *heed_word_name(enum heed_word w);	/* "none", "heeded", ... */
+const char *heed_word_name(enum heed_word w);  /* "none", "heeded", ... */
 const char *heed_word_means(enum heed_word w); /* a sentence's end; static */
 
 struct heed_out {

@@ -1,5 +1,6 @@
 """A region is drained by one command at a node elsewhere, without a query lost; it comes back by itself
 when its time is over. A dry run changes nothing, and where the other region is down nothing drains."""
+import concurrent.futures
 import contextlib
 import json
 import time
@@ -67,6 +68,34 @@ def failed_over(lab):
         lab.wait_rung(pop, 'full', within=120)
 
 
+def taken_back(lab):
+    """One who took over falls while the runbook watches: it is taken back, and the hook is told."""
+    heard = '/run/anypop/alerts'
+    hook = f'hook: {{ command = ["/bin/sh", "-c", "echo $ANYPOP_EVENT $ANYPOP_REGION >>{heard}"]; }};\n'
+    lab.nodes['pop4'].sh(f'rm -f {heard}')
+    with lab.configured('pop4', lambda text: text + hook):
+        lab.wait('pop4 to be well', lambda: not lab.unwell('pop4'))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            runs = pool.submit(lab.bgpctl, 'pop4', 'failover', '--region', 'eu', '--observe', '50s',
+                               '--yes', '--json', check=False)
+            for pop in EU:
+                lab.wait_rung(pop, 'drain')
+            lab.bgpctl('pop5', 'drain')
+            lab.say('pop5 falls out while it is watched')
+            run = runs.result()
+        told = json.loads(run.stdout)
+        lab.need(run.returncode == 2 and told['outcome'] == 'taken back', run.stdout)
+        why = [step['text'] for step in told['steps'] if step['outcome'] == 'failed']
+        lab.say(f'taken back: {why[0]}')
+        lab.need('1 is left' in why[0], why)
+        alerts = [line.split() for line in lab.nodes['pop4'].sh(f'cat {heard}').splitlines()]
+        alerts = [line for line in alerts if line[0].startswith('failover')]
+        lab.need(alerts == [['failover_begun', 'eu'], ['failover_failed', 'eu']], alerts)
+    lab.bgpctl('pop5', 'undrain')
+    for pop in EU + ('pop5',):
+        lab.wait_rung(pop, 'full', within=120)
+
+
 def refused_without_takers(lab):
     """The other region is down: whoever asks is refused, and forced, nobody heeds."""
     with contextlib.ExitStack() as down:
@@ -75,6 +104,10 @@ def refused_without_takers(lab):
             lab.kill_workers(pop)
         for pop in US:
             lab.wait_rung(pop, 'silent')
+        for pop in EU:
+            for family in FAMILIES:
+                lab.wait(f'{pop} {family} to see it', lambda p=pop, f=family:
+                         fleet.lane(lab, p, f)['drain']['takers'] == 0)
         with lab.nothing_moves(*EU):
             for words in (('drain', '--region', 'eu'), ('failover', '--region', 'eu', '--yes'),
                           ('failover', '--region', 'eu', '--dry-run')):
@@ -102,6 +135,7 @@ def play(lab):
         t0 = lab.now()
         drained_until_its_time(lab, asking)
         failed_over(lab)
+        taken_back(lab)
         end = lab.now()
         lost, failed, _ = asking.summary(t0, end)
         lab.need(lost == 0 and failed == 0, f'{lost} lost, {failed} failed')

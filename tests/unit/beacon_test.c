@@ -197,7 +197,7 @@ a_share_rounds_down(void **state)
 	assert_int_equal(beacon_share(0, 8191), 0);
 }
 
-/* Seconds of the epoch, what is asked for, the minute that is told, and when it begins from then. */
+/* Seconds of the epoch, what is asked for, the minute that is told, and when that begins. */
 static void
 a_time_is_told_as_a_minute_of_a_circle(void **state)
 {
@@ -212,11 +212,11 @@ a_time_is_told_as_a_minute_of_a_circle(void **state)
 	    {0, 61, 2, 120},
 	    {59, 1, 1, 1},
 	    {59, 2, 2, 61},
-	    {8191 * 60, 60, 0, 60},		/* over the wrap */
+	    {8191 * 60, 60, 0, 60}, /* over the wrap */
 	    {8191 * 60 + 30, 3600, 60, 3630},
 	    {8192 * 60 * 3636 + 5, 600, 11, 655},
-	    {8191 * 60, -60, 8190, -60},	/* over already */
-	    {8192 * 60, -60, 8191, -60},	/* ... before the wrap */
+	    {8191 * 60, -60, 8190, -60}, /* over already */
+	    {8192 * 60, -60, 8191, -60}, /* ... before the wrap */
 	    {8192 * 60 * 2, 4095 * 60, 4095, 4095 * 60},
 	    {8192 * 60 * 2, 4096 * 60, 4096, -4096 * 60}, /* half the circle: taken for past */
 	};

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "healthd/view.h"
+#include "lib/file.h"
 
 static const struct console_peer alice = {.who = "alice", .uid = 1000, .gid = 1000, .pid = 4711};
 
@@ -158,7 +159,8 @@ what_is_heard_and_asked_outlives_a_restart(void **state)
 	(void)state;
 	state_load(b); /* its boot id */
 	see(b, 3, "eu", in_minutes(30));
-	done(b, "drain_region", "{\"region\": \"us\", \"for_s\": 600, \"force\": true, \"reason\": \"r\"}");
+	done(b, "drain_region",
+	    "{\"region\": \"us\", \"for_s\": 600, \"force\": true, \"reason\": \"r\"}");
 	next = begin();
 	state_load(next);
 	region_init(next);
@@ -198,6 +200,53 @@ a_limit_that_is_over_at_the_restart_is_gone(void **state)
 	assert_false(next->lanes[0].ask.set);
 	rig_drop(b);
 	rig_drop(next);
+}
+
+/* Whatever stands in the file, a region's limit is a cap at drain with an end, and what is asked
+ * has a name and ends within two days. */
+static void
+damaged_files_hold_nobody_lower_or_longer(void **state)
+{
+	struct brain *b = begin();
+	char path[100], *good;
+	size_t length;
+	struct err err;
+
+	(void)state;
+	state_load(b);
+	see(b, 3, "eu", in_minutes(30));
+	done(b, "drain_region", "{\"region\": \"us\", \"for_s\": 600, \"force\": true}");
+	snprintf(path, sizeof(path), "%s/limits.json", rig_dir);
+	good = file_read(path, 1 << 16, &length, &err);
+	assert_non_null(good);
+	srand(7);
+	for (int run = 0; run < 300; run++) {
+		struct brain *next = begin();
+		char *bad = malloc(length);
+
+		assert_non_null(bad);
+		memcpy(bad, good, length);
+		for (int i = rand() % 4; i >= 0; i--)
+			bad[(size_t)rand() % length] = "0123456789-x\"{"[rand() % 14];
+		assert_int_equal(file_replace_fast(path, bad, length, 0600, &err), 0);
+		free(bad);
+		state_load(next);
+		region_init(next);
+		if (held(next) != NULL) {
+			assert_int_equal(held(next)->sort, LIMIT_CAP);
+			assert_int_equal(held(next)->rung, RUNG_DRAIN);
+			assert_true(mono_is_set(held(next)->until));
+		}
+		if (next->lanes[0].ask.set) {
+			int64_t ms = mono_diff_ms(next->lanes[0].ask.until, mono_now());
+
+			assert_true(region_name_good(next->lanes[0].ask.region));
+			assert_true(ms > 0 && ms <= BEACON_REQUEST_MAX_S * 1000LL);
+		}
+		rig_drop(next);
+	}
+	free(good);
+	rig_drop(b);
 }
 
 static void
@@ -318,6 +367,7 @@ main(void)
 	    TEST(another_region_and_too_few_takers_move_nobody),
 	    TEST(what_is_heard_and_asked_outlives_a_restart),
 	    TEST(a_limit_that_is_over_at_the_restart_is_gone),
+	    TEST(damaged_files_hold_nobody_lower_or_longer),
 	    TEST(what_cannot_be_is_refused_with_its_reason),
 	    TEST(one_region_at_a_time_and_the_other_is_no_taker),
 	    TEST(what_is_asked_is_told_and_ends_by_itself),

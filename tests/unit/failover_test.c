@@ -146,8 +146,8 @@ a_fleet_is_read_and_a_failover_refused_with_its_reason(void **state)
 		    f.voted != r->voted || f.takers != r->takers || f.full != r->full ||
 		    (why == NULL) != (r->refuses == NULL) ||
 		    (why != NULL && strstr(why, r->refuses) == NULL))
-			fail_msg("%s: %d nodes, %d announcing, %d ill, %d voted, %d takers, %d full: %s",
-			    r->name, f.nodes, f.announcing, f.ill, f.voted, f.takers, f.full,
+			fail_msg("%s: %d nodes, %d announcing, %d ill, %d voted, %d takers, %d "
+				 "full: %s", r->name, f.nodes, f.announcing, f.ill, f.voted, f.takers, f.full,
 			    why != NULL ? why : "no refusal");
 		assert_non_null(strstr(failover_region_says(&f, "eu", text), "eu has"));
 		assert_non_null(strstr(failover_takers_say(&f, text), "would take over"));

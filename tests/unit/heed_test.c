@@ -227,7 +227,7 @@ a_withdrawal_wants_two_views(void **state)
 
 	(void)state;
 	assert_true(out.state.on);
-	assert_int_equal(out.word, HEED_KEPT);
+	assert_int_equal(out.word, HEED_ON);
 	out = look(out.state, quiet, 1, 1000); /* the same view again */
 	assert_true(out.state.on);
 	assert_true(look(out.state, asks, 1, 2000).word == HEED_ON);
@@ -283,7 +283,7 @@ without_a_fresh_view_it_lasts_one_settle(void **state)
 	out = heed_step(&CONF, out.state, &in, at_ms(6000 + SETTLE));
 	assert_false(out.state.on);
 	assert_int_equal(out.word, HEED_BLIND);
-	/* Back in view: it waits one more settle, so that a link that flaps moves nobody with it. */
+	/* Back in view: it waits one more settle, so that a link that flaps moves nobody. */
 	out = look(out.state, asks, 1, 6100 + SETTLE);
 	assert_int_equal(out.word, HEED_WAIT);
 	out = look(out.state, asks, 1, 6000 + 2 * SETTLE);
