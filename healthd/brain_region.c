@@ -258,7 +258,7 @@ void
 region_init(struct brain *b)
 {
 	for (int l = 0; l < MAX_LANES; l++) {
-		struct beacon_words words = {.load = BEACON_LOAD_UNKNOWN};
+		struct beacon_words words;
 		struct lane *lane = &b->lanes[l];
 
 		if (!lane->exists || !fleet_has(b, lane)) {
@@ -274,6 +274,7 @@ region_init(struct brain *b)
 		if (!lane->ask.set)
 			continue;
 		lane->ask.expiry = region_expiry(lane->ask.until);
+		words = driver_words(b->driver, l); /* beside what a predecessor left */
 		region_words(lane, &words);
 		driver_say(b->driver, l, &words);
 	}

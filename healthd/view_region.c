@@ -9,14 +9,16 @@
 
 #include "healthd/jsontext.h"
 
-/* Only names' digests travel; ours, and the one that is asked for here, we know by name. */
+/* Only names' digests travel; ours, those that are configured, and the one that is asked for here
+ * we know by name. */
 static json_t *
 region_text(const struct brain *b, const struct lane *lane, uint16_t region)
 {
+	const char *name = site_region(&b->settings.site, region);
 	char text[16];
 
-	if (region == beacon_region(b->settings.site.fleet.region))
-		return json_string(b->settings.site.fleet.region);
+	if (name != NULL)
+		return json_string(name);
 	if (lane->ask.set && region == beacon_region(lane->ask.region))
 		return json_string(lane->ask.region);
 	snprintf(text, sizeof(text), "#%04x", region);
