@@ -47,11 +47,11 @@ view_region_requests(const struct brain *b, const struct lane *lane)
 		const struct peer *p = &v->peers[i];
 
 		if (p->request_region != 0)
-			json_array_append_new(
-			    all, json_pack("{sisosIsb}", "id", (int)p->id, "region",
-				     region_text(b, lane, p->request_region), "left_s",
-				     (json_int_t)beacon_expires_s(p->request_expiry, wall), "sound",
-				     (int)heed_sound(p->request_expiry, wall)));
+			json_array_append_new(all,
+			    json_pack("{sisososb}", "id", (int)p->id, "region",
+				region_text(b, lane, p->request_region), "left_s",
+				view_seconds(beacon_expires_s(p->request_expiry, wall) * 1000000),
+				"sound", (int)heed_sound(p->request_expiry, wall)));
 	}
 	return all;
 }
