@@ -62,7 +62,7 @@ verb_drain_region(const struct request *r, struct err *err)
 	}
 	if (!mono_is_set(ask.until))
 		ask.until = mono_add_ms(mono_now(), DEFAULT_ASK_S * 1000);
-	if (mono_diff_ms(ask.until, mono_now()) / 1000 > BEACON_REQUEST_MAX_S) {
+	if (mono_diff_ms(ask.until, mono_now()) > BEACON_REQUEST_MAX_S * 1000LL) {
 		err_set(err,
 		    "a region is drained for %d hours at most; ask again before they are over",
 		    BEACON_REQUEST_MAX_S / 3600);
