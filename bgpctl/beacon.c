@@ -170,6 +170,26 @@ beacon_parse(const struct prefix *block, const struct prefix *route, uint32_t nu
 	return read_payload(number, n_rungs, out);
 }
 
+#define EPOCH_MINUTES (EXPIRY_MASK + 1)
+
+uint16_t
+beacon_expiry(int64_t wall_s, int64_t left_s)
+{
+	return (uint16_t)((uint64_t)(wall_s + left_s + 59) / 60 & EXPIRY_MASK);
+}
+
+/* Half of the circle lies ahead, half behind. */
+int64_t
+beacon_expires_s(uint16_t expiry, int64_t wall_s)
+{
+	uint64_t minute = (uint64_t)wall_s / 60;
+	int64_t ahead = (int64_t)((expiry - minute) & EXPIRY_MASK);
+
+	if (ahead >= EPOCH_MINUTES / 2)
+		ahead -= EPOCH_MINUTES;
+	return ahead * 60 - (int64_t)((uint64_t)wall_s % 60);
+}
+
 static uint32_t
 fnv1a(const char *text)
 {

@@ -79,6 +79,16 @@ enum beacon_fault { /* why a route is no beacon */
 enum beacon_fault beacon_parse(const struct prefix *block, const struct prefix *route,
     uint32_t number, int size, int n_rungs, struct beacon *out);
 
+/* A request's time is told as a minute of the epoch modulo 8192. What is further ahead than this is
+ * none that a node of ours writes. */
+#define BEACON_REQUEST_MAX_S (48 * 3600)
+#define BEACON_REQUEST_SLACK_S 600 /* clocks that differ, and the rounding */
+/* The minute that is `left_s` from `wall_s` (seconds of the epoch) at the earliest. */
+uint16_t beacon_expiry(int64_t wall_s, int64_t left_s);
+/* Seconds from `wall_s` until that minute begins; 0 and less: it is over. More than
+ * BEACON_REQUEST_MAX_S + BEACON_REQUEST_SLACK_S: absurd. */
+int64_t beacon_expires_s(uint16_t expiry, int64_t wall_s);
+
 /* A region's name as 16 bits, never 0 but for "": FNV-1a folded. Regions whose names collide are
  * one region to the guard, which keeps an announcer for both together. */
 uint16_t beacon_region(const char *name);
@@ -97,6 +107,8 @@ struct peer {
 	uint8_t severity, fault; /* of its intent beacon; NONE and 0 without */
 	uint16_t max_suspended;	 /* MAX_FLEET where it said none */
 	uint16_t region;	 /* 0: none */
+	uint16_t request_region; /* it asks that region to drain; 0: it asks nobody */
+	uint16_t request_expiry;
 };
 
 #endif

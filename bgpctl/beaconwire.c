@@ -157,6 +157,12 @@ wish_lane(struct beaconwire *w, int lane)
 		b.intent.fault = words->fault;
 		wish(w, lane, &b, 0);
 	}
+	if (words->request_region != 0) {
+		b.kind = BEACON_REQUEST;
+		b.request.region = words->request_region;
+		b.request.expiry = words->request_expiry;
+		wish(w, lane, &b, 0);
+	}
 	if (rung > RUNG_SILENT)
 		link = (int)if_nametoindex(lane_gate(w->site, lane, rung, gate));
 	b.kind = BEACON_RUNG;

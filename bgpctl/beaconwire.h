@@ -18,6 +18,8 @@ struct beacon_words {		 /* what is told beside the rung */
 	uint8_t load, flags;	 /* BEACON_LOAD_UNKNOWN; enum beacon_flags */
 	uint8_t severity, fault; /* an intent; SEVERITY_NONE: none */
 	uint8_t verdicts[MAX_WATCHED]; /* on site.fleet.watch, in its order: enum beacon_verdict */
+	uint16_t request_region; /* a region is asked to drain; 0: none is */
+	uint16_t request_expiry; /* beacon_expiry() */
 };
 
 /* Of a site with a fleet, which is borrowed. The nonce is that of the beacons that a predecessor

@@ -26,9 +26,11 @@ struct cli {
 	char socket[108];
 	/* what the verb was given */
 	bool json, follow, now, post, wait, yes, workers_only, engines_only, tree, dnssec;
+	bool force, dry_run;
+	const char *region, *verify, *verify_at;
 	const char *service, *family, *reason, *since, *level, *file, *resolver_config;
 	const char *from, *to, *svg;
-	int64_t for_ms; /* 0: none */
+	int64_t for_ms, observe_ms; /* 0: none */
 	int n;		/* -1: none */
 	int argc;	/* words that are no option */
 	char **argv;
@@ -84,10 +86,13 @@ int cli_ask_and_show(struct cli *cli, const char *verb, json_t *args, cli_render
  * is the pin's, else NULL. */
 int cli_change(struct cli *cli, const char *verb, int first_word, const char *rung);
 
+/* The same of a whole region, --region. */
+int cli_change_region(struct cli *cli, const char *verb);
+
 typedef int verb_run(struct cli *cli);
 verb_run verb_status, verb_why, verb_watch, verb_events, verb_workers, verb_check, verb_drain,
     verb_fleet,
     verb_undrain, verb_pin, verb_unpin, verb_silence, verb_upgrade, verb_reload, verb_bird,
-    verb_doctor, verb_cache, verb_replay, verb_what_if;
+    verb_doctor, verb_cache, verb_replay, verb_what_if, verb_failover;
 
 #endif

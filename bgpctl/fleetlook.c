@@ -131,6 +131,18 @@ take_verdicts(
 }
 
 static void
+take_request(struct peer *p, const struct beacon *b)
+{
+	if (p->request_region != 0 &&
+	    (p->request_region < b->request.region ||
+		(p->request_region == b->request.region &&
+		    p->request_expiry <= b->request.expiry)))
+		return;
+	p->request_region = b->request.region;
+	p->request_expiry = b->request.expiry;
+}
+
+static void
 take_beacon(struct fleetlook *l, struct fleet_view *v, const struct beacon *b)
 {
 	const struct fleet_route *r = &l->route;
@@ -144,8 +156,7 @@ take_beacon(struct fleetlook *l, struct fleet_view *v, const struct beacon *b)
 		    .max_suspended = MAX_FLEET};
 	}
 	if (b->kind == BEACON_REQUEST) {
-		n->request_region = b->request.region;
-		n->request_expiry = b->request.expiry;
+		take_request(&n->peer, b);
 		return;
 	}
 	if (n->nonce_known && n->peer.nonce != b->nonce)

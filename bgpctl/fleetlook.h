@@ -4,8 +4,9 @@
  * does not matter. docs/fleet.md says what is believed.
  *
  * Of several routes for one beacon of one node (route reflectors) the worse word is believed: the
- * lower rung, the more severe intent; of verdicts that differ none. Two nonces for one id are two
- * nodes, and neither is in view.
+ * lower rung, the more severe intent; of verdicts that differ none, of requests the one with the
+ * lower number, so that all see the same. Two nonces for one id are two nodes, and neither is in
+ * view.
  */
 #ifndef BGPCTL_FLEETLOOK_H
 #define BGPCTL_FLEETLOOK_H
@@ -36,7 +37,6 @@ struct fleet_node {	  /* what one id tells */
 	bool verdicts_known;
 	uint8_t verdicts[MAX_WATCHED];		 /* enum beacon_verdict */
 	uint16_t watched[MAX_WATCHED];		 /* ids, 0 none; no two alike, never its own */
-	uint16_t request_region, request_expiry; /* region 0: none */
 	uint16_t size;				 /* of the fleet, as it has it; 0 not told */
 	struct mono since;			 /* told the same without a break */
 };

@@ -76,9 +76,28 @@ static const struct verb verbs[] = {
 	{"check", verb_check, "jSF", 1, "[NAME]", "the checks with their targets; is the configuration sound?",
 	 "Without NAME it also has `healthd -t` read the configuration file. Exit status: 0 well, 1 a check\n"
 	 "fails or the file is broken, 3 healthd cannot be asked.\n"},
-	{"drain", verb_drain, "jSFtrw", 2, LANES, "at most drain: traffic goes elsewhere, queries are still answered",
-	 LIMITS_HELP},
-	{"undrain", verb_undrain, "jSF", 2, LANES, "takes away what drain or silence set", ""},
+	{"drain", verb_drain, "jSFtrwgO", 2, LANES, "at most drain: traffic goes elsewhere, queries are still answered",
+	 LIMITS_HELP
+	 "  --region NAME   asks every node of that region to drain; each does while enough nodes elsewhere\n"
+	 "                  announce better than drain. For an hour unless --for says otherwise (48h at most);\n"
+	 "                  ended sooner by undrain --region at this node\n"
+	 "  --force         asks even where no node would do it now\n"},
+	{"undrain", verb_undrain, "jSFg", 2, LANES, "takes away what drain or silence set",
+	 "  --region NAME   no longer asks that region to drain; the asking of other nodes stays\n"},
+	{"failover", verb_failover, "jgtrOydvAo", 0, "--region NAME [--dry-run]", "takes a region out of service: looks, drains, watches, verifies, alerts",
+	 "  --region NAME   which\n"
+	 "  --dry-run       looks and asks DNS questions, says what it would do, and changes nothing\n"
+	 "  --for TIME      the drain ends by itself after that (1h; 48h at most)\n"
+	 "  --reason TEXT   shown with the drain, and recorded\n"
+	 "  --observe TIME  those who take the traffic are watched for so long once it has moved (30s)\n"
+	 "  --verify NAME   this name's A record is asked for at those who take over (id.server TXT CH)\n"
+	 "  --verify-at ADDRESS\n"
+	 "                  ask there, besides the addresses of fleet.watch that are outside of the region\n"
+	 "  --force         goes on where a look says no\n"
+	 "  --yes           does not ask\n"
+	 "Ends the drain again, and says so, when those who take over fall, are overloaded or do not answer,\n"
+	 "or when it is interrupted. Exit status: 0 done (a dry run: would be done), 1 refused and nothing\n"
+	 "changed, 2 failed and taken back, 3 healthd cannot be asked.\n"},
 	{"pin", verb_pin, "jSFtrw", 3, "RUNG " LANES, "exactly this rung, whatever the checks say", LIMITS_HELP},
 	{"unpin", verb_unpin, "jSF", 2, LANES, "takes away what pin set", ""},
 	{"silence", verb_silence, "jSFtrwNP", 2, LANES, "announce nothing; works with healthd dead",
@@ -113,6 +132,9 @@ static const struct option long_options[] = {
 	{"now", no_argument, NULL, 'N'}, {"post", no_argument, NULL, 'P'},
 	{"workers", no_argument, NULL, 'W'}, {"engines", no_argument, NULL, 'E'},
 	{"yes", no_argument, NULL, 'y'},
+	{"region", required_argument, NULL, 'g'}, {"force", no_argument, NULL, 'O'},
+	{"dry-run", no_argument, NULL, 'd'}, {"verify", required_argument, NULL, 'v'},
+	{"verify-at", required_argument, NULL, 'A'}, {"observe", required_argument, NULL, 'o'},
 	{"tree", no_argument, NULL, 'T'}, {"dnssec", no_argument, NULL, 'D'},
 	{"resolver-config", required_argument, NULL, 'R'},
 	{"from", required_argument, NULL, 'a'}, {"to", required_argument, NULL, 'b'},
@@ -179,13 +201,15 @@ flag_option(struct cli *cli, int letter)
 	    : letter == 'N' ? &cli->now : letter == 'P' ? &cli->post
 	    : letter == 'W' ? &cli->workers_only
 	    : letter == 'E' ? &cli->engines_only : letter == 'y' ? &cli->yes
-	    : letter == 'T' ? &cli->tree : letter == 'D' ? &cli->dnssec : NULL;
+	    : letter == 'T' ? &cli->tree : letter == 'D' ? &cli->dnssec
+	    : letter == 'O' ? &cli->force : letter == 'd' ? &cli->dry_run : NULL;
 	const char **text = letter == 'S' ? &cli->service : letter == 'F' ? &cli->family
 	    : letter == 'r' ? &cli->reason : letter == 'i' ? &cli->since
 	    : letter == 'l' ? &cli->level : letter == ':' ? &cli->file
 	    : letter == 'a' ? &cli->from : letter == 'b' ? &cli->to
 	    : letter == 'G' ? &cli->svg : letter == 'K' ? &cli->file
-	    : letter == 'R' ? &cli->resolver_config : NULL;
+	    : letter == 'R' ? &cli->resolver_config : letter == 'g' ? &cli->region
+	    : letter == 'v' ? &cli->verify : letter == 'A' ? &cli->verify_at : NULL;
 
 	if (flag != NULL)
 		*flag = true;
@@ -199,11 +223,14 @@ number_option(struct cli *cli, int letter)
 {
 	char *end;
 
-	if (letter == 't') {
-		if (duration_parse(optarg, &cli->for_ms) && cli->for_ms >= 1000)
+	if (letter == 't' || letter == 'o') {
+		int64_t *ms = letter == 't' ? &cli->for_ms : &cli->observe_ms;
+
+		if (duration_parse(optarg, ms) && *ms >= 1000)
 			return 0;
 		return cli_trouble(
-		    "--for %s: a time is 90s, 30m, 2h or 1d, at least 1s, at most 365d", optarg);
+		    "--%s %s: a time is 90s, 30m, 2h or 1d, at least 1s, at most 365d",
+		    letter == 't' ? "for" : "observe", optarg);
 	}
 	cli->n = (int)strtol(optarg, &end, 10);
 	if (*optarg != '\0' && *end == '\0' && cli->n >= 0 && cli->n <= 10000)

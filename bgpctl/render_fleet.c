@@ -56,6 +56,30 @@ print_dropped(FILE *to, const json_t *dropped)
 		fputc('\n', to);
 }
 
+/* Regions that are asked to drain: ours, by us, by others. */
+static void
+print_drain(FILE *to, const json_t *lane)
+{
+	const json_t *drain = pick_part(lane, "drain"), *here, *request;
+	char text[DURATION_TEXT];
+	size_t i;
+
+	if (pick_bool(drain, "on") || strcmp(pick_text(drain, "word", "none"), "none") != 0)
+		fprintf(to, "    %s\n", pick_text(drain, "because", ""));
+	here = pick_part(drain, "asked_here");
+	if (here != NULL)
+		fprintf(to, "    asked for here: drain of %s, %s left (%s: %s)\n",
+		    pick_text(here, "region", "?"),
+		    duration_render(pick_number(here, "left_s", 0), text),
+		    pick_text(here, "who", "?"), pick_text(here, "reason", ""));
+	json_array_foreach(pick_part(lane, "requests"), i, request)
+	    fprintf(to, "    node %.0f asks for a drain of %s, %s\n",
+		pick_number(request, "id", 0), pick_text(request, "region", "?"),
+		!pick_bool(request, "sound")
+		    ? "with an end that is past or absurd: not heeded"
+		    : duration_render(pick_number(request, "left_s", 0), text));
+}
+
 static void
 print_head(FILE *to, const json_t *lane)
 {
@@ -69,6 +93,7 @@ print_head(FILE *to, const json_t *lane)
 	    pick_text(lane, "intent", "?"), pick_number(lane, "rank", 0));
 	print_words(to, lane);
 	fprintf(to, "\n    %s\n", pick_text(lane, "because", ""));
+	print_drain(to, lane);
 	print_dropped(to, pick_part(lane, "dropped"));
 }
 

@@ -98,6 +98,8 @@ const struct conf_key site_fleet_keys[] = {
 	.min = 200, .max = 60000, .number = 5000, .help = "an older view counts as none"},
     {.name = "poll_ms", .type = CONF_INT, .offset = IN(fleet, poll_ms), .min = 50,
 	.max = 60000, .number = 1000, .help = "BIRD is asked for the beacons so often"},
+    {.name = "heed_requests", .type = CONF_BOOL, .offset = IN(fleet, heed_requests), .number = 1,
+	.help = "another node may ask this node's region to drain (bgpctl drain --region)"},
     {.name = "watch", .type = CONF_LIST, .offset = IN(fleet, watch),
 	.count_offset = IN(fleet, n_watch), .line_offset = AT(struct watched, line),
 	.sub = watch_keys, .sub_size = sizeof(struct watched), .min = 1, .max = MAX_WATCHED,

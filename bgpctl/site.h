@@ -25,6 +25,7 @@
 #define MAX_SERVICE_NAME 10 /* so that a gate's name fits the kernel's 15 characters */
 #define MAX_RUNG_NAME 12
 #define MAX_SESSION_NAME 31
+#define MAX_REGION 31
 
 enum { RUNG_SILENT = 0, RUNG_DRAIN = 1 }; /* rungs are ordered: "better" is `>` */
 
@@ -101,6 +102,7 @@ struct site {
 		int64_t max_suspended; /* a CONF_SHARE of size; site_budget() */
 		int64_t min_announcing;
 		int64_t settle_ms, view_max_age_ms, poll_ms;
+		bool heed_requests; /* of others, for this node's region to drain */
 		struct watched *watch;
 		int n_watch;
 		int64_t min_vantages; /* what fewer of others say of us is no majority */
@@ -133,6 +135,9 @@ int site_read(const char *path, struct site *out, struct arena *arena, struct er
 /* Checks what a table cannot (an address outside every prefix, a prefix in two services, leave
  * under enter, rung names, limits per lane) and fills the derived members. `path` for messages. */
 int site_derive(struct site *site, const char *path, struct arena *arena, struct err *err);
+
+/* 1 to MAX_REGION of a-z, 0-9, _ and -? */
+bool region_name_good(const char *name);
 
 /* The part of site_derive() that is about the fleet, in site_fleet.c. */
 int site_check_fleet(const struct site *site, struct err *err);

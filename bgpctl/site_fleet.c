@@ -9,7 +9,14 @@
 #define SAY(site, base, key, index, err, ...)                                                      \
 	conf_wrong((site)->places, base, key, index, err, __VA_ARGS__)
 
-#define MAX_REGION 31
+bool
+region_name_good(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n <= MAX_REGION &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
 
 static int
 check_numbers(const struct site *site, struct err *err)
@@ -44,8 +51,7 @@ check_numbers(const struct site *site, struct err *err)
 static int
 check_name(const struct site *site, const char *key, int index, const char *name, struct err *err)
 {
-	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(name) &&
-	    strlen(name) <= MAX_REGION && (*name != '\0' || index < 0))
+	if (region_name_good(name) || (*name == '\0' && index < 0))
 		return 0;
 	return SAY(site, &site->fleet, key, index, err,
 	    "\"%s\" is no region's name; write 1 to %d of a-z, 0-9, _ and -", name, MAX_REGION);

@@ -32,14 +32,45 @@ cli_change(struct cli *cli, const char *verb, int first_word, const char *rung)
 }
 
 int
+cli_change_region(struct cli *cli, const char *verb)
+{
+	json_t *args = cli_lanes(cli, 0);
+
+	if (args == NULL)
+		return EXIT_TROUBLE;
+	if (cli->wait) {
+		json_decref(args);
+		return cli_trouble("--wait looks at this node alone; `bgpctl failover` waits for a "
+				   "region");
+	}
+	json_object_set_new(args, "region", json_string(cli->region));
+	if (cli->for_ms > 0)
+		json_object_set_new(args, "for_s", json_real((double)cli->for_ms / 1000));
+	if (cli->force)
+		json_object_set_new(args, "force", json_true());
+	if (cli->reason != NULL &&
+	    json_object_set_new(args, "reason", json_string(cli->reason)) < 0) {
+		json_decref(args);
+		return cli_trouble("--reason: write it in UTF-8");
+	}
+	return cli_ask_and_show(cli, verb, args, render_fleet, NULL);
+}
+
+int
 verb_drain(struct cli *cli)
 {
+	if (cli->region != NULL)
+		return cli_change_region(cli, "drain_region");
+	if (cli->force)
+		return cli_trouble("--force is for --region");
 	return cli_change(cli, "drain", 0, NULL);
 }
 
 int
 verb_undrain(struct cli *cli)
 {
+	if (cli->region != NULL)
+		return cli_change_region(cli, "undrain_region");
 	return cli_change(cli, "undrain", 0, NULL);
 }
 

@@ -249,6 +249,7 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	fleet_init(b);
 	if (vantages_init(b, err) < 0)
 		return -1;
+	region_init(b);
 	open_faces(b);
 	start_watchers(b);
 	bond_open(b);

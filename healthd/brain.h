@@ -21,6 +21,7 @@
 #include "healthd/console.h"
 #include "healthd/flight.h"
 #include "healthd/guard.h"
+#include "healthd/heed.h"
 #include "healthd/judge.h"
 #include "healthd/ladder.h"
 #include "healthd/leave.h"
@@ -79,6 +80,15 @@ struct move {
 	char because[160];
 };
 
+/* A region's drain that was asked for at this node. */
+struct ask {
+	bool set;
+	char region[MAX_REGION + 1];
+	struct mono until;
+	uint16_t expiry; /* the same, as it is told */
+	char who[32], reason[120];
+};
+
 struct lane {
 	bool exists, born, dirty, ordered;
 	int index;
@@ -114,6 +124,9 @@ struct lane {
 		struct guard_out out;
 		bool conflict;
 	} fleet_said;
+	struct ask ask;
+	struct heed heed; /* others' asking, and its last step */
+	struct heed_out heeded;
 };
 
 /* A watched node as one lane of ours sees it. */
@@ -305,6 +318,25 @@ json_t *view_watched(const struct brain *b, int lane, struct mono now);
 json_t *view_hearsay(const struct brain *b, int lane, struct mono now);
 void metrics_vantages(FILE *f, const struct brain *b);
 
+/* brain_region.c: a region that is asked to drain, here or by us. */
+void region_init(struct brain *b); /* limits are loaded, the fleet is there */
+void region_step(struct brain *b, struct lane *lane, struct mono now); /* of fleet_step() */
+void region_words(const struct lane *lane, struct beacon_words *words);
+struct heed_in region_heed_in(const struct brain *b, const struct lane *lane);
+/* Begins or changes the asking of all these lanes, or of none: -1. `force`: even where nobody could
+ * heed it. */
+int region_ask(struct brain *b, uint32_t lanes, const struct ask *ask, bool force,
+    struct err *err);
+/* Ends it; `region` NULL: whichever it is. How many lanes asked. */
+int region_end(struct brain *b, uint32_t lanes, const char *region);
+/* The minute that others are told, of a time by our clock. */
+uint16_t region_expiry(struct mono until);
+
+/* view_region.c: a lane's part of `fleet`. */
+json_t *view_region_drain(const struct lane *lane, struct mono now);
+json_t *view_region_requests(const struct brain *b, const struct lane *lane);
+void metrics_region(FILE *f, const struct brain *b);
+
 /* view_fleet.c */
 void metrics_fleet(FILE *f, const struct brain *b);
 
@@ -402,6 +434,8 @@ json_t *control_handle(void *arg, const struct console_peer *peer, const char *v
 void hook_init(struct brain *b);
 void hook_fini(struct brain *b);
 void hook_run(struct brain *b, const struct lane *lane, int from, int to);
+/* The same program for what happens to a region; false: none is configured. */
+bool hook_alert(struct brain *b, const char *event, const char *region, const char *because);
 
 /* brain_metrics_score.c */
 void metrics_scores(FILE *f, const struct brain *b);

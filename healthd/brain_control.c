@@ -2,7 +2,7 @@
  * brain_control: what operators ask of the brain, as docs/control.md says. Whatever changes
  * something is checked whole before anything changes, and then audited as an event.
  */
-#include "healthd/brain.h"
+#include "healthd/brain_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,17 +15,8 @@
 #define MAX_FOR_S 31536000.0
 #define MAX_REASON (sizeof(((struct limit *)0)->reason) - 1)
 
-struct request {
-	struct brain *brain;
-	const struct console_peer *peer;
-	const char *verb;
-	const json_t *args;
-	bool *follow;
-};
-
-/* Refuses arguments that the verb does not take: a typing error must not mean "all". */
-static int
-args_known(const struct request *r, const char *known, struct err *err)
+int
+request_args(const struct request *r, const char *known, struct err *err)
 {
 	const char *key;
 	json_t *value;
@@ -42,8 +33,8 @@ args_known(const struct request *r, const char *known, struct err *err)
 	return 0;
 }
 
-static int
-arg_text(const struct request *r, const char *key, const char **out, struct err *err)
+int
+request_text(const struct request *r, const char *key, const char **out, struct err *err)
 {
 	const json_t *v = json_object_get(r->args, key);
 
@@ -65,9 +56,8 @@ service_names(const struct brain *b, char *text, size_t size)
 		    b->settings.site.services[s].name);
 }
 
-/* LANES: optional service and family; what names nothing is refused. */
-static int
-arg_lanes(const struct request *r, uint32_t *mask, struct err *err)
+int
+request_lanes(const struct request *r, uint32_t *mask, struct err *err)
 {
 	const struct brain *b = r->brain;
 	const char *service, *family;
@@ -75,7 +65,8 @@ arg_lanes(const struct request *r, uint32_t *mask, struct err *err)
 	char names[200];
 
 	*mask = 0;
-	if (arg_text(r, "service", &service, err) < 0 || arg_text(r, "family", &family, err) < 0)
+	if (request_text(r, "service", &service, err) < 0 ||
+	    request_text(r, "family", &family, err) < 0)
 		return -1;
 	if (family != NULL && strcmp(family, "v4") != 0 && strcmp(family, "v6") != 0)
 		return err_set(err, "no such family: %.20s (v4 or v6)", family);
@@ -102,8 +93,8 @@ arg_lanes(const struct request *r, uint32_t *mask, struct err *err)
 	return 0;
 }
 
-static int
-arg_for(const struct request *r, struct mono *until, struct err *err)
+int
+request_for(const struct request *r, struct mono *until, struct err *err)
 {
 	const json_t *v = json_object_get(r->args, "for_s");
 	double s = json_number_value(v);
@@ -126,7 +117,7 @@ arg_rung(const struct request *r, int8_t *rung, struct err *err)
 	size_t n = 0;
 	int found;
 
-	if (arg_text(r, "rung", &name, err) < 0)
+	if (request_text(r, "rung", &name, err) < 0)
 		return -1;
 	found = name != NULL ? rung_find(site, name) : -1;
 	*rung = (int8_t)found;
@@ -140,8 +131,8 @@ arg_rung(const struct request *r, int8_t *rung, struct err *err)
 		   : err_set(err, "no rung of that name: %.30s (there are: %s)", name, names);
 }
 
-static void
-audit(const struct request *r)
+void
+request_audit(const struct request *r)
 {
 	char *args = r->args != NULL ? json_dumps(r->args, JSON_COMPACT) : NULL;
 	struct event e;
@@ -208,8 +199,8 @@ put_limit(const struct request *r, struct limit limit, struct err *err)
 	const char *reason;
 	uint32_t mask;
 
-	if (arg_lanes(r, &mask, err) < 0 || arg_for(r, &limit.until, err) < 0 ||
-	    arg_text(r, "reason", &reason, err) < 0)
+	if (request_lanes(r, &mask, err) < 0 || request_for(r, &limit.until, err) < 0 ||
+	    request_text(r, "reason", &reason, err) < 0)
 		return NULL;
 	if (reason != NULL && strlen(reason) > MAX_REASON) {
 		err_set(err, "reason is longer than %zu bytes", MAX_REASON);
@@ -221,7 +212,7 @@ put_limit(const struct request *r, struct limit limit, struct err *err)
 	snprintf(limit.reason, sizeof(limit.reason), "%s", reason != NULL ? reason : r->verb);
 	if (limits_put_all(b, mask, &limit, err) < 0)
 		return NULL;
-	audit(r);
+	request_audit(r);
 	limits_save(b);
 	lanes_touch(b, mask);
 	lanes_decide(b);
@@ -234,7 +225,7 @@ take_limit(const struct request *r, enum limit_sort sort, struct err *err)
 	struct brain *b = r->brain;
 	uint32_t mask;
 
-	if (args_known(r, " service family ", err) < 0 || arg_lanes(r, &mask, err) < 0)
+	if (request_args(r, " service family ", err) < 0 || request_lanes(r, &mask, err) < 0)
 		return NULL;
 	for (int l = 0; l < MAX_LANES; l++) {
 		struct limit *all = b->lanes[l].limits;
@@ -247,7 +238,7 @@ take_limit(const struct request *r, enum limit_sort sort, struct err *err)
 				all[i] = (struct limit){0};
 		}
 	}
-	audit(r);
+	request_audit(r);
 	limits_save(b);
 	lanes_touch(b, mask);
 	lanes_decide(b);
@@ -259,7 +250,7 @@ take_limit(const struct request *r, enum limit_sort sort, struct err *err)
 static json_t *
 verb_status(const struct request *r, struct err *err)
 {
-	return args_known(r, "", err) < 0 ? NULL : view_status(r->brain);
+	return request_args(r, "", err) < 0 ? NULL : view_status(r->brain);
 }
 
 static json_t *
@@ -267,7 +258,7 @@ verb_why(const struct request *r, struct err *err)
 {
 	uint32_t mask;
 
-	if (args_known(r, " service family ", err) < 0 || arg_lanes(r, &mask, err) < 0)
+	if (request_args(r, " service family ", err) < 0 || request_lanes(r, &mask, err) < 0)
 		return NULL;
 	return view_why(r->brain, mask);
 }
@@ -278,8 +269,8 @@ verb_checks(const struct request *r, struct err *err)
 	const char *name;
 	uint32_t mask;
 
-	if (args_known(r, " service family name ", err) < 0 || arg_lanes(r, &mask, err) < 0 ||
-	    arg_text(r, "name", &name, err) < 0)
+	if (request_args(r, " service family name ", err) < 0 || request_lanes(r, &mask, err) < 0 ||
+	    request_text(r, "name", &name, err) < 0)
 		return NULL;
 	return view_checks(r->brain, mask, name);
 }
@@ -289,7 +280,7 @@ verb_fleet(const struct request *r, struct err *err)
 {
 	uint32_t lanes;
 
-	if (args_known(r, " service family ", err) < 0 || arg_lanes(r, &lanes, err) < 0)
+	if (request_args(r, " service family ", err) < 0 || request_lanes(r, &lanes, err) < 0)
 		return NULL;
 	if (r->brain->fleet.watch != NULL)
 		return view_fleet(r->brain, lanes);
@@ -300,7 +291,7 @@ verb_fleet(const struct request *r, struct err *err)
 static json_t *
 verb_workers(const struct request *r, struct err *err)
 {
-	return args_known(r, "", err) < 0 ? NULL : view_workers(r->brain);
+	return request_args(r, "", err) < 0 ? NULL : view_workers(r->brain);
 }
 
 static json_t *
@@ -309,7 +300,7 @@ verb_drain(const struct request *r, struct err *err)
 	struct limit l = {.sort = LIMIT_CAP,
 	    .rung = strcmp(r->verb, "silence") == 0 ? RUNG_SILENT : RUNG_DRAIN};
 
-	if (args_known(r, " service family for_s reason ", err) < 0)
+	if (request_args(r, " service family for_s reason ", err) < 0)
 		return NULL;
 	return put_limit(r, l, err);
 }
@@ -319,7 +310,7 @@ verb_pin(const struct request *r, struct err *err)
 {
 	struct limit l = {.sort = LIMIT_PIN};
 
-	if (args_known(r, " service family for_s reason rung ", err) < 0 ||
+	if (request_args(r, " service family for_s reason rung ", err) < 0 ||
 	    arg_rung(r, &l.rung, err) < 0)
 		return NULL;
 	return put_limit(r, l, err);
@@ -346,7 +337,7 @@ successor(const struct request *r, struct err *err)
 		err_set(err, "the keeper takes no message now; try again");
 		return NULL;
 	}
-	audit(r);
+	request_audit(r);
 	return json_pack("{si}", "brain_pid", getpid());
 }
 
@@ -357,7 +348,7 @@ verb_reload(const struct request *r, struct err *err)
 	struct arena *arena;
 	int rc;
 
-	if (args_known(r, "", err) < 0)
+	if (request_args(r, "", err) < 0)
 		return NULL;
 	/* The keeper, which is root, judges it in any case; here only to answer at once. */
 	if (access(r->brain->config_path, R_OK) < 0)
@@ -377,7 +368,7 @@ verb_upgrade(const struct request *r, struct err *err)
 	json_t *slots;
 	bool engines;
 
-	if (args_known(r, " what follow ", err) < 0 || arg_text(r, "what", &what, err) < 0)
+	if (request_args(r, " what follow ", err) < 0 || request_text(r, "what", &what, err) < 0)
 		return NULL;
 	if (follow != NULL && !json_is_boolean(follow)) {
 		err_set(err, "follow must be true or false");
@@ -393,7 +384,7 @@ verb_upgrade(const struct request *r, struct err *err)
 	if ((engines ? engines_upgrade(b, err) : workers_upgrade(b, err)) < 0)
 		return NULL;
 	*r->follow = json_is_true(follow);
-	audit(r);
+	request_audit(r);
 	slots = json_array();
 	for (int s = 0; s < (engines ? b->n_engines : (int)b->settings.workers.count); s++)
 		json_array_append_new(slots, json_integer(s));
@@ -412,6 +403,9 @@ static const struct {
     {"drain", verb_drain},
     {"silence", verb_drain},
     {"undrain", verb_undrain},
+    {"drain_region", verb_drain_region},
+    {"undrain_region", verb_undrain_region},
+    {"alert", verb_alert},
     {"pin", verb_pin},
     {"unpin", verb_unpin},
     {"reload", verb_reload},
@@ -426,7 +420,7 @@ control_handle(void *arg, const struct console_peer *peer, const char *verb, con
 	    .brain = arg, .peer = peer, .verb = verb, .args = args, .follow = follow};
 
 	if (strcmp(verb, "events") == 0) {
-		if (args_known(&r, " n since_us level follow ", err) < 0)
+		if (request_args(&r, " n since_us level follow ", err) < 0)
 			return NULL;
 		if (r.brain->history != NULL)
 			return history_answer(r.brain->history, args, follow, err);

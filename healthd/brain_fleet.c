@@ -154,7 +154,8 @@ flags_of(const struct brain *b, const struct lane *lane, uint8_t severity)
 	for (int i = 0; i < lane->out.n_limits; i++) {
 		const struct limit *l = &lane->out.limits[i];
 
-		if ((l->owner == OWNER_OPERATOR || l->owner == OWNER_BIRDC) &&
+		if ((l->owner == OWNER_OPERATOR || l->owner == OWNER_BIRDC ||
+			l->owner == OWNER_REGION) &&
 		    l->sort != LIMIT_FLOOR && l->rung < b->settings.site.n_rungs - 1)
 			flags |= BEACON_HAND;
 	}
@@ -207,6 +208,7 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .because = lane->guarded.because,
 	};
 	say_guard(b, lane, v, now);
+	region_step(b, lane, now);
 }
 
 /* The intent and why the rung is no better; the rung itself is the driver's. What share of its
@@ -224,10 +226,12 @@ fleet_tell(struct brain *b, struct lane *lane)
 		       out->fault != lane->fleet_heard.fault || out->moved;
 	out->next =
 	    mono_is_set(out->next) ? mono_min(out->next, lane->guarded.next) : lane->guarded.next;
+	out->next = mono_min(out->next, lane->heeded.next);
 	words.severity = told_severity(b, lane);
 	words.flags = flags_of(b, lane, words.severity);
 	words.fault = words.severity != SEVERITY_NONE ? lane->guard.fault : 0;
 	vantages_tell(b, lane->index, words.verdicts);
+	region_words(lane, &words);
 	driver_say(b->driver, lane->index, &words);
 	leave_predecessor(b, lane);
 }

@@ -1,7 +1,7 @@
 /*
- * brain_hook: the operator's program run at each rung change, told all in its environment. One at a
- * time, in order, each bounded in time and killed as a group; a queue that is full drops the oldest
- * and counts it. A decision never waits for a hook.
+ * brain_hook: the operator's program run at each rung change, and when a region fails over, told
+ * all in its environment. One at a time, in order, each bounded in time and killed as a group; a
+ * queue that is full drops the oldest and counts it. A decision never waits for a hook.
  */
 #include "healthd/brain.h"
 
@@ -72,10 +72,14 @@ hook_launch(const struct hook_queue *q, struct hook_job *job, int *error)
 {
 	char *env[HOOK_ENV + 2];
 
-	for (int i = 0; i < HOOK_ENV; i++)
-		env[i] = job->env[i];
-	env[HOOK_ENV] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	env[HOOK_ENV + 1] = NULL;
+	int n = 0;
+
+	while (n < HOOK_ENV && job->env[n][0] != '\0') {
+		env[n] = job->env[n];
+		n++;
+	}
+	env[n++] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	env[n] = NULL;
 	return launch(q->argv, env, -1, error);
 }
 
@@ -121,6 +125,40 @@ hook_init(struct brain *b)
 	b->hooks->timeout.data = b->hooks->child.data = b->hooks;
 }
 
+/* An empty place at the end of the queue. */
+static struct hook_job *
+hook_job(struct hook_queue *q)
+{
+	struct hook_job *job;
+
+	if (q->n == HOOK_QUEUE) {
+		q->first = (q->first + 1) % HOOK_QUEUE;
+		q->n--;
+		hook_failed(q, "is too slow; runs dropped:", 1);
+	}
+	job = &q->jobs[(q->first + q->n++) % HOOK_QUEUE];
+	memset(job, 0, sizeof(*job));
+	return job;
+}
+
+bool
+hook_alert(struct brain *b, const char *event, const char *region, const char *because)
+{
+	const struct site *site = &b->settings.site;
+	struct hook_job *job;
+
+	if (b->hooks == NULL)
+		return false;
+	job = hook_job(b->hooks);
+	snprintf(job->env[0], sizeof(job->env[0]), "ANYPOP_EVENT=%s", event);
+	snprintf(job->env[1], sizeof(job->env[1]), "ANYPOP_NODE=%s", site->node.name);
+	snprintf(job->env[2], sizeof(job->env[2]), "ANYPOP_POP=%s", site->node.pop);
+	snprintf(job->env[3], sizeof(job->env[3]), "ANYPOP_REGION=%s", region);
+	snprintf(job->env[4], sizeof(job->env[4]), "ANYPOP_BECAUSE=%s", because);
+	hook_next(b->hooks);
+	return true;
+}
+
 void
 hook_run(struct brain *b, const struct lane *lane, int from, int to)
 {
@@ -131,12 +169,7 @@ hook_run(struct brain *b, const struct lane *lane, int from, int to)
 
 	if (q == NULL)
 		return;
-	if (q->n == HOOK_QUEUE) {
-		q->first = (q->first + 1) % HOOK_QUEUE;
-		q->n--;
-		hook_failed(q, "is too slow; runs dropped:", 1);
-	}
-	job = &q->jobs[(q->first + q->n++) % HOOK_QUEUE];
+	job = hook_job(q);
 	snprintf(job->env[0], sizeof(job->env[0]), "ANYPOP_EVENT=rung");
 	snprintf(job->env[1], sizeof(job->env[1]), "ANYPOP_NODE=%s", site->node.name);
 	snprintf(job->env[2], sizeof(job->env[2]), "ANYPOP_POP=%s", site->node.pop);

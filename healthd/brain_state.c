@@ -157,11 +157,19 @@ limit_save(const struct brain *b, const struct limit *l, struct mono now)
 	    jsontext(l->reason));
 }
 
+static json_t *
+ask_save(const struct ask *a, struct mono now)
+{
+	return json_pack("{sssIsIsoso}", "region", a->region, "until_us", (json_int_t)a->until.us,
+	    "left_us", (json_int_t)mono_diff_us(a->until, now), "who", jsontext(a->who), "reason",
+	    jsontext(a->reason));
+}
+
 void
 limits_save(struct brain *b)
 {
 	struct mono now = mono_now();
-	json_t *lanes = json_object(), *all;
+	json_t *lanes = json_object(), *asks = json_object(), *all;
 	char *path = NULL;
 	struct err err;
 
@@ -176,9 +184,12 @@ limits_save(struct brain *b)
 				json_array_append_new(list,
 				    limit_save(b, &b->lanes[l].limits[i], now));
 		json_object_set_new(lanes, b->lanes[l].name, list);
+		if (b->lanes[l].ask.set)
+			json_object_set_new(asks, b->lanes[l].name,
+			    ask_save(&b->lanes[l].ask, now));
 	}
-	all = json_pack("{sisssIso}", "version", STATE_VERSION, "boot_id", b->boot_id,
-	    "saved_wall_us", (json_int_t)wall_now_us(), "lanes", lanes);
+	all = json_pack("{sisssIsoso}", "version", STATE_VERSION, "boot_id", b->boot_id,
+	    "saved_wall_us", (json_int_t)wall_now_us(), "lanes", lanes, "regions", asks);
 	if (asprintf(&path, "%s/limits.json", b->settings.site.paths.state_dir) >= 0 &&
 	    write_json(path, all, true, &err) < 0)
 		event_say(EVENT_ALARM, "state",
@@ -293,9 +304,12 @@ limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, const struc
 	json_int_t sort = json_integer_value(json_object_get(o, "sort"));
 	int rung = limit_rung(site, o);
 
-	/* Only these two hold limits from outside; all others are the ladder's own. */
-	if (!json_is_object(o) || (owner != OWNER_OPERATOR && owner != OWNER_BIRDC) ||
+	/* Only these hold limits from outside; all others are the ladder's own. */
+	if (!json_is_object(o) ||
+	    (owner != OWNER_OPERATOR && owner != OWNER_BIRDC && owner != OWNER_REGION) ||
 	    sort < LIMIT_CAP || sort > LIMIT_PIN || rung < 0 || left < 0 || until < 0)
+		return false;
+	if (owner == OWNER_REGION && (sort != LIMIT_CAP || rung != RUNG_DRAIN || until == 0))
 		return false;
 	*l = (struct limit){.set = true,
 	    .owner = (enum limit_owner)owner,
@@ -307,6 +321,25 @@ limit_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, const struc
 	snprintf(l->who, sizeof(l->who), "%s", text_of(o, "who"));
 	snprintf(l->reason, sizeof(l->reason), "%s", text_of(o, "reason"));
 	return until == 0 || mono_before(now, l->until);
+}
+
+/* What we ask of a region goes on after us; it always has an end. */
+static void
+ask_load(const json_t *o, bool same_boot, int64_t wall_elapsed_us, struct ask *a)
+{
+	struct mono now = mono_now(), most = mono_add_ms(now, BEACON_REQUEST_MAX_S * 1000LL);
+	int64_t left = clip(json_integer_value(json_object_get(o, "left_us")), 0, FAR_US);
+	int64_t until =
+	    clip(json_integer_value(json_object_get(o, "until_us")), 0, FLIGHT_TIME_MAX);
+	struct mono ends = same_boot ? (struct mono){until}
+				     : mono_add_us(now, left - wall_elapsed_us);
+
+	if (!region_name_good(text_of(o, "region")) || !mono_before(now, ends))
+		return;
+	*a = (struct ask){.set = true, .until = mono_min(ends, most)};
+	snprintf(a->region, sizeof(a->region), "%s", text_of(o, "region"));
+	snprintf(a->who, sizeof(a->who), "%s", text_of(o, "who"));
+	snprintf(a->reason, sizeof(a->reason), "%s", text_of(o, "reason"));
 }
 
 static void
@@ -328,6 +361,8 @@ limits_load(struct brain *b)
 		json_array_foreach(list, i,
 		    o) if (limit_load(o, same_boot, elapsed < 0 ? 0 : elapsed, &b->settings.site,
 			       &limit)) limits_put(b->lanes[l].limits, MAX_LIMITS, &limit);
+		ask_load(json_object_get(json_object_get(all, "regions"), b->lanes[l].name),
+		    same_boot, elapsed < 0 ? 0 : elapsed, &b->lanes[l].ask);
 	}
 	json_decref(all);
 }

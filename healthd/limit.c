@@ -27,6 +27,7 @@ limit_owner_name(enum limit_owner o)
 	    [OWNER_UNKNOWN] = "unknown",
 	    [OWNER_SHUTDOWN] = "shutdown",
 	    [OWNER_FLEET] = "fleet",
+	    [OWNER_REGION] = "region",
 	};
 
 	_Static_assert(

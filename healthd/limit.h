@@ -26,8 +26,9 @@ enum limit_owner {
 	OWNER_UNKNOWN,	 /* some check is unknown */
 	OWNER_SHUTDOWN,	 /* SIGTERM */
 	OWNER_FLEET,	 /* the fleet guard */
+	OWNER_REGION,	 /* some node asked our region to drain */
 };
-#define N_LIMIT_OWNERS 14
+#define N_LIMIT_OWNERS 15
 
 enum limit_sort {
 	LIMIT_CAP /* at most this rung */,

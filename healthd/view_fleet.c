@@ -121,6 +121,7 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "size", json_integer(b->settings.site.fleet.size));
 	json_object_set_new(
 	    o, "min_announcing", json_integer(b->settings.site.fleet.min_announcing));
+	json_object_set_new(o, "drain", view_region_drain(lane, now));
 	return o;
 }
 
@@ -143,6 +144,7 @@ fleet_lane(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "nodes", nodes);
 	json_object_set_new(o, "watched", view_watched(b, lane->index, now));
 	json_object_set_new(o, "hearsay", view_hearsay(b, lane->index, now));
+	json_object_set_new(o, "requests", view_region_requests(b, lane));
 	return o;
 }
 
@@ -234,6 +236,7 @@ metrics_fleet(FILE *f, const struct brain *b)
 				&b->lanes[l], fleetwatch_view(b->fleet.watch, l), now));
 		}
 	}
+	metrics_region(f, b);
 	metrics_head(f, "fleet_dropped_total", "counter", "Beacons not believed, by reason.");
 	for (int l = 0; lanes >> l; l++)
 		for (int i = 0; lanes >> l & 1 && i < N_FLEET_DROPS; i++) {

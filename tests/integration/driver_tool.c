@@ -75,6 +75,8 @@ print_view(int lane)
 
 		printf(" %d=%d/%d/%d/%d/%d/%d/%d", p->id, p->rung, p->load, p->flags, p->severity,
 		    p->fault, p->region, p->max_suspended);
+		if (p->request_region != 0)
+			printf("/%d/%d", p->request_region, p->request_expiry);
 	}
 	printf(" n=%d\n", v->n_peers);
 	printf("verdicts %d own=%d", lane, v->own_known);
@@ -110,12 +112,14 @@ on_lost(void *arg, const char *why)
 static uint8_t verdicts[MAX_LANES][MAX_WATCHED];
 
 static void
-say(int lane, const unsigned words[4])
+say(int lane, const unsigned words[6])
 {
 	struct beacon_words w = {.load = (uint8_t)words[0],
 	    .flags = (uint8_t)words[1],
 	    .severity = (uint8_t)words[2],
-	    .fault = (uint8_t)words[3]};
+	    .fault = (uint8_t)words[3],
+	    .request_region = (uint16_t)words[4],
+	    .request_expiry = (uint16_t)words[5]};
 
 	memcpy(w.verdicts, verdicts[lane], sizeof(w.verdicts));
 	driver_say(driver, lane, &w);
@@ -134,14 +138,14 @@ obey(const char *line)
 {
 	struct rusage usage;
 	char digits[MAX_WATCHED + 1] = "";
-	unsigned words[4];
+	unsigned words[6] = {0};
 	int lane, rung;
 
 	if (sscanf(line, "%d %d", &lane, &rung) == 2) {
 		driver_order(driver, lane, rung);
 		printf("ordered %d %d\n", lane, rung);
-	} else if (sscanf(line, "say %d %u %u %u %u", &lane, &words[0], &words[1], &words[2],
-		       &words[3]) == 5) {
+	} else if (sscanf(line, "say %d %u %u %u %u %u %u", &lane, &words[0], &words[1],
+		       &words[2], &words[3], &words[4], &words[5]) >= 5) {
 		say(lane, words);
 	} else if (sscanf(line, "judge %d %8s", &lane, digits) == 2) {
 		judge(lane, digits);

@@ -89,8 +89,9 @@ class Node:
         self.lab.drivers.append(self.driver)
         return self.driver
 
-    def say(self, lane, load=15, flags=0, severity=0, fault=0):
-        self.driver.process.stdin.write(f'say {lane} {load} {flags} {severity} {fault}\n')
+    def say(self, lane, load=15, flags=0, severity=0, fault=0, request=(0, 0)):
+        self.driver.process.stdin.write(
+            f'say {lane} {load} {flags} {severity} {fault} {request[0]} {request[1]}\n')
 
     def rung_beacon(self):
         """That of IPv4, as `ip route` shows it, or ''."""
@@ -137,6 +138,16 @@ class Node:
             return peer is not None and all(peer[names.index(k)] == v for k, v in wanted.items())
         wait_for(f'{self.name} to see {wanted} of {getattr(other, "name", other)} in lane {lane} '
                  f'(has {self.view(lane)})', check)
+
+    def hears(self, other, lane, request):
+        """Waits until our view has the other ask for this drain: (region, expiry), () none."""
+        number = other.id if isinstance(other, Node) else other
+
+        def check():
+            peer = self.view(lane)['peers'].get(number)
+            return peer is not None and peer[7:] == request
+        wait_for(f'{self.name} to hear {request} of {number} in lane {lane} (has '
+                 f'{self.view(lane)})', check)
 
     def misses(self, other, lane):
         number = other.id if isinstance(other, Node) else other
@@ -300,6 +311,44 @@ def words_follow_within_a_view(lab):
     lab.n1.say(0)
     lab.n3.sees(lab.n1, 0, severity=0, load=15, flags=0)
     expect('rung and verdicts are left', len(lab.n1.beacons()) == 2)
+
+
+def requests_come_and_go(lab):
+    """Beside the rung and the intent, of one lane alone, over the mesh and the reflector."""
+    lab.n2.say(0, severity=LOW, request=(4711, 8191))
+    for node in (lab.n1, lab.n3):
+        node.hears(lab.n2, 0, (4711, 8191))
+        node.sees(lab.n2, 0, rung=DRAIN, severity=LOW)
+        node.hears(lab.n2, 1, ())
+    expect('it is a blackhole', sum(line.startswith('blackhole') for line in lab.n2.beacons()) == 2)
+    lab.n2.say(0, severity=LOW, request=(4711, 0))
+    lab.n3.hears(lab.n2, 0, (4711, 0))
+    lab.n2.say(0)
+    for node in (lab.n1, lab.n3):
+        node.hears(lab.n2, 0, ())
+        node.sees(lab.n2, 0, rung=DRAIN, severity=0)
+
+
+def forged_requests_are_told_as_they_are_and_no_more(lab):
+    """Hundreds, and one in the name of n1: none without a rung is in view, one per id, none of ours."""
+    def asks(region, expiry):
+        return f'(64500, 5300, {VERSION | region << 13 | expiry})'
+    lies = [(net(3, ident), [asks(ident, 77)]) for ident in range(300, 900)]
+    lies += [(net(3, 950), [asks(0, 5)]), (net(3, 1), [asks(7, 7)]), (net(3, 3), [asks(8, 8)]),
+             (net(0, 951), [number(1 << 12)]), (net(3, 951), [asks(9, 9)])]
+    before = lab.n1.view(0)['dropped']
+    lab.lie(lies)
+    lab.n1.hears(951, 0, (9, 9))
+    lab.n1.looks_again()
+    view = lab.n1.view(0)
+    expect(f'who tells no rung is not in view: {view}', set(view['peers']) == {2, 3, 951})
+    expect('a request for no region is counted', view['dropped'][D_ABSURD] > before[D_ABSURD])
+    expect('nobody asks in our name here', not view['conflict'])
+    lab.n1.hears(lab.n3, 0, (8, 8)) # ... but in n3's, which n3's rung says nothing against
+    lab.n3.sees(lab.n1, 0, rung=DRAIN)
+    lab.lie([])
+    lab.n1.misses(951, 0)
+    lab.n1.hears(lab.n3, 0, ())
 
 
 def rungs_are_told(lab):
@@ -545,7 +594,8 @@ def without_bird_there_is_no_view(lab):
 
 
 TESTS = [
-    all_see_all_in_both_families, the_generated_example_is_accepted, constants_come_along, words_follow_within_a_view, rungs_are_told,
+    all_see_all_in_both_families, the_generated_example_is_accepted, constants_come_along, words_follow_within_a_view,
+    requests_come_and_go, forged_requests_are_told_as_they_are_and_no_more, rungs_are_told,
     a_climb_is_told_when_it_is_out_and_a_fall_before, a_gate_down_takes_the_beacon_along,
     a_driver_that_follows_is_the_same_node, the_kernels_table_is_put_right, beacons_stay_inside,
     verdicts_are_told_with_their_ids, forged_verdicts_are_dropped_by_place,

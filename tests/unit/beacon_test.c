@@ -197,6 +197,45 @@ a_share_rounds_down(void **state)
 	assert_int_equal(beacon_share(0, 8191), 0);
 }
 
+/* Seconds of the epoch, what is asked for, the minute that is told, and when that begins. */
+static void
+a_time_is_told_as_a_minute_of_a_circle(void **state)
+{
+	static const struct {
+		int64_t wall_s, left_s;
+		uint16_t expiry;
+		int64_t begins_s;
+	} times[] = {
+	    {0, 0, 0, 0},
+	    {0, 1, 1, 60},
+	    {0, 60, 1, 60},
+	    {0, 61, 2, 120},
+	    {59, 1, 1, 1},
+	    {59, 2, 2, 61},
+	    {8191 * 60, 60, 0, 60}, /* over the wrap */
+	    {8191 * 60 + 30, 3600, 60, 3630},
+	    {8192 * 60 * 3636 + 5, 600, 11, 655},
+	    {8191 * 60, -60, 8190, -60}, /* over already */
+	    {8192 * 60, -60, 8191, -60}, /* ... before the wrap */
+	    {8192 * 60 * 2, 4095 * 60, 4095, 4095 * 60},
+	    {8192 * 60 * 2, 4096 * 60, 4096, -4096 * 60}, /* half the circle: taken for past */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(times); i++) {
+		uint16_t expiry = beacon_expiry(times[i].wall_s, times[i].left_s);
+
+		assert_int_equal(expiry, times[i].expiry);
+		assert_int_equal(beacon_expires_s(expiry, times[i].wall_s), times[i].begins_s);
+	}
+	for (int64_t wall = 0; wall < 9000 * 60; wall += 37)
+		for (int64_t left = 1; left <= BEACON_REQUEST_MAX_S; left += 7919) {
+			int64_t begins = beacon_expires_s(beacon_expiry(wall, left), wall);
+
+			assert_true(begins >= left && begins < left + 60);
+		}
+}
+
 int
 main(void)
 {
@@ -207,6 +246,7 @@ main(void)
 	    cmocka_unit_test(no_high_bit_of_an_id_is_lost),
 	    cmocka_unit_test(names_become_numbers_that_are_never_zero),
 	    cmocka_unit_test(a_share_rounds_down),
+	    cmocka_unit_test(a_time_is_told_as_a_minute_of_a_circle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,25 @@ it_is_told_all_in_its_environment(void **state)
 	drop(b);
 }
 
+static void
+a_failover_is_told_with_its_region_alone(void **state)
+{
+	struct brain *b = hooked("echo \"$ANYPOP_EVENT $ANYPOP_NODE $ANYPOP_POP $ANYPOP_REGION "
+				 "${ANYPOP_SERVICE-none} $ANYPOP_BECAUSE\" >>$1", 5000);
+	struct err err;
+	char *text;
+
+	(void)state;
+	change(b, 3, 1); /* its words must not be left in the next */
+	assert_true(hook_alert(b, "failover_failed", "eu", "of 2 that took over 1 is left"));
+	until(b, 2, 0);
+	text = file_read(out, 1000, NULL, &err);
+	assert_string_equal(text, "rung n1 p1  dns score 41 < 50\n"
+				  "failover_failed n1 p1 eu none of 2 that took over 1 is left\n");
+	free(text);
+	drop(b);
+}
+
 /* The C library keeps signals 32 and 33 for itself and lets nobody reset them; make(1) leaves them
  * ignored to what it starts. */
 static void
@@ -227,6 +246,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(it_is_told_all_in_its_environment),
+	    TEST(a_failover_is_told_with_its_region_alone),
 	    TEST(it_inherits_nothing_of_ours),
 	    TEST(they_run_in_order_one_at_a_time),
 	    TEST(one_that_hangs_is_killed_with_all_that_it_started),

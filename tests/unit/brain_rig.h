@@ -87,6 +87,7 @@ rig_brain(void)
 	fleet_init(b);
 	if (vantages_init(b, &err) < 0)
 		fail_msg("%s", err.text);
+	region_init(b);
 	return b;
 }
 

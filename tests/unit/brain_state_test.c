@@ -313,7 +313,8 @@ damage_and_load(const char *name, unsigned *seed, const char *good, size_t lengt
 			assert_in_range(next->lanes[0].limits[i].rung, 0,
 			    next->settings.site.n_rungs - 1);
 			assert_true(next->lanes[0].limits[i].owner == OWNER_OPERATOR ||
-				    next->lanes[0].limits[i].owner == OWNER_BIRDC);
+				    next->lanes[0].limits[i].owner == OWNER_BIRDC ||
+				    next->lanes[0].limits[i].owner == OWNER_REGION);
 		}
 	for (int t = 0; t < next->instances[0].n_targets; t++) {
 		const struct window *w = &next->instances[0].targets[t].window;

@@ -122,7 +122,7 @@ nodes_are_told_by_their_beacons(void **state)
 	assert_true(v->nodes[7].verdicts_known);
 	assert_int_equal(v->nodes[7].verdicts[0], BEACON_FAILED);
 	assert_int_equal(v->nodes[7].watched[1], 2);
-	assert_int_equal(v->nodes[7].request_region, 77);
+	assert_int_equal(v->peers[1].request_region, 77);
 	assert_int_equal(v->nodes[7].size, 9);
 	assert_true(v->at.us == 1000000);
 }

@@ -61,6 +61,7 @@ pages_are_as_agreed(void **state)
 	golden("workers_ours", render_workers);
 	golden("checks_mixed", render_checks);
 	golden("fleet_watched", render_fleet);
+	golden("fleet_drain", render_fleet);
 }
 
 #define VIEW(rest)                                                                                 \
@@ -218,7 +219,7 @@ answers_that_are_wrong_in_any_place_still_render(void **state)
 		cli_render *render;
 	} rows[] = {{"status_trouble", render_status}, {"why_drained", render_why},
 	    {"workers_mixed", render_workers}, {"checks_mixed", render_checks},
-	    {"status_trouble", render_limited}};
+	    {"status_trouble", render_limited}, {"fleet_drain", render_fleet}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

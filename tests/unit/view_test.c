@@ -249,7 +249,8 @@ workers_send_what_is_written(void **state)
 static void
 the_fleet_sends_what_is_written(void **state)
 {
-	static const struct peer peer = {.id = 1, .rung = 3, .max_suspended = 1};
+	static const struct peer peer = {
+	    .id = 1, .rung = 3, .max_suspended = 1, .request_region = 7};
 	struct fleet_view *v;
 	struct brain *b;
 
@@ -264,6 +265,8 @@ the_fleet_sends_what_is_written(void **state)
 	v->nodes[1].peer = peer;
 	v->nodes[1].verdicts_known = true;
 	v->nodes[1].watched[0] = 2;
+	v->peers[v->n_peers++] = peer;
+	b->lanes[0].ask = (struct ask){.set = true, .region = "us", .until = mono_now()};
 	agree("fleet", (const char *const[]){"### fleet", NULL}, view_fleet(b, lanes_all(b)));
 	busy_drop(b);
 }
