@@ -230,8 +230,8 @@ look_at_load(struct brain *b)
 	for (int i = 0; ms > 0 && i < N_LAYERS; i++)
 		answers += sum.layer[i];
 	if (ms > 0)
-		load = load_level(
-		    b->load, 1000.0 * (double)answers / (double)ms / (double)capacity);
+		load =
+		    load_level(b->load, 1000.0 * (double)answers / (double)ms / (double)capacity);
 	if (load == b->load)
 		return;
 	b->load = load;

@@ -36,8 +36,8 @@ struct count {
 	int behind;		    /* announcing, not before us: whom we leave the service to */
 	int able_here, behind_here; /* the same, in our own region */
 	int same_fault;
-	int strained;		    /* the best rung of one that tells overload */
-	int room[MAX_RUNGS];	    /* free eighths, by rung */
+	int strained;	     /* the best rung of one that tells overload */
+	int room[MAX_RUNGS]; /* free eighths, by rung */
 };
 
 enum { FULL_LOAD = 8 /* eighths */ };

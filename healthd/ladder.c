@@ -93,8 +93,7 @@ note_choice(const struct turn *t, struct ladder *s)
 {
 	if (s->rung != RUNG_SILENT || t->j.vital_failed)
 		s->chosen = false;
-	else if (s->phase == LADDER_RUN && !s->first &&
-		 ladder_calls_silent(t->conf, &t->j))
+	else if (s->phase == LADDER_RUN && !s->first && ladder_calls_silent(t->conf, &t->j))
 		s->chosen = true;
 }
 
@@ -429,8 +428,8 @@ ladder_step(
 	}
 	out.rule = c.rule;
 	if (c.rung != s.rung) {
-		move(conf, &s, c,
-		    in->fleet.standing >= FLEET_ISOLATED && ladder_is_pressed(&t), now);
+		move(conf, &s, c, in->fleet.standing >= FLEET_ISOLATED && ladder_is_pressed(&t),
+		    now);
 		out.moved = true;
 		look_again(conf, &s, in, now, &out);
 	} else if (phase_rule == RULE_ADOPT) {

@@ -36,8 +36,7 @@ bool
 ladder_may_rise(const struct turn *t)
 {
 	return t->s->phase == LADDER_RUN && t->pin < 0 && !t->in->shutdown &&
-	       target(t) > t->s->rung && !t->j.unknown && t->in->preflight == 0 &&
-	       !unproven(t);
+	       target(t) > t->s->rung && !t->j.unknown && t->in->preflight == 0 && !unproven(t);
 }
 
 static const char *
@@ -65,7 +64,7 @@ limits_by_event(struct turn *t)
 	if (t->j.unknown)
 		turn_limit(t, OWNER_UNKNOWN, LIMIT_CAP, rung, MONO_NEVER,
 		    t->j.empty ? "there is nothing to judge: unknown is never healthy"
-					   : "a check is unknown: no climb on what is not seen");
+			       : "a check is unknown: no climb on what is not seen");
 	if (t->in->preflight)
 		turn_limit(t, OWNER_PREFLIGHT, LIMIT_CAP, rung, MONO_NEVER, "still missing: %s",
 		    preflight_text(t->in->preflight, missing));

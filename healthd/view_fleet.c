@@ -81,9 +81,8 @@ view_peer(const struct brain *b, const struct fleet_node *n, struct mono now)
 	json_t *o =
 	    json_pack("{sisosososssiso}", "id", (int)p->id, "region", view_region(site, p->region),
 		"rung", known ? json_string(lane_rung_name(b, p->rung)) : json_null(), "load",
-		view_load(known ? p->load : BEACON_LOAD_UNKNOWN),
-		"intent", severity_name(p->severity), "fault", (int)p->fault, "flags",
-		view_flags(p->flags));
+		view_load(known ? p->load : BEACON_LOAD_UNKNOWN), "intent",
+		severity_name(p->severity), "fault", (int)p->fault, "flags", view_flags(p->flags));
 
 	json_object_set_new(o, "conflict", json_boolean(n->conflict));
 	json_object_set_new(o, "max_suspended",
@@ -222,8 +221,7 @@ static const struct {
     {"fleet_rank", "How many are suspended or go before us.", fleet_rank},
     {"fleet_intent", "Severity of our published intent, 0 none to 4 vital.", fleet_intent},
     {"fleet_emergency", "1 while too few others announce.", fleet_emergency},
-    {"fleet_room", "Best rung at which others have room for our clients, 0 none.",
-	fleet_room},
+    {"fleet_room", "Best rung at which others have room for our clients, 0 none.", fleet_room},
     {"fleet_overload", "Best rung at which another tells overload, 0 none.", fleet_overload},
     {"fleet_conflict", "1 while another node tells beacons of our id.", fleet_conflict},
 };

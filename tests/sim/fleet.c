@@ -16,8 +16,8 @@ static int64_t
 pack(struct told t)
 {
 	return (int64_t)(t.rung + 1) | (int64_t)t.severity << 4 | (int64_t)t.fault << 8 |
-	       (int64_t)t.flags << 16 | (int64_t)t.nonce << 24 |
-	       (int64_t)t.max_suspended << 40 | (int64_t)t.load << 56;
+	       (int64_t)t.flags << 16 | (int64_t)t.nonce << 24 | (int64_t)t.max_suspended << 40 |
+	       (int64_t)t.load << 56;
 }
 
 static struct told

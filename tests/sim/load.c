@@ -15,7 +15,7 @@
 #include "tests/sim/world.h"
 
 enum {
-	LOAD_US = 1500000, /* from a change of load to the brain's knowing: two looks */
+	LOAD_US = 1500000,	  /* from a change of load to the brain's knowing: two looks */
 	DROPS_OF_CAPACITY = 20000 /* questions a second that a node can answer */
 };
 
@@ -121,8 +121,8 @@ feels(struct world *w, struct node *n, double share, bool loaded)
 	if (share != n->share) {
 		n->share = share;
 		n->load_at = w->now.us;
-		happenings_put(&w->happenings, w->now.us + LOAD_US, HAPPEN_LOAD, n->id, 0,
-		    n->load_at);
+		happenings_put(
+		    &w->happenings, w->now.us + LOAD_US, HAPPEN_LOAD, n->id, 0, n->load_at);
 	}
 	if (silent64 == n->silent64 && cpu == n->cpu && drops == n->drops && loaded == n->loaded)
 		return false;

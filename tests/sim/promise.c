@@ -210,8 +210,7 @@ judge_borne(struct world *w, struct node *n, int from)
 		const struct node *other = &w->nodes[i];
 
 		if (other != n && other->exported >= from &&
-		    (other->silent64 == 0 ||
-			w->now.us - other->burdened_since < KNOWN_MS * 1000))
+		    (other->silent64 == 0 || w->now.us - other->burdened_since < KNOWN_MS * 1000))
 			return;
 	}
 	broken(w, P_BORNE, n->id, "node %d falls from rung %d for overload; no other has room",

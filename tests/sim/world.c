@@ -10,11 +10,10 @@
 
 enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 30000, REST_MS = 60000 };
 
-static const char *const policies[N_POLICIES] = {"checker", "alone", "alone_silent", "ours",
-    "ours_unsized"};
+static const char *const policies[N_POLICIES] = {
+    "checker", "alone", "alone_silent", "ours", "ours_unsized"};
 static const char *const bents[N_BENTS] = {
-    "", "always_grants", "no_emergency", "no_absorb", "no_brake", "cascades",
-    "eager_beacons"};
+    "", "always_grants", "no_emergency", "no_absorb", "no_brake", "cascades", "eager_beacons"};
 
 const char *
 policy_name(enum policy p)

@@ -93,7 +93,7 @@ struct node {
 	int16_t cpu;	  /* pressure, percent */
 	int32_t drops;	  /* a second */
 	double share;	  /* what is asked of it, in its capacities */
-	int64_t load_at; /* when the share changed last */
+	int64_t load_at;  /* when the share changed last */
 	uint8_t load;	  /* as it knows it itself */
 	double ability;	  /* share of its clients' questions that it can answer */
 	/* the brain */
@@ -265,7 +265,7 @@ void slots_mortal(struct world *w, struct node *n);
 /* node.c */
 void node_boot(struct world *w, struct node *n);
 void node_stand(struct world *w, struct node *n); /* has been at the best rung for long */
-void node_load(struct world *w, struct node *n); /* its load is measured anew */
+void node_load(struct world *w, struct node *n);  /* its load is measured anew */
 void node_off(struct world *w, struct node *n);
 void node_brain_back(struct world *w, struct node *n);
 void node_run(struct world *w, struct node *n);

@@ -235,8 +235,8 @@ room_and_overload_are_seen_by_rung(void **state)
 		in.n_peers = read_peers(all[i].peers, peers);
 		o = guard_step(&defaults, guard_init(), &in, now);
 		if (o.refuge != all[i].room || o.strained != all[i].overload)
-			fail_msg("%s: room at %d, overload at %d", all[i].name, o.refuge,
-			    o.strained);
+			fail_msg(
+			    "%s: room at %d, overload at %d", all[i].name, o.refuge, o.strained);
 	}
 }
 

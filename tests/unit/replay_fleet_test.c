@@ -130,9 +130,8 @@ bend_word(struct record_seen *r, char *data, void *arg)
 static void
 a_word_that_is_bent_makes_a_difference(void **state)
 {
-	static const char *const members[] = {
-	    "standing", "vital", "granted", "back", "emergency", "keep",
-	    "refuge", "strained", "because"};
+	static const char *const members[] = {"standing", "vital", "granted", "back", "emergency",
+	    "keep", "refuge", "strained", "because"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
