@@ -181,7 +181,7 @@ own_score(const struct setup *u, const struct world *w, bool asked)
 
 /* The same with all that overload explains taken for well. */
 static int
-own_calm(const struct setup *u, const struct world *w)
+own_calm(const struct setup *u, const struct world *w, bool told)
 {
 	struct world well = *w;
 
@@ -189,7 +189,7 @@ own_calm(const struct setup *u, const struct world *w)
 		if (explained(u, w, i) && w->last[i] == VERDICT_FAIL &&
 		    (u->checks[i].overload || w->verdict[i] == VERDICT_FAIL))
 			well.last[i] = VERDICT_OK;
-	return own_score(u, &well, true);
+	return own_score(u, &well, told);
 }
 
 static int
@@ -205,9 +205,11 @@ called_by(const struct setup *u, int score)
 static void
 see_pressure(const struct setup *u, const struct world *w, struct sight *s)
 {
-	s->calm = s->vital ? 0 : own_calm(u, w);
-	if (w->fresh && !w->room && w->rung >= RUNG_DRAIN)
+	s->calm = s->vital ? 0 : own_calm(u, w, true);
+	if (w->fresh && !w->room && w->rung >= RUNG_DRAIN) {
 		s->score = s->calm;
+		s->firm = s->vital ? 0 : own_calm(u, w, false);
+	}
 	s->pressed = !s->empty && !s->vital && w->rung > RUNG_DRAIN &&
 	    called_by(u, s->score) < w->rung && called_by(u, s->calm) >= w->rung;
 }

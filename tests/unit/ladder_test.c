@@ -206,6 +206,7 @@ apply_score(struct story *s)
 	s->in.judgement.mean = s->mean;
 	s->in.judgement.score =
 	    s->in.judgement.vital_failed || s->in.judgement.absorbed ? 0 : s->mean;
+	s->in.judgement.calm_hearsay = s->in.judgement.hearsay;
 	s->in.judgement.calm = s->in.judgement.vital_failed ? 0 : s->calm >= 0 ? s->calm
 									  : s->in.judgement.score;
 	s->in.judgement.because = s->in.judgement.score < 100 ? 0 : -1;
