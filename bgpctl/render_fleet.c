@@ -91,6 +91,11 @@ print_head(FILE *to, const json_t *lane)
 	    pick_number(lane, "suspended", 0), pick_number(lane, "budget", 0));
 	fprintf(to, "\n    we tell %s, intent %s, rank %.0f", pick_text(lane, "told", "nothing"),
 	    pick_text(lane, "intent", "?"), pick_number(lane, "rank", 0));
+	if (pick_is_set(lane, "load"))
+		fprintf(to, ", load %.0f%%", 100 * pick_number(lane, "load", 0));
+	if (pick_is_set(lane, "overload"))
+		fprintf(to, "; overload on %s, %s", pick_text(lane, "overload", "?"),
+		    pick_is_set(lane, "room") ? "others have room" : "nobody has room");
 	print_words(to, lane);
 	fprintf(to, "\n    %s\n", pick_text(lane, "because", ""));
 	print_drain(to, lane);

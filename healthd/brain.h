@@ -33,6 +33,7 @@
 #include "healthd/rolling.h"
 #include "healthd/settings.h"
 #include "healthd/supervise.h"
+#include "healthd/load.h"
 #include "healthd/traffic.h"
 #include "healthd/vantage.h"
 #include "lib/event.h"
@@ -193,6 +194,7 @@ struct brain {
 	struct lane lanes[MAX_LANES];
 	struct slot *slots;
 	int n_slots; /* spare included */
+	uint8_t load; /* in eighths of workers.capacity, or BEACON_LOAD_UNKNOWN */
 	struct roster roster;
 	int roster_instance; /* -1: no `workers` check */
 	struct rolling rolling;

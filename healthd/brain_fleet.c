@@ -159,7 +159,7 @@ flags_of(const struct brain *b, const struct lane *lane, uint8_t severity)
 		    l->sort != LIMIT_FLOOR && l->rung < b->settings.site.n_rungs - 1)
 			flags |= BEACON_HAND;
 	}
-	if (j->overload || j->absorbed)
+	if (judgement_is_overload(j))
 		flags |= BEACON_ABSORBING;
 	if (b->shutdown)
 		flags |= BEACON_STOPPING;
@@ -186,6 +186,7 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .n_peers = v->n_peers,
 	    .view_at = v->at,
 	    .conflict = v->conflict,
+	    .load = b->load,
 	    .session_lost = lane->fleet_session_lost,
 	    .silent = silent,
 	    .discretionary = silent && lane->ladder.chosen,
@@ -205,18 +206,19 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .back = lane->guarded.back,
 	    .emergency = lane->guarded.emergency,
 	    .keep = lane->guarded.keep,
+	    .refuge = lane->guarded.refuge,
+	    .strained = lane->guarded.strained,
 	    .because = lane->guarded.because,
 	};
 	say_guard(b, lane, v, now);
 	region_step(b, lane, now);
 }
 
-/* The intent and why the rung is no better; the rung itself is the driver's. What share of its
- * capacity a node carries is not known yet. */
+/* The intent, the load, and why the rung is no better; the rung itself is the driver's. */
 void
 fleet_tell(struct brain *b, struct lane *lane)
 {
-	struct beacon_words words = {.load = BEACON_LOAD_UNKNOWN};
+	struct beacon_words words = {.load = b->load};
 	struct ladder_out *out = &lane->out;
 
 	if (!fleet_has(b, lane))

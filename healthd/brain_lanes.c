@@ -245,7 +245,7 @@ lane_decide(struct brain *b, struct lane *lane, struct mono now)
 	struct ladder_in in;
 	int wish = lane->out.wish;
 	enum ladder_rule rule = lane->out.rule;
-	bool starved = roster_starved(&b->roster, now);
+	bool starved = roster_starved(&b->roster, now) || load_is_full(b->load);
 	struct decision d = {.site = &b->settings.site,
 	    .lane = lane->index,
 	    .observe = b->settings.mode == MODE_OBSERVE,

@@ -225,6 +225,8 @@ render_node(FILE *f, const struct brain *b)
 	    (double)event_dropped());
 	one(f, "config_broken", "gauge", "1 while a newer configuration is not in force.",
 	    *b->note != '\0');
+	one(f, "load", "gauge", "Share of workers.capacity that is carried, -1 not known.",
+	    b->load != BEACON_LOAD_UNKNOWN ? b->load / 8.0 : -1);
 	one(f, "recorder_dropped_total", "counter", "Records lost since this brain started.",
 	    b->recorder != NULL ? (double)recorder_dropped(b->recorder) : 0);
 	one(f, "recorder_failed", "gauge", "1 while the flight recorder cannot write.",

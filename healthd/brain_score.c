@@ -15,6 +15,8 @@
 #include "lib/event.h"
 #include "lib/held.h"
 
+enum { LOAD_WINDOW_MS = 2000 };
+
 /* "score.w12" or "score.e0"; NULL: none of ours. */
 static struct slot *
 slot_named(struct brain *b, const char *name)
@@ -64,6 +66,7 @@ scores_init(struct brain *b)
 	struct held held;
 	struct err err;
 
+	b->load = BEACON_LOAD_UNKNOWN;
 	if (held_from_env(&held, &err) < 0)
 		event_say(EVENT_WARN, "score", "%s", err.text);
 	for (int i = 0; i < held.n; i++)
@@ -214,6 +217,27 @@ feed_score(struct brain *b, struct instance *i, struct mono now)
 	checks_feed(b, i, 0, look.outcome, look.value, look.why);
 }
 
+/* What share of its capacity the node carries: all answers, those to our own probes among them. */
+static void
+look_at_load(struct brain *b)
+{
+	int64_t capacity = b->settings.workers.capacity, ms;
+	struct traffic_counts sum;
+	uint8_t load = BEACON_LOAD_UNKNOWN;
+	uint64_t answers = 0;
+
+	ms = capacity > 0 ? scores_window(b, LOAD_WINDOW_MS, &sum) : 0;
+	for (int i = 0; ms > 0 && i < N_LAYERS; i++)
+		answers += sum.layer[i];
+	if (ms > 0)
+		load =
+		    load_level(b->load, 1000.0 * (double)answers / (double)ms / (double)capacity);
+	if (load == b->load)
+		return;
+	b->load = load;
+	lanes_touch(b, lanes_all(b));
+}
+
 void
 scores_second(struct brain *b)
 {
@@ -223,6 +247,7 @@ scores_second(struct brain *b)
 		slot_reading(&b->slots[s], now);
 	for (int e = 0; e < MAX_SLOTS - ENGINE_SLOT; e++)
 		slot_reading(&b->engines[e], now);
+	look_at_load(b);
 	for (int n = 0; n < b->n_instances; n++) {
 		struct instance *i = &b->instances[n];
 		struct mono last = i->targets[0].last.at;

@@ -29,6 +29,9 @@ const struct field LADDER_REST_FIELDS[] = {
     FIELD(ladder, better_since, FIELD_MONO),
     FIELD(ladder, low_since, FIELD_MONO),
     FIELD(ladder, keep_until, FIELD_MONO),
+    FIELD(ladder, pressed_since, FIELD_MONO),
+    FIELD(ladder, pressed, FIELD_BOOL),
+    FIELD(ladder, borne, FIELD_BOOL),
     {NULL, 0, 0},
 };
 
@@ -81,5 +84,7 @@ const struct field FLEET_FIELDS[] = {
     FIELD(ladder_fleet, back, FIELD_BOOL),
     FIELD(ladder_fleet, emergency, FIELD_BOOL),
     FIELD(ladder_fleet, keep, FIELD_BOOL),
+    FIELD(ladder_fleet, refuge, FIELD_I8),
+    FIELD(ladder_fleet, strained, FIELD_I8),
     {NULL, 0, 0},
 };

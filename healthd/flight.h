@@ -15,7 +15,7 @@
 #include "healthd/ladder.h"
 
 /* Of the records that replay reads. Counted up where an older reader would go wrong. */
-#define FLIGHT_VERSION 3
+#define FLIGHT_VERSION 4
 
 /* Later than any moment of a boot: times beyond it are damage, and sums of them with any wait that
  * settings allow do not overflow. */
@@ -71,7 +71,7 @@ struct flight_birth {
 struct decision {
 	const struct site *site;
 	int lane;
-	bool observe, starved; /* starved: roster_starved() */
+	bool observe, starved; /* starved: overload is evident */
 	struct mono now;
 	const struct ladder *before;
 	const struct ladder_in *in;

@@ -36,7 +36,11 @@ struct count {
 	int behind;		    /* announcing, not before us: whom we leave the service to */
 	int able_here, behind_here; /* the same, in our own region */
 	int same_fault;
+	int strained;	     /* the best rung of one that tells overload */
+	int room[MAX_RUNGS]; /* free eighths, by rung */
 };
+
+enum { FULL_LOAD = 8 /* eighths */ };
 
 /* One look at one view. */
 struct look {
@@ -96,9 +100,37 @@ goes_before(struct place a, struct place b)
 	return a.id < b.id;
 }
 
+/* Who tells overload has no room; who tells no load is taken to have all that one node needs. */
 static void
-count_peer(struct count *n, const struct guard_conf *conf, const struct peer *p, struct place ours,
-    uint8_t fault)
+count_load(struct count *n, const struct peer *p)
+{
+	int rung = p->rung < MAX_RUNGS ? p->rung : MAX_RUNGS - 1;
+
+	if (p->flags & BEACON_ABSORBING)
+		n->strained = rung > n->strained ? rung : n->strained;
+	else if (p->load == BEACON_LOAD_UNKNOWN)
+		n->room[rung] += FULL_LOAD;
+	else if (p->load < FULL_LOAD)
+		n->room[rung] += FULL_LOAD - p->load;
+}
+
+/* The best rung at which, or above, others together have room for what we carry. */
+static int
+refuge_of(const struct count *n, uint8_t load)
+{
+	int room = 0, need = load < FULL_LOAD ? load : FULL_LOAD;
+
+	for (int r = MAX_RUNGS - 1; r > RUNG_SILENT; r--) {
+		room += n->room[r];
+		if (room > 0 && room >= need)
+			return r;
+	}
+	return RUNG_SILENT;
+}
+
+static void
+count_peer(struct count *n, const struct guard_conf *conf, const struct guard_in *in,
+    const struct peer *p, struct place ours)
 {
 	bool silent = p->rung < RUNG_DRAIN;
 	/* The rung's beacon says that there is a wish, the intent's has not come. */
@@ -112,7 +144,7 @@ count_peer(struct count *n, const struct guard_conf *conf, const struct peer *p,
 		n->budget = p->max_suspended;
 	if (before && (silent || severity >= SEVERITY_LOW))
 		n->before++;
-	if (fault != 0 && p->severity >= SEVERITY_SHARED && p->fault == fault)
+	if (in->fault != 0 && p->severity >= SEVERITY_SHARED && p->fault == in->fault)
 		n->same_fault++;
 	if (silent) {
 		n->silent++;
@@ -123,6 +155,7 @@ count_peer(struct count *n, const struct guard_conf *conf, const struct peer *p,
 	n->behind += !before;
 	n->behind_here += !before && here;
 	if (p->severity < SEVERITY_VITAL) {
+		count_load(n, p);
 		n->able++;
 		n->able_here += here;
 	}
@@ -138,7 +171,7 @@ count_peers(const struct guard_conf *conf, const struct guard_in *in, uint8_t se
 		const struct peer *p = &in->peers[i];
 
 		if (p->id >= 1 && p->id <= conf->size && p->id != conf->id && p->rung >= 0)
-			count_peer(&n, conf, p, ours, in->fault);
+			count_peer(&n, conf, in, p, ours);
 	}
 	return n;
 }
@@ -263,6 +296,8 @@ decide(struct look *l)
 	    out->standing == FLEET_STALE ? l->blind : l->n.able < l->conf->min_announcing;
 	out->keep = out->standing == FLEET_FRESH && out->state.fault != 0 &&
 		    2 * (l->n.same_fault + 1) > l->conf->size;
+	out->refuge = (int8_t)refuge_of(&l->n, l->in->load);
+	out->strained = (int8_t)l->n.strained;
 	out->because = out->back			 ? home
 		       : out->granted			 ? "may go silent"
 		       : wishing && !silent		 ? wait
@@ -303,10 +338,15 @@ guard_step(
 {
 	struct guard_out out = {
 	    .next = MONO_FOREVER, .state = s, .because = "no fleet is configured"};
-	struct look l = {.conf = conf, .in = in, .now = now, .out = &out};
+	struct guard_in wished = *in;
+	struct look l = {.conf = conf, .in = &wished, .now = now, .out = &out};
 
 	if (conf->size == 0)
 		return out;
+	/* A score that jumps about a threshold would begin the settling again and again: what was
+	 * published as HIGH stays so, to us as to others, while there is a wish. */
+	if (in->severity == SEVERITY_LOW && s.severity == SEVERITY_HIGH)
+		wished.severity = SEVERITY_HIGH;
 	observe(&l, &s);
 	out.state = s;
 	out.in_view = l.n.in_view;

@@ -36,6 +36,7 @@ struct guard_in {
 	struct mono view_at; /* when the observation began that the peers are from; never: none */
 	bool conflict;	     /* our own id is seen with a foreign nonce */
 	bool session_lost;   /* a fleet session went down since the last step */
+	uint8_t load;	     /* our own, in eighths of our capacity; BEACON_LOAD_UNKNOWN */
 	bool silent;	     /* this lane is ordered or proven silent */
 	bool discretionary;  /* ... for its score, and vitally well: may be told to return */
 	uint8_t severity;    /* wished now: SEVERITY_NONE, LOW, HIGH, VITAL */
@@ -48,12 +49,15 @@ const char *fleet_standing_name(enum fleet_standing s);
 struct guard_out {
 	struct guard state; /* state.severity, state.fault: publish these */
 	enum fleet_standing standing;
-	bool vital;	/* a vital failure may go silent at once */
-	bool granted;	/* the published intent may be carried out now; false once silent */
-	bool back;	/* discretionarily silent: return to drain at once */
-	bool emergency; /* fewer than min_announcing others announce and can answer, as far as is
-			   seen */
-	bool keep;	/* most of the fleet reports our own shared fault: keep the rung */
+	bool vital;	 /* a vital failure may go silent at once */
+	bool granted;	 /* the published intent may be carried out now; false once silent */
+	bool back;	 /* discretionarily silent: return to drain at once */
+	bool emergency;	 /* fewer than min_announcing others announce and can answer, as far as is
+			    seen */
+	bool keep;	 /* most of the fleet reports our own shared fault: keep the rung */
+	int8_t refuge;	 /* the best rung at which, or above which, others announce that together
+			    have room for our clients, as far as is told; RUNG_SILENT: nowhere */
+	int8_t strained; /* the best rung at which another tells overload; RUNG_SILENT: nobody */
 	int in_view, announcing,
 	    suspended;	     /* others in view; announcing; suspended, out of view included */
 	int budget, rank;    /* rank: how many are suspended or go first */

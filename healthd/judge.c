@@ -240,20 +240,27 @@ mean_of(const struct mean *m)
 static void
 judge_mean(struct judgement *j, const struct fact *facts, int n, uint64_t mask)
 {
-	struct mean all = {0}, own = {0};
+	struct mean all = {0}, own = {0}, calm = {0}, calm_own = {0};
+	struct fact easy;
 
 	j->empty = true;
 	for (int i = 0; i < n; i++) {
 		if (!(mask >> i & 1) || !counts(&facts[i]))
 			continue;
+		easy = facts[i];
+		easy.value = easy.overload ? 100 : easy.value;
 		mean_add(&all, &facts[i]);
+		mean_add(&calm, &easy);
 		if (facts[i].class == CLASS_TOLD)
 			continue;
 		mean_add(&own, &facts[i]);
 		j->empty = false;
+		mean_add(&calm_own, &easy);
 	}
 	j->mean = mean_of(&all);
 	j->hearsay = mean_of(&own) - j->mean;
+	j->calm = mean_of(&calm);
+	j->calm_hearsay = mean_of(&calm_own) - j->calm;
 }
 
 static void
@@ -373,8 +380,16 @@ judge(const struct fact *facts, int n, uint64_t mask)
 	j.overload = fails && !malfunction;
 	j.score = j.vital_failed || j.absorbed ? 0 : j.mean;
 	j.hearsay = j.vital_failed || j.absorbed ? 0 : j.hearsay;
+	j.calm = j.vital_failed ? 0 : j.calm;
+	j.calm_hearsay = j.vital_failed ? 0 : j.calm_hearsay;
 	j.because = decisive(facts, n, mask);
 	return j;
+}
+
+bool
+judgement_is_overload(const struct judgement *j)
+{
+	return (j->overload || j->absorbed) && j->score < j->calm;
 }
 
 struct judgement

@@ -66,6 +66,9 @@ struct judgement {
 	int hearsay;	  /* so much of what the score lacks is others' word alone (CLASS_TOLD): it
 			     counts at every rung but silent */
 	bool denied;	  /* others say that we are well, and are to confirm going silent */
+	int calm;	  /* the score if nothing were overload: 0 by a vital failure, else the mean
+			     with 100 for whatever is or would be overload */
+	int calm_hearsay; /* as hearsay, of that */
 	bool round;	  /* every check has been judged (or is idle) */
 	bool self_ok;	  /* at least one self check is ok, every other is ok or idle */
 	bool self_pass;	  /* enough to adopt on: a self check is ok, and no vital one failed or
@@ -83,6 +86,8 @@ struct judgement {
 			     that costs most, else one that fails), -1 when all is well */
 };
 
+/* Overload, and nothing else, costs it score: what a beacon's `absorbing` tells. */
+bool judgement_is_overload(const struct judgement *j);
 /* `mask` has a bit per fact that belongs to the lane. */
 struct judgement judge(const struct fact *facts, int n, uint64_t mask);
 /* The same for a brain that may have taken over: with overload told (facts_absorb()), and a check

@@ -80,20 +80,20 @@ static void
 note_lasting(const struct turn *t, struct ladder *s)
 {
 	note_since(&s->low_since,
-	    s->rung == RUNG_DRAIN && s->proven == RUNG_DRAIN && !t->in->judgement.vital_failed &&
-		ladder_calls_silent(t->conf, &t->in->judgement),
+	    s->rung == RUNG_DRAIN && s->proven == RUNG_DRAIN && !t->j.vital_failed &&
+		ladder_calls_silent(t->conf, &t->j),
 	    t->now);
 	note_since(&s->better_since, ladder_may_rise(t), t->now);
+	note_since(&s->pressed_since, ladder_is_pressed(t), t->now);
 }
 
 /* Silent for its score, whatever took it there. */
 static void
 note_choice(const struct turn *t, struct ladder *s)
 {
-	if (s->rung != RUNG_SILENT || t->in->judgement.vital_failed)
+	if (s->rung != RUNG_SILENT || t->j.vital_failed)
 		s->chosen = false;
-	else if (s->phase == LADDER_RUN && !s->first &&
-		 ladder_calls_silent(t->conf, &t->in->judgement))
+	else if (s->phase == LADDER_RUN && !s->first && ladder_calls_silent(t->conf, &t->j))
 		s->chosen = true;
 }
 
@@ -125,13 +125,30 @@ note_phase(
 	return RULE_ADOPT_FAILED;
 }
 
+/* A fresh view, be it of few, shows nobody who could take our clients over on our rung or a better
+ * one: then a lower rung makes no room, and overload has no say, neither in a fall nor against a
+ * climb (decision 0041). */
+static bool
+nobody_has_room(const struct ladder *s, const struct ladder_in *in)
+{
+	return in->fleet.standing >= FLEET_ISOLATED && s->rung >= RUNG_DRAIN &&
+	       in->fleet.refuge < s->rung;
+}
+
 /* Fresh output and bounds for one look at state `s`. */
 static struct turn
 look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder_in *in,
     struct mono now, struct ladder_out *out)
 {
-	struct turn t = {.conf = conf, .in = in, .s = s, .now = now, .out = out};
+	struct turn t = {
+	    .conf = conf, .in = in, .s = s, .now = now, .j = in->judgement, .out = out};
 	int best = conf->n_rungs - 1;
+
+	if (nobody_has_room(s, in)) {
+		t.absorbs = t.j.score < t.j.calm;
+		t.j.score = t.j.calm;
+		t.j.hearsay = t.j.calm_hearsay;
+	}
 
 	t.ceiling = limits_cap(in->limits, in->n_limits, best);
 	t.floor = limits_floor(in->limits, in->n_limits, best);
@@ -141,7 +158,7 @@ look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder
 	t.stop = !in->shutdown ? best : in->shutdown_silent ? RUNG_SILENT : RUNG_DRAIN;
 	t.ceiling = t.ceiling < t.stop ? t.ceiling : t.stop;
 	*out = (struct ladder_out){.next = MONO_FOREVER, .next_rung = -1};
-	out->wish = ladder_wish(conf, &in->judgement, s->rung);
+	out->wish = ladder_wish(conf, &t.j, s->rung);
 	return t;
 }
 
@@ -169,6 +186,9 @@ list_limits(struct turn *t)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, s->latch_until,
 		    "shared checks were bad less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
+	if (t->absorbs && ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER,
+		    "overload is absorbed: no others have room on this rung or a better one");
 	if (s->phase == LADDER_ADOPT)
 		turn_wake(t, mono_add_ms(s->phase_since, t->conf->adopt_ms));
 	if (healing(t->conf, s))
@@ -321,13 +341,16 @@ note_fall(const struct ladder_conf *conf, struct ladder *s, int to, struct mono 
 
 /* The one door: every change of the rung goes through here, and is charged. */
 static void
-move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct mono now)
+move(const struct ladder_conf *conf, struct ladder *s, struct course c, bool pressed,
+    struct mono now)
 {
 	switch (c.rule) {
 	case RULE_SCORE_FALL:
 	case RULE_VITAL_FALL:
 	case RULE_PROVEN_FALL:
 	case RULE_ADOPT_FAILED:
+		s->pressed = pressed && c.rule == RULE_SCORE_FALL;
+		s->borne = s->borne && s->pressed;
 		note_fall(conf, s, c.rung, now);
 		break;
 	case RULE_EMERGENCY:
@@ -336,7 +359,10 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct m
 			enter(s, LADDER_RUN, now);
 		/* fall through */
 	case RULE_CLIMB:
+	case RULE_RELIEF:
 	case RULE_FIRST:
+		s->borne = c.rule == RULE_CLIMB && (s->pressed || s->borne);
+		s->pressed = false;
 		s->last_climb = now;
 		s->climbed = true;
 		break;
@@ -347,7 +373,7 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, struct m
 	s->rung = (int8_t)c.rung;
 	s->rung_since = now;
 	s->proven = -1;
-	s->proven_since = s->low_since = s->better_since = MONO_NEVER;
+	s->proven_since = s->low_since = s->better_since = s->pressed_since = MONO_NEVER;
 	s->chosen = c.rule == RULE_PROVEN_FALL;
 	if (c.rung > RUNG_SILENT)
 		s->first = false;
@@ -402,7 +428,8 @@ ladder_step(
 	}
 	out.rule = c.rule;
 	if (c.rung != s.rung) {
-		move(conf, &s, c, now);
+		move(conf, &s, c, in->fleet.standing >= FLEET_ISOLATED && ladder_is_pressed(&t),
+		    now);
 		out.moved = true;
 		look_again(conf, &s, in, now, &out);
 	} else if (phase_rule == RULE_ADOPT) {

@@ -20,6 +20,7 @@ struct ladder_conf {
 	int n_rungs;
 	int enter[MAX_RUNGS], leave[MAX_RUNGS]; /* by rung; of the best rung unused */
 	int64_t fall_hold_ms; /* at drain so long before going silent by proof: 30 s */
+	int64_t absorb_ms;    /* overload lasts so long before it takes the lane down in a fleet */
 	int64_t latch_ms;     /* brake stays on after shared checks are well: 60 s */
 	int64_t hold_ms, hold_cap_ms; /* between climbs: 60 s; doubled at relapse up to the cap */
 	int64_t relapse_ms;   /* a fall so soon after a climb is a relapse */
@@ -54,6 +55,10 @@ struct ladder {
 				     from climbing, without a break */
 	struct mono low_since;	  /* not kept: since when at drain, proven, with the score calling
 				     for silent */
+	struct mono pressed_since; /* not kept: since when overload alone calls for a lower rung */
+	bool pressed; /* not kept: overload alone, in view of others, made the last fall; until the
+			 next climb */
+	bool borne;   /* not kept: ... and nobody called back for it */
 	struct mono last_fall;	  /* by health: score, vital check, proof, failed adoption */
 	struct mono last_climb;	  /* by rule, not by a pin */
 	struct mono healed_at;	  /* the hold halves heal_ms after this; moves on while waiting */
@@ -78,6 +83,7 @@ enum preflight { /* bits: what is missing before an announcement or a climb */
 struct ladder_fleet {
 	enum fleet_standing standing;
 	bool vital, granted, back, emergency, keep;
+	int8_t refuge, strained;
 	const char *because; /* static text, or NULL */
 };
 
@@ -105,6 +111,7 @@ enum ladder_rule {
 	RULE_CLIMB,
 	RULE_FIRST, /* first announcement, at drain */
 	RULE_EMERGENCY,
+	RULE_RELIEF, /* others carry overload on a better rung: up to them without the hold */
 	RULE_RETURN, /* silent for its score, and the fleet needs it or has no room for that */
 	RULE_PIN,
 	RULE_SHUTDOWN,

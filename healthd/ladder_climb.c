@@ -16,10 +16,12 @@ enum {
 	    PREFLIGHT_ADDRESSES | PREFLIGHT_LISTENERS | PREFLIGHT_WORKERS | PREFLIGHT_GATES
 };
 
+enum { HELP_MS = 1000 /* on a rung so long before it is left to help: its traffic is seen */ };
+
 static int
 target(const struct turn *t)
 {
-	int wish = ladder_wish(t->conf, &t->in->judgement, t->s->rung);
+	int wish = ladder_wish(t->conf, &t->j, t->s->rung);
 
 	return wish < t->ceiling ? wish : t->ceiling;
 }
@@ -34,8 +36,7 @@ bool
 ladder_may_rise(const struct turn *t)
 {
 	return t->s->phase == LADDER_RUN && t->pin < 0 && !t->in->shutdown &&
-	       target(t) > t->s->rung && !t->in->judgement.unknown && t->in->preflight == 0 &&
-	       !unproven(t);
+	       target(t) > t->s->rung && !t->j.unknown && t->in->preflight == 0 && !unproven(t);
 }
 
 static const char *
@@ -60,10 +61,10 @@ limits_by_event(struct turn *t)
 	int rung = t->s->rung;
 	char missing[96];
 
-	if (t->in->judgement.unknown)
+	if (t->j.unknown)
 		turn_limit(t, OWNER_UNKNOWN, LIMIT_CAP, rung, MONO_NEVER,
-		    t->in->judgement.empty ? "there is nothing to judge: unknown is never healthy"
-					   : "a check is unknown: no climb on what is not seen");
+		    t->j.empty ? "there is nothing to judge: unknown is never healthy"
+			       : "a check is unknown: no climb on what is not seen");
 	if (t->in->preflight)
 		turn_limit(t, OWNER_PREFLIGHT, LIMIT_CAP, rung, MONO_NEVER, "still missing: %s",
 		    preflight_text(t->in->preflight, missing));
@@ -102,17 +103,35 @@ earned_rung(const struct turn *t, struct mono at)
 	return holds < top - rung ? rung + (int)holds : top;
 }
 
+/* Another one carries overload on a better rung: whoever is well goes there to help, hold or not.
+ * Each waiting for its own would let the first that climbs carry all, for as long. */
+static bool
+is_called_to_help(const struct turn *t)
+{
+	return t->in->fleet.standing >= FLEET_ISOLATED && t->s->rung >= RUNG_DRAIN &&
+	       t->in->fleet.strained > t->s->rung;
+}
+
 static struct course
 climb_by_time(struct turn *t)
 {
+	bool help = is_called_to_help(t);
 	struct mono held = hold_ends(t), budget, at;
 	int rung = t->s->rung;
 	int64_t cost = flap_cost(&t->conf->flap, rung, rung + 1);
 
+	if (help)
+		held = mono_min(held, mono_add_ms(t->s->rung_since, HELP_MS));
 	budget = flap_allowed_at(&t->conf->flap, t->s->flap, cost, t->now);
 	at = mono_max(mono_max(held, budget), t->now);
+	if (!mono_before(t->now, at) && help) {
+		int top = target(t), to = t->in->fleet.strained;
+
+		turn_because(t, "another node tells overload on a better rung");
+		return (struct course){to < top ? to : top, RULE_RELIEF};
+	}
 	if (!mono_before(t->now, at)) {
-		turn_because(t, "score %d >= %d", ladder_score(&t->in->judgement, rung),
+		turn_because(t, "score %d >= %d", ladder_score(&t->j, rung),
 		    t->conf->leave[rung]);
 		return (struct course){earned_rung(t, at), t->s->first ? RULE_FIRST : RULE_CLIMB};
 	}
@@ -153,7 +172,7 @@ plan_after_caps(struct turn *t)
 static void
 say_contentment(struct turn *t)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 
 	if (j->vital_failed && j->because >= 0)
 		turn_because(t, "vital check %%c failed");
@@ -166,7 +185,7 @@ say_contentment(struct turn *t)
 struct course
 ladder_climb(struct turn *t)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 	int rung = t->s->rung;
 
 	if (ladder_wish(t->conf, j, rung) <= rung && !j->empty) {
@@ -192,9 +211,9 @@ called_by_fleet(const struct turn *t)
 static bool
 emergency_held(struct turn *t)
 {
-	if (t->in->judgement.vital_failed)
+	if (t->j.vital_failed)
 		return true; /* said by whatever stays silent for it */
-	if (!t->in->judgement.self_ok) {
+	if (!t->j.self_ok) {
 		turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, MONO_NEVER,
 		    "an emergency climb waits until every self check passes");
 		return true;

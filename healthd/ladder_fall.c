@@ -63,7 +63,7 @@ in_fleet(const struct turn *t)
 bool
 ladder_silent_is_right(const struct turn *t)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 
 	return ladder_calls_silent(t->conf, j) && j->proven && !j->overload && !j->absorbed &&
 	       !j->denied && !braked(t) && (in_fleet(t) || t->conf->proven_alone == ALONE_SILENT) &&
@@ -73,12 +73,12 @@ ladder_silent_is_right(const struct turn *t)
 uint8_t
 ladder_severity(const struct turn *t)
 {
-	if (t->in->judgement.vital_failed)
+	if (t->j.vital_failed)
 		return SEVERITY_VITAL;
 	if (t->s->phase != LADDER_RUN || t->pin >= 0 || t->in->shutdown ||
 	    !ladder_silent_is_right(t))
 		return SEVERITY_NONE;
-	return 2 * ladder_score(&t->in->judgement, RUNG_SILENT) < t->conf->enter[RUNG_SILENT]
+	return 2 * ladder_score(&t->j, RUNG_SILENT) < t->conf->enter[RUNG_SILENT]
 		   ? SEVERITY_HIGH
 		   : SEVERITY_LOW;
 }
@@ -101,7 +101,7 @@ limit_by_fleet(struct turn *t, int rung)
 static void
 say_score(struct turn *t, int to)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 
 	if (j->because >= 0)
 		turn_because(
@@ -114,7 +114,7 @@ say_score(struct turn *t, int to)
 static void
 limits_at_drain(struct turn *t, struct mono ripe)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 
 	if (!j->proven)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, MONO_NEVER,
@@ -150,7 +150,7 @@ fall_from_drain(struct turn *t)
 
 	if (shown && ladder_silent_is_right(t) && has_leave(t) && !mono_before(t->now, ripe)) {
 		turn_because(t, "score %d < %d, and every shared check was well after this began",
-		    t->in->judgement.score, t->conf->enter[RUNG_SILENT]);
+		    t->j.score, t->conf->enter[RUNG_SILENT]);
 		return (struct course){RUNG_SILENT, RULE_PROVEN_FALL};
 	}
 	limits_at_drain(t, ripe);
@@ -179,15 +179,53 @@ fall_by_vital(struct turn *t)
 	if (to < t->floor)
 		to = t->floor;
 	turn_because(
-	    t, t->in->judgement.because >= 0 ? "vital check %%c failed" : "a vital check failed");
+	    t, t->j.because >= 0 ? "vital check %%c failed" : "a vital check failed");
 	return to < rung ? (struct course){to, RULE_VITAL_FALL} : (struct course){rung, RULE_WAIT};
+}
+
+bool
+ladder_is_pressed(const struct turn *t)
+{
+	struct judgement calm = {.score = t->j.calm, .hearsay = t->j.calm_hearsay};
+
+	return !t->j.empty && !t->j.vital_failed && t->s->rung > RUNG_DRAIN &&
+	       called_rung(t->conf, &t->j) < t->s->rung &&
+	       called_rung(t->conf, &calm) >= t->s->rung;
+}
+
+/* From when on routers would bear this fall and the climb back. */
+static struct mono
+way_back_at(const struct turn *t)
+{
+	int rung = t->s->rung;
+	int64_t cost = flap_cost(&t->conf->flap, rung, RUNG_DRAIN) +
+		       flap_cost(&t->conf->flap, RUNG_DRAIN, rung);
+
+	return flap_allowed_at(&t->conf->flap, t->s->flap, cost, t->now);
+}
+
+/* Until when overload alone does not take the lane down, in view of others. Whoever is well and
+ * stands lower has time to come and help. Whether a fall helps is seen only by trying: others tell
+ * overload then and call us back, or they do not and the next fall is free. What is tried must be
+ * possible to take back. */
+static struct mono
+pressed_until(const struct turn *t)
+{
+	struct mono until = mono_add_ms(t->s->pressed_since, t->conf->absorb_ms);
+
+	if (t->in->fleet.standing < FLEET_ISOLATED || !ladder_is_pressed(t))
+		return MONO_NEVER;
+	if (!t->s->borne)
+		until = mono_max(until, way_back_at(t));
+	return until;
 }
 
 struct course
 ladder_fall(struct turn *t)
 {
-	const struct judgement *j = &t->in->judgement;
+	const struct judgement *j = &t->j;
 	int rung = t->s->rung, to;
+	struct mono pressed;
 
 	if (rung == RUNG_SILENT)
 		return (struct course){rung, RULE_STAY};
@@ -203,6 +241,12 @@ ladder_fall(struct turn *t)
 		turn_limit(t, OWNER_FLEET, LIMIT_FLOOR, rung, t->s->keep_until,
 		    "most of the fleet sees the same fault, or did less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
+		return (struct course){rung, RULE_WAIT};
+	}
+	pressed = pressed_until(t);
+	if (mono_before(t->now, pressed)) {
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, rung, pressed,
+		    "overload is borne a while: others may come to help, and a fall must leave a way back");
 		return (struct course){rung, RULE_WAIT};
 	}
 	if (to < RUNG_DRAIN)

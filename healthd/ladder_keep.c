@@ -77,6 +77,7 @@ ladder_sane(const struct ladder_conf *conf, struct ladder s, struct mono now)
 		    mono_min(mono_max(s.latch_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
 	s.keep_until =
 	    mono_min(mono_max(s.keep_until, MONO_NEVER), mono_add_ms(now, conf->latch_ms));
+	s.pressed_since = past(s.pressed_since, now);
 	s.emergency_at = past(s.emergency_at, now);
 	s.emergency_wait_ms = clamp(s.emergency_wait_ms, 0, conf->emergency_max_ms);
 	s.flap = sane_flap(conf, s.flap, now);
@@ -95,7 +96,7 @@ ladder_adopt(const struct ladder_conf *conf, struct ladder saved, int shown, boo
 	s.first = true;
 	s.phase_since = now;
 	s.proven = -1;
-	s.proven_since = s.better_since = s.low_since = MONO_NEVER;
+	s.proven_since = s.better_since = s.low_since = s.pressed_since = MONO_NEVER;
 	s.healed_at = now;
 	if (lease_fresh && shown > RUNG_SILENT) {
 		s.phase = LADDER_ADOPT;

@@ -23,6 +23,7 @@ ladder_rule_name(enum ladder_rule r)
 	    [RULE_CLIMB] = "climb",
 	    [RULE_FIRST] = "first",
 	    [RULE_EMERGENCY] = "emergency",
+	    [RULE_RELIEF] = "relief",
 	    [RULE_RETURN] = "return",
 	    [RULE_PIN] = "pin",
 	    [RULE_SHUTDOWN] = "shutdown",

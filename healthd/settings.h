@@ -88,6 +88,8 @@ struct settings {
 		const char *resolver;  /* instead of a command: configuration file of our own
 					  resolver, whose sockets the keeper holds. "": none */
 		const char *user;      /* "" = root */
+		int64_t capacity;      /* questions a second that this node can answer, all
+					  workers together; 0: not known */
 		int64_t spare;	       /* 0 or 1: a further slot used only by rolling upgrades */
 		int64_t min_ready;     /* never fewer in upgrades; preflight's "enough" */
 		const char

@@ -233,6 +233,8 @@ static const struct conf_key workers_keys[] = {
 	.help = "instead: our own resolver, by this configuration file"},
     {.name = "user", .type = CONF_STR, .offset = IN(workers, user), .text = "",
 	.help = "who they run as; \"\": root (it drops by itself)"},
+    {.name = "capacity", .type = CONF_INT, .offset = IN(workers, capacity), .max = 1000000000,
+	.help = "questions a second that this node can answer; 0: not known"},
     {.name = "spare", .type = CONF_INT, .offset = IN(workers, spare), .max = 1, .number = 1,
 	.help = "a further slot, used by rolling upgrades only"},
     {.name = "min_ready", .type = CONF_INT, .offset = IN(workers, min_ready), .max = 48,
@@ -288,6 +290,8 @@ static const struct conf_key flap_keys[] = {
 static const struct conf_key ladder_keys[] = {
     {.name = "fall_hold_ms", .type = CONF_INT, .offset = LADDER(fall_hold_ms), .max = MS_MAX,
 	.number = 30000, .help = "at drain so long before silent by proof"},
+    {.name = "absorb_ms", .type = CONF_INT, .offset = LADDER(absorb_ms), .max = MS_MAX,
+	.number = 10000, .help = "in a fleet overload lasts so long before it costs a rung"},
     {.name = "latch_ms", .type = CONF_INT, .offset = LADDER(latch_ms), .max = MS_MAX,
 	.number = 60000, .help = "the brake stays on after upstream is well"},
     {.name = "hold_ms", .type = CONF_INT, .offset = LADDER(hold_ms), .min = 10, .max = MS_MAX,

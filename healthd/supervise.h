@@ -129,7 +129,7 @@ struct mono roster_deadline(const struct roster *r, int64_t none_ready_ms);
 /* Overload is evident: a worker that was ready lives and is too slow to answer, or one was so
  * within ROSTER_STARVED_MS (it may have been killed as an endless loop and be starting again).
  * Silence says nothing of malfunction meanwhile (decision 0016). */
-#define ROSTER_STARVED_MS 1000
+#define ROSTER_STARVED_MS 10000
 bool roster_starved(const struct roster *r, struct mono now);
 /* When that may turn false by time alone; never: not by time. */
 struct mono roster_starved_until(const struct roster *r, struct mono now);

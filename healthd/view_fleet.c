@@ -60,6 +60,19 @@ view_verdicts(const struct fleet_node *n)
 }
 
 static json_t *
+view_load(uint8_t load)
+{
+	return load != BEACON_LOAD_UNKNOWN ? json_real(load / 8.0) : json_null();
+}
+
+/* Silent stands for nowhere. */
+static json_t *
+view_rung(const struct brain *b, int rung)
+{
+	return rung > RUNG_SILENT ? json_string(lane_rung_name(b, rung)) : json_null();
+}
+
+static json_t *
 view_peer(const struct brain *b, const struct fleet_node *n, struct mono now)
 {
 	const struct site *site = &b->settings.site;
@@ -68,9 +81,8 @@ view_peer(const struct brain *b, const struct fleet_node *n, struct mono now)
 	json_t *o =
 	    json_pack("{sisosososssiso}", "id", (int)p->id, "region", view_region(site, p->region),
 		"rung", known ? json_string(lane_rung_name(b, p->rung)) : json_null(), "load",
-		known && p->load != BEACON_LOAD_UNKNOWN ? json_real(p->load / 8.0) : json_null(),
-		"intent", severity_name(p->severity), "fault", (int)p->fault, "flags",
-		view_flags(p->flags));
+		view_load(known ? p->load : BEACON_LOAD_UNKNOWN), "intent",
+		severity_name(p->severity), "fault", (int)p->fault, "flags", view_flags(p->flags));
 
 	json_object_set_new(o, "conflict", json_boolean(n->conflict));
 	json_object_set_new(o, "max_suspended",
@@ -113,6 +125,9 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "back", json_boolean(g->back));
 	json_object_set_new(o, "emergency", json_boolean(g->emergency));
 	json_object_set_new(o, "keep", json_boolean(g->keep));
+	json_object_set_new(o, "room", view_rung(b, g->refuge));
+	json_object_set_new(o, "overload", view_rung(b, g->strained));
+	json_object_set_new(o, "load", view_load(b->load));
 	json_object_set_new(o, "frozen_s", view_left(lane->guard.frozen_until, now));
 	json_object_set_new(
 	    o, "told", told < 0 ? json_null() : json_string(lane_rung_name(b, told)));
@@ -192,6 +207,8 @@ NUMBER(fleet_rank, lane->guarded.rank)
 NUMBER(fleet_intent, lane->guard.severity)
 NUMBER(fleet_emergency, lane->guarded.emergency)
 NUMBER(fleet_conflict, v->conflict)
+NUMBER(fleet_room, lane->guarded.refuge)
+NUMBER(fleet_overload, lane->guarded.strained)
 
 static const struct {
 	const char *name, *help;
@@ -206,6 +223,8 @@ static const struct {
     {"fleet_rank", "How many are suspended or go before us.", fleet_rank},
     {"fleet_intent", "Severity of our published intent, 0 none to 4 vital.", fleet_intent},
     {"fleet_emergency", "1 while too few others announce.", fleet_emergency},
+    {"fleet_room", "Best rung at which others have room for our clients, 0 none.", fleet_room},
+    {"fleet_overload", "Best rung at which another tells overload, 0 none.", fleet_overload},
     {"fleet_conflict", "1 while another node tells beacons of our id.", fleet_conflict},
 };
 

@@ -37,6 +37,7 @@ begin(const struct setup *u)
 	w.proof = !u->slow_proof;
 	w.watch = (struct watch){.good_age = NONE, .low_age = NONE, .calm_age = NONE,
 	    .climb_age = NONE, .fall_age = NONE, .emergency_age = NONE,
+	    .pressed_age = NONE,
 	    .hold = (uint8_t)(u->conf.hold_ms / 1000)};
 	return w;
 }
@@ -119,6 +120,15 @@ happen(const struct setup *u, const struct mutant *m, struct world *w, struct ha
 	case EV_SHUTDOWN:
 		w->shutdown++;
 		break;
+	case EV_FRESH:
+		w->fresh = !w->fresh;
+		break;
+	case EV_ROOM:
+		w->room = !w->room;
+		break;
+	case EV_STRAIN:
+		w->strained = e.a;
+		break;
 	case EV_STARVE:
 		w->starved = !w->starved;
 		break;
@@ -159,6 +169,10 @@ call(const struct setup *u, const struct mutant *m, struct world *w, struct sigh
 	in.proven = w->proof ? s.rung : -1;
 	in.shutdown = w->shutdown > 0;
 	in.shutdown_silent = w->shutdown > 1;
+	if (u->fleet)
+		in.fleet = (struct ladder_fleet){.standing = w->fresh ? FLEET_FRESH : FLEET_STALE,
+		    .refuge = (int8_t)(w->room ? u->conf.n_rungs - 1 : RUNG_SILENT),
+		    .strained = (int8_t)w->strained};
 	if (m && m->conf)
 		m->conf(&conf);
 	if (m && m->facts)
@@ -211,7 +225,7 @@ go(const struct setup *u, const struct mutant *m, struct world *w, struct happen
 			return broken;
 		if (o.after == o.before)
 			break;
-		watch_move(u, &w->watch, o.before, o.after, o.rule);
+		watch_move(u, &w->watch, &o);
 		w->proof = !u->slow_proof;
 		watch_truth(u, w);
 		if (u->slow_proof)
@@ -261,6 +275,13 @@ happenings(const struct setup *u, const struct world *w, struct happening *list)
 		n = add(list, n, EV_PREFLIGHT, 0, 0);
 	if (u->shutdown && w->shutdown < 2)
 		n = add(list, n, EV_SHUTDOWN, 0, 0);
+	if (u->fleet) {
+		n = add(list, n, EV_FRESH, 0, 0);
+		n = add(list, n, EV_ROOM, 0, 0);
+		for (int r = 0; r < u->conf.n_rungs; r++)
+			if (r != 1 && r != w->strained)
+				n = add(list, n, EV_STRAIN, r, 0);
+	}
 	if (u->starves)
 		n = add(list, n, EV_STARVE, 0, 0);
 	if (u->restarts)
@@ -274,7 +295,8 @@ static void
 print_step(const struct visit *n)
 {
 	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok",
-	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "starved", "new brain, adopts",
+	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "view", "room",
+	    "another is overloaded", "starved", "new brain, adopts",
 	    "new brain"};
 
 	print_message("  %-18s %d %-8s rung %d phase %d hold %d latch %d penalty %d\n",

@@ -491,6 +491,66 @@ moves_without_a_rule(struct ladder_out *out)
 		out->rule = RULE_STAY;
 }
 
+static void
+others_always_have_room(struct ladder *s, struct ladder_in *in)
+{
+	(void)s;
+	in->fleet.refuge = 3;
+}
+
+static void
+room_seen_from_full(struct ladder *s, struct ladder_in *in)
+{
+	if (s->rung == 3)
+		in->fleet.refuge = 3;
+}
+
+static void
+others_never_have_room(struct ladder *s, struct ladder_in *in)
+{
+	(void)s;
+	in->fleet.refuge = RUNG_SILENT;
+}
+
+static void
+overload_not_borne(struct ladder_conf *c)
+{
+	c->absorb_ms = 0;
+}
+
+static void
+borne_for_ever(struct ladder_conf *c)
+{
+	c->absorb_ms = 1000000;
+}
+
+static void
+way_back_not_asked_for(struct ladder *s, struct ladder_in *in)
+{
+	(void)in;
+	s->borne = true;
+}
+
+static void
+always_called(struct ladder *s, struct ladder_in *in)
+{
+	(void)s;
+	in->fleet.strained = 3;
+}
+
+static void
+never_called(struct ladder *s, struct ladder_in *in)
+{
+	(void)s;
+	in->fleet.strained = RUNG_SILENT;
+}
+
+static void
+malfunction_is_calm(struct judgement *j)
+{
+	j->calm = 100;
+}
+
 static const struct mutant mutants[] = {
     {.name = "idle counted as ok", .in = IN_ATTRIBUTION, .facts = idle_is_ok},
     {.name = "idle counted as failed", .in = IN_ATTRIBUTION, .facts = idle_is_failed},
@@ -580,6 +640,16 @@ static const struct mutant mutants[] = {
 	.adopted = emergency_forgotten},
     {.name = "deadline forgotten", .in = IN_ATTRIBUTION, .after = deadline_forgotten},
     {.name = "reasons forgotten", .in = IN_ATTRIBUTION, .after = reasons_forgotten},
+    {.name = "others always have room", .in = IN_PRESSURE, .before = others_always_have_room},
+    {.name = "from full others always have room", .in = IN_PRESSURE, .before = room_seen_from_full},
+    {.name = "others never have room", .in = IN_PRESSURE, .before = others_never_have_room},
+    {.name = "overload not borne", .in = IN_PRESSURE, .conf = overload_not_borne},
+    {.name = "overload not borne for vital silence", .in = IN_SHARE, .conf = overload_not_borne},
+    {.name = "overload borne for ever", .in = IN_PRESSURE, .conf = borne_for_ever},
+    {.name = "way back not asked for", .in = IN_PRESSURE, .before = way_back_not_asked_for},
+    {.name = "always called to help", .in = IN_PRESSURE, .before = always_called},
+    {.name = "never called to help", .in = IN_PRESSURE, .before = never_called},
+    {.name = "malfunction taken for overload", .in = IN_PRESSURE, .judged = malfunction_is_calm},
 };
 
 enum { N_MUTANTS = sizeof(mutants) / sizeof(mutants[0]) };

@@ -10,9 +10,11 @@
 
 /* What a person who sees only the checks knows of this moment. */
 struct sight {
-	int score; /* by the watcher's own arithmetic */
+	int score; /* by the watcher's own arithmetic; without overload where nobody has room */
 	int firm;  /* ... without what others say, which is no matter of silent */
 	bool denied; /* others find us well, and were to be asked */
+	int calm;  /* ... were there no overload */
+	bool pressed; /* overload alone calls for a lower rung */
 	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here,
 	    overload;
 	bool absorbed; /* vital silence that overload explains, and no other vital failure */
@@ -72,6 +74,12 @@ enum promise {
 	P_EMERGENCY_TRUE,
 	P_EMERGENCY_WAIT,
 	P_EMERGENCY_COMES,
+	P_PRESSED_ROOM,
+	P_PRESSED_WAIT,
+	P_PRESSED_BACK,
+	P_PRESSED_COMES,
+	P_RELIEF_TRUE,
+	P_RELIEF_COMES,
 	P_FULL_COMES,
 	N_PROMISES,
 };
@@ -114,6 +122,12 @@ static const char *const promises[N_PROMISES] = {
     [P_EMERGENCY_TRUE] = "an emergency climb is alone, at silent, with every self check well",
     [P_EMERGENCY_WAIT] = "emergency climbs that relapse wait longer each time",
     [P_EMERGENCY_COMES] = "alone, an emergency climb comes when its wait is over",
+    [P_PRESSED_ROOM] = "overload alone takes nothing down where nobody has room",
+    [P_PRESSED_WAIT] = "in view of others overload is borne for its time first",
+    [P_PRESSED_BACK] = "a fall by overload leaves budget for the way back, or was borne before",
+    [P_PRESSED_COMES] = "lasting overload takes the lane down where others have room",
+    [P_RELIEF_TRUE] = "who climbs to help is called to that rung or a better one",
+    [P_RELIEF_COMES] = "who is well helps at once, as far as the flap budget allows",
     [P_FULL_COMES] = "when all is well for long enough, full is reached",
 };
 
@@ -163,6 +177,41 @@ own_score(const struct setup *u, const struct world *w, bool asked)
 		weights += u->checks[i].weight;
 	}
 	return weights ? sum / weights : 100;
+}
+
+/* The same with all that overload explains taken for well. */
+static int
+own_calm(const struct setup *u, const struct world *w, bool told)
+{
+	struct world well = *w;
+
+	for (int i = 0; i < u->n; i++)
+		if (explained(u, w, i) && w->last[i] == VERDICT_FAIL &&
+		    (u->checks[i].overload || w->verdict[i] == VERDICT_FAIL))
+			well.last[i] = VERDICT_OK;
+	return own_score(u, &well, told);
+}
+
+static int
+called_by(const struct setup *u, int score)
+{
+	int rung = 0;
+
+	while (rung < u->conf.n_rungs - 1 && score >= u->conf.enter[rung])
+		rung++;
+	return rung;
+}
+
+static void
+see_pressure(const struct setup *u, const struct world *w, struct sight *s)
+{
+	s->calm = s->vital ? 0 : own_calm(u, w, true);
+	if (w->fresh && !w->room && w->rung >= RUNG_DRAIN) {
+		s->score = s->calm;
+		s->firm = s->vital ? 0 : own_calm(u, w, false);
+	}
+	s->pressed = !s->empty && !s->vital && w->rung > RUNG_DRAIN &&
+	    called_by(u, s->score) < w->rung && called_by(u, s->calm) >= w->rung;
 }
 
 static void
@@ -237,6 +286,7 @@ see(const struct setup *u, const struct world *w)
 	s.absorbed = s.absorbed && !s.vital;
 	s.score = s.vital || s.absorbed ? 0 : own_score(u, w, true);
 	s.firm = s.vital || s.absorbed ? 0 : own_score(u, w, false);
+	see_pressure(u, w, &s);
 	s.here = evidence(u, w, true);
 	s.overload = only_overload(u, w);
 	s.stop = w->shutdown == 0 ? u->conf.n_rungs - 1 : w->shutdown == 1 ? 1 : 0;
@@ -318,7 +368,8 @@ check_silent_by_proof(const struct seen *o)
 static int
 vital_policy(const struct seen *o)
 {
-	return o->u->conf.vital_alone == ALONE_SILENT ? RUNG_SILENT : RUNG_DRAIN;
+	/* In this model the guard never gives leave. */
+	return o->u->conf.vital_alone == ALONE_SILENT && !o->w->fresh ? RUNG_SILENT : RUNG_DRAIN;
 }
 
 static int
@@ -400,16 +451,56 @@ check_emergency(const struct seen *o)
 	return emergency_waited(o) ? P_NONE : P_EMERGENCY_WAIT;
 }
 
+/* Why overload alone must not take it down now. */
+static enum promise
+wrong_about_pressure(const struct seen *o)
+{
+	const struct watch *h = &o->w->watch;
+	const struct flap_conf *f = &o->u->conf.flap;
+
+	if (h->pressed_age == NONE || h->pressed_age * 1000 < o->u->conf.absorb_ms)
+		return P_PRESSED_WAIT;
+	if (h->trial != 2 && h->budget * GRAIN + 2 * f->change_cost > f->limit)
+		return P_PRESSED_BACK;
+	return P_NONE;
+}
+
+static enum promise
+check_score_fall(const struct seen *o)
+{
+	if (o->w->fresh && !o->w->room && o->s.calm >= o->u->conf.enter[o->after])
+		return P_PRESSED_ROOM;
+	if (o->after < RUNG_DRAIN || o->after >= o->before || o->s.empty ||
+	    score_at(&o->s, o->after) >= o->u->conf.enter[o->after])
+		return P_SCORE_TRUE;
+	return o->w->fresh && o->s.pressed ? wrong_about_pressure(o) : P_NONE;
+}
+
+static bool
+called_to_help(const struct seen *o)
+{
+	return o->w->fresh && o->before >= RUNG_DRAIN && o->w->strained > o->before;
+}
+
+static enum promise
+check_relief(const struct seen *o)
+{
+	if (!called_to_help(o) || o->after > o->w->strained || !o->s.may_rise ||
+	    o->w->watch.moved_age < 1)
+		return P_RELIEF_TRUE;
+	for (int r = o->before; r < o->after; r++)
+		if (o->s.score < o->u->conf.leave[r])
+			return P_CLIMB_SCORE;
+	return in_budget(o) ? P_NONE : P_CLIMB_BUDGET;
+}
+
 /* A move against its reason. */
 static enum promise
 check_move(const struct seen *o)
 {
 	switch (o->rule) {
 	case RULE_SCORE_FALL:
-		return o->after >= RUNG_DRAIN && o->after < o->before && !o->s.empty &&
-			score_at(&o->s, o->after) < o->u->conf.enter[o->after]
-		    ? P_NONE
-		    : P_SCORE_TRUE;
+		return check_score_fall(o);
 	case RULE_VITAL_FALL:
 		return o->s.vital && o->after >= vital_policy(o) ? P_NONE : P_VITAL_TRUE;
 	case RULE_PROVEN_FALL:
@@ -425,6 +516,8 @@ check_move(const struct seen *o)
 	case RULE_CLIMB:
 	case RULE_FIRST:
 		return check_climb(o);
+	case RULE_RELIEF:
+		return check_relief(o);
 	case RULE_EMERGENCY:
 		return check_emergency(o);
 	default:
@@ -458,7 +551,10 @@ check_health(const struct seen *o)
 
 	if (o->s.vital && o->before != RUNG_SILENT && o->after > vital_rung(o))
 		return P_VITAL_AT_ONCE;
-	if (o->s.absorbed && o->w->watch.started && !o->w->watch.adopting &&
+	if (called_to_help(o) && o->s.may_rise && in_budget(o) && o->after <= o->before &&
+	    o->w->watch.moved_age >= 1)
+		return P_RELIEF_COMES;
+	if (o->s.absorbed && !o->w->fresh && o->w->watch.started && !o->w->watch.adopting &&
 	    o->before > RUNG_DRAIN && o->after > most_drained(o))
 		return P_ABSORB_DRAINS;
 	if (emergency(o) && emergency_waited(o) && o->after == RUNG_SILENT &&
@@ -466,6 +562,11 @@ check_health(const struct seen *o)
 		return P_EMERGENCY_COMES;
 	if (!o->w->watch.started || o->w->watch.adopting || o->s.vital || o->s.empty)
 		return P_NONE;
+	if (o->w->fresh && o->s.pressed)
+		return o->after == o->before && o->before > o->s.floor && o->s.cap >= o->before &&
+			wrong_about_pressure(o) == P_NONE
+		    ? P_PRESSED_COMES
+		    : P_NONE;
 	while (called < u->conf.n_rungs - 1 && score_at(&o->s, called) >= u->conf.enter[called])
 		called++;
 	most = called > RUNG_DRAIN ? called : RUNG_DRAIN;

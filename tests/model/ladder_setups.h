@@ -34,7 +34,7 @@
 
 enum {
 	IN_ATTRIBUTION, IN_OVERLOAD, IN_PROOF, IN_HOLDS, IN_BUDGET, IN_EMERGENCY, IN_HANDS,
-	IN_STOPPING, IN_POLICIES, IN_SLOWNESS, IN_HEARSAY, N_SETUPS
+	IN_STOPPING, IN_POLICIES, IN_SLOWNESS, IN_HEARSAY, IN_PRESSURE, IN_SHARE, N_SETUPS
 };
 
 static const struct setup setups[] = {
@@ -166,6 +166,29 @@ static const struct setup setups[] = {
 	.checks = {DERIVED(50, CAN_FAIL), DERIVED(30, CAN_FAIL), SHARED(10, CAN_FAIL),
 	    TOLD(900, CAN_ALL)},
 	.restarts = true,
+	.most = 2,
+    },
+    [IN_PRESSURE] = {
+	.name = "pressure: overload in a fleet, borne, tried to leave, and helped",
+	.conf = {RUNGS, .fall_hold_ms = 1000, .absorb_ms = 2000, .latch_ms = 1000,
+	    .hold_ms = 2000, .hold_cap_ms = 2000, .heal_ms = 1000, .adopt_ms = 1000,
+	    SILENT_ALONE, EMERGENCY,
+	    .flap = {.half_life_ms = 2000, .limit = 1500, .withdraw_cost = 1000,
+		.change_cost = 500}},
+	.n = 2,
+	.checks = {OVERLOAD(80, CAN_FAIL), READING(30, CAN_FAIL)},
+	.fleet = true,
+	.most = 3,
+    },
+    [IN_SHARE] = {
+	.name = "pressure: vital silence under overload in a fleet",
+	.conf = {RUNGS, .fall_hold_ms = 1000, .absorb_ms = 1000, .latch_ms = 1000,
+	    .hold_ms = 1000, .hold_cap_ms = 1000, .heal_ms = 1000, .adopt_ms = 1000,
+	    SILENT_ALONE, EMERGENCY, .flap = STILL_FLAP},
+	.n = 2,
+	.checks = {MUTE(CAN_FAIL), READING(30, CAN_HIDE)},
+	.starves = true,
+	.fleet = true,
 	.most = 2,
     },
 };

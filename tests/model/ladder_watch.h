@@ -11,7 +11,8 @@ static void
 watch_age(const struct setup *u, struct watch *h)
 {
 	uint8_t *ages[] = {&h->adopt_age, &h->moved_age, &h->good_age, &h->low_age, &h->calm_age,
-	    &h->heal_age, &h->climb_age, &h->fall_age, &h->emergency_age};
+	    &h->heal_age, &h->climb_age, &h->fall_age, &h->emergency_age,
+	    &h->pressed_age};
 
 	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++)
 		*ages[i] = older(*ages[i], u->most);
@@ -51,6 +52,7 @@ watch_truth(const struct setup *u, struct world *w)
 	keep_since(&h->good_age, s.may_rise);
 	keep_since(&h->low_age,
 	    w->rung == RUNG_DRAIN && w->proof && !s.vital && calls_silent(u, &s));
+	keep_since(&h->pressed_age, u->fleet && s.pressed);
 	return s;
 }
 
@@ -88,21 +90,29 @@ watch_charge(const struct setup *u, struct watch *h, int before, int after)
 }
 
 static void
-watch_move(const struct setup *u, struct watch *h, int before, int after, enum ladder_rule rule)
+watch_move(const struct setup *u, struct watch *h, const struct seen *o)
 {
+	int before = o->before, after = o->after;
+	enum ladder_rule rule = o->rule;
+
 	switch (rule) {
 	case RULE_SCORE_FALL:
 	case RULE_VITAL_FALL:
 	case RULE_PROVEN_FALL:
 	case RULE_ADOPT_FAILED:
 		watch_fall(u, h, after);
+		h->trial = !o->w->fresh || rule != RULE_SCORE_FALL || !o->s.pressed ? 0
+		    : h->trial == 2						    ? 2
+										    : 1;
 		break;
 	case RULE_EMERGENCY:
 		h->started = true;
 		h->emergency_age = 0;
 		/* fall through */
 	case RULE_CLIMB:
+	case RULE_RELIEF:
 	case RULE_FIRST:
+		h->trial = rule == RULE_CLIMB && h->trial ? 2 : 0;
 		h->climbed = true;
 		h->climb_age = 0;
 		break;
@@ -111,7 +121,7 @@ watch_move(const struct setup *u, struct watch *h, int before, int after, enum l
 	}
 	watch_charge(u, h, before, after);
 	h->moved_age = 0;
-	h->good_age = h->low_age = NONE;
+	h->good_age = h->low_age = h->pressed_age = NONE;
 	if (after != RUNG_SILENT)
 		h->announced = true;
 	else if (h->adopting)

@@ -39,6 +39,7 @@ struct setup {
 	struct limit limits[5]; /* each may be put and dropped */
 	bool slow_proof;	/* BIRD may lag, fail and lose the proof; else it proves at once */
 	bool preflight, shutdown, restarts;
+	bool fleet; /* others are in view or not, have room or not, tell overload or not */
 	bool starves; /* workers may be too slow to answer */
 	uint8_t most; /* ages beyond this many ticks are one */
 };
@@ -60,6 +61,8 @@ struct watch {
 	uint8_t climbed, climb_age; /* since the last fall by health */
 	uint8_t fall_age;
 	uint8_t emergency_age, emergency_wait;
+	uint8_t pressed_age; /* since when overload alone calls for a lower rung; NONE */
+	uint8_t trial; /* 1: fell for overload alone, 2: and then climbed uncalled */
 };
 
 struct world {
@@ -69,6 +72,7 @@ struct world {
 	uint8_t phase, rung, proven, first, climbed;
 	uint8_t phase_age, rung_age, better_age, low_age, fall_age, climb_age, healed_age;
 	uint8_t emergency_age, hold, latch, emergency_wait;
+	uint8_t pressed_age, pressed, borne;
 	uint8_t next; /* ticks until it wants to be called; NONE: not by time */
 	/* the truth around it */
 	uint8_t verdict[MAX_MODEL_CHECKS];
@@ -79,6 +83,8 @@ struct world {
 	uint8_t limits;	   /* bit per limit that stands */
 	uint8_t preflight; /* workers are missing */
 	uint8_t shutdown;  /* 1: draining, 2: silent */
+	uint8_t fresh, room; /* the fleet is in view; others have room */
+	uint8_t strained;    /* rung on which another tells overload */
 	uint8_t starved;   /* workers live and are too slow to answer */
 };
 
@@ -92,6 +98,8 @@ enum event_kind {
 	EV_LIMIT, /* limit a is put or dropped */
 	EV_PREFLIGHT,
 	EV_SHUTDOWN,
+	EV_FRESH, EV_ROOM,
+	EV_STRAIN, /* another tells overload on rung a */
 	EV_STARVE, /* workers become too slow to answer, or quick again */
 	EV_ADOPT,   /* a new brain; the rung stands and the lease is fresh */
 	EV_RESTART, /* a new brain; nothing may be taken over */
@@ -147,6 +155,9 @@ ladder_of(const struct world *w)
 	    .rung_since = ago(w->rung_age),
 	    .better_since = ago(w->better_age),
 	    .low_since = ago(w->low_age),
+	    .pressed_since = ago(w->pressed_age),
+	    .pressed = w->pressed,
+	    .borne = w->borne,
 	    .last_fall = ago(w->fall_age),
 	    .last_climb = ago(w->climb_age),
 	    .healed_at = ago(w->healed_age),
@@ -175,6 +186,9 @@ take_ladder(const struct setup *u, struct world *w, const struct ladder *s)
 	w->rung_age = age_of(s->rung_since, most);
 	w->better_age = age_of(s->better_since, most);
 	w->low_age = age_of(s->low_since, most);
+	w->pressed_age = u->fleet ? age_of(s->pressed_since, most) : NONE;
+	w->pressed = u->fleet && s->pressed;
+	w->borne = u->fleet && s->borne;
 	w->fall_age = s->first || u->restarts ? age_of(s->last_fall, most) : NONE;
 	w->climb_age = s->climbed ? age_of(s->last_climb, most) : NONE;
 	w->hold = (uint8_t)(s->hold_ms / 1000);
@@ -193,7 +207,7 @@ static void
 age_ladder(const struct setup *u, struct world *w)
 {
 	uint8_t *ages[] = {&w->rung_age, &w->better_age, &w->low_age, &w->fall_age, &w->climb_age,
-	    &w->healed_age, &w->emergency_age};
+	    &w->healed_age, &w->emergency_age, &w->pressed_age};
 
 	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++)
 		*ages[i] = older(*ages[i], u->most);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bgpctl/site.h"
+#include "healthd/load.h"
 #include "tests/sim/world.h"
 
 /* --- what the decision is made of ---------------------------------------------------------------
@@ -31,7 +32,8 @@ make_facts(const struct world *w, const struct node *n, struct fact *facts)
 		facts[i] = tally(&c->tally, windows, c->n);
 	}
 	if (w->conf.bent != BENT_NO_ABSORB) {
-		facts_absorb(facts, w->m->n_checks, roster_starved(&n->roster, w->now));
+		facts_absorb(facts, w->m->n_checks,
+		    roster_starved(&n->roster, w->now) || load_is_full(n->load));
 		return;
 	}
 	for (int i = 0; i < w->m->n_checks; i++)
@@ -118,8 +120,8 @@ concerned(const struct world *w, const struct node *n)
 {
 	const struct judgement *j = &n->judgement;
 
-	return w->conf.every || n->ladder.rung == RUNG_SILENT || n->severity != SEVERITY_NONE ||
-	       n->fault >= 0 || j->vital_failed || j->shared_bad ||
+	return w->conf.every || n->ladder.rung < w->ladder.n_rungs - 1 || j->score < j->calm ||
+	       n->severity != SEVERITY_NONE || n->fault >= 0 || j->vital_failed || j->shared_bad ||
 	       j->score < w->ladder.enter[RUNG_SILENT] || n->guard.severity != SEVERITY_NONE ||
 	       n->guard.fault != 0 || n->session_lost || !mono_is_set(n->guard.born);
 }
@@ -135,7 +137,8 @@ ask_fleet(struct world *w, struct node *n)
 		return;
 	}
 	fleet_step(w, n,
-	    (struct guard_in){.silent = silent,
+	    (struct guard_in){.load = n->load,
+		.silent = silent,
 		.discretionary = silent && n->ladder.chosen,
 		.severity = n->severity,
 		.fault = (uint8_t)(n->fault + 1)});
@@ -143,6 +146,8 @@ ask_fleet(struct world *w, struct node *n)
 		g->granted = n->severity >= SEVERITY_LOW && g->standing == FLEET_FRESH;
 		g->back = false;
 	}
+	if (w->conf.bent == BENT_CASCADE)
+		g->refuge = (int8_t)(w->ladder.n_rungs - 1);
 	if (w->conf.bent == BENT_NO_EMERGENCY)
 		g->emergency = g->back = false;
 }
@@ -156,6 +161,8 @@ bound(const struct guard_out *g)
 	    .back = g->back,
 	    .emergency = g->emergency,
 	    .keep = g->keep,
+	    .refuge = g->refuge,
+	    .strained = g->strained,
 	    .because = g->because};
 }
 
@@ -171,7 +178,12 @@ tell(struct world *w, struct node *n)
 	t.max_suspended = (uint16_t)w->guard.max_suspended;
 	t.severity = n->guard.severity;
 	t.fault = n->guard.fault;
+	t.load = n->load;
 	t.flags = n->guard.severity >= SEVERITY_LOW ? BEACON_WISHING : 0;
+	if (judgement_is_overload(&n->judgement))
+		t.flags |= BEACON_ABSORBING;
+	if (n->wish > n->ladder.rung && !n->judgement.unknown)
+		t.flags |= BEACON_CLIMBING;
 	if (w->conf.bent == BENT_EAGER || (node_session(n) && n->proven == n->order))
 		t.rung = (int8_t)n->order;
 	else if (!node_session(n) || t.rung < 0)
@@ -218,7 +230,7 @@ step(struct world *w, struct node *n, const struct fact *facts)
 		in.proven = RUNG_SILENT;
 	if (w->conf.policy == POLICY_SILENT)
 		conf.proven_alone = ALONE_SILENT;
-	if (w->conf.policy != POLICY_OURS)
+	if (!policy_has_fleet(w->conf.policy))
 		return ladder_step(&conf, n->ladder, &in, w->now);
 	/* The guard is told the ladder's wish, and the ladder what the guard makes of that. */
 	ask_fleet(w, n);
@@ -240,6 +252,7 @@ take(struct world *w, struct node *n, const struct ladder_out *out)
 	 * is worth another turn. */
 	n->dirty = out->moved || out->state.chosen != n->ladder.chosen;
 	n->ladder = out->state;
+	n->wish = out->wish;
 	if (!out->moved)
 		return;
 	world_say(w, "node %d: score %d: %s", n->id, n->judgement.score, out->because);
@@ -266,7 +279,7 @@ decide(struct world *w, struct node *n)
 	take(w, n, &out);
 	n->decide_at = out.next;
 	follow_budget(w, n, &out);
-	if (w->conf.policy == POLICY_OURS) {
+	if (policy_has_fleet(w->conf.policy)) {
 		tell(w, n);
 		n->decide_at = mono_min(n->decide_at, n->fleet.next);
 	}

@@ -16,7 +16,8 @@ static int64_t
 pack(struct told t)
 {
 	return (int64_t)(t.rung + 1) | (int64_t)t.severity << 4 | (int64_t)t.fault << 8 |
-	       (int64_t)t.flags << 16 | (int64_t)t.nonce << 24 | (int64_t)t.max_suspended << 40;
+	       (int64_t)t.flags << 16 | (int64_t)t.nonce << 24 | (int64_t)t.max_suspended << 40 |
+	       (int64_t)t.load << 56;
 }
 
 static struct told
@@ -27,7 +28,8 @@ unpack(int64_t x)
 	    .fault = x >> 8 & 255,
 	    .flags = x >> 16 & 255,
 	    .nonce = x >> 24 & 65535,
-	    .max_suspended = x >> 40 & 65535};
+	    .max_suspended = x >> 40 & 65535,
+	    .load = x >> 56 & 15};
 }
 
 static bool
@@ -155,7 +157,7 @@ send_all(struct world *w, struct node *n)
 void
 fleet_tell(struct world *w, struct node *n, struct told told)
 {
-	if (w->conf.policy != POLICY_OURS || same(told, n->told))
+	if (!policy_has_fleet(w->conf.policy) || same(told, n->told))
 		return;
 	n->told = told;
 	promise_told(w, n);
@@ -165,7 +167,7 @@ fleet_tell(struct world *w, struct node *n, struct told told)
 void
 fleet_lie(struct world *w)
 {
-	for (int id = 1; id <= w->s.nodes && w->conf.policy == POLICY_OURS; id++)
+	for (int id = 1; id <= w->s.nodes && policy_has_fleet(w->conf.policy); id++)
 		send_all(w, world_node(w, id));
 }
 
@@ -218,7 +220,7 @@ sides(const struct world *w, const struct node *n)
 void
 fleet_cut(struct world *w, int fault)
 {
-	for (int g = 0; g < w->n_groups && w->conf.policy == POLICY_OURS; g++)
+	for (int g = 0; g < w->n_groups && policy_has_fleet(w->conf.policy); g++)
 		happenings_put(&w->happenings,
 		    w->now.us + chance_in(chance(w->s.seed, 53, (uint64_t)g, (uint64_t)w->now.us),
 				    300000, 3000000),
@@ -257,7 +259,7 @@ peer_of(const struct world *w, int id, const struct told *t)
 	return (struct peer){.id = (uint16_t)id,
 	    .nonce = t->nonce,
 	    .rung = t->rung,
-	    .load = BEACON_LOAD_UNKNOWN,
+	    .load = t->load,
 	    .flags = t->flags,
 	    .severity = t->severity,
 	    .fault = t->fault,

@@ -14,7 +14,10 @@
 #include "tests/sim/chance.h"
 #include "tests/sim/world.h"
 
-enum { DROPS_OF_CAPACITY = 20000 /* questions a second that a node can answer */ };
+enum {
+	LOAD_US = 1500000,	  /* from a change of load to the brain's knowing: two looks */
+	DROPS_OF_CAPACITY = 20000 /* questions a second that a node can answer */
+};
 
 static void
 place_init(struct world *w, int p)
@@ -115,12 +118,20 @@ feels(struct world *w, struct node *n, double share, bool loaded)
 	int drops = share > 1 ? (int)lround((share - 1) * DROPS_OF_CAPACITY) : 0;
 
 	cpu = cpu > 100 ? 100 : cpu;
+	if (share != n->share) {
+		n->share = share;
+		n->load_at = w->now.us;
+		happenings_put(
+		    &w->happenings, w->now.us + LOAD_US, HAPPEN_LOAD, n->id, 0, n->load_at);
+	}
 	if (silent64 == n->silent64 && cpu == n->cpu && drops == n->drops && loaded == n->loaded)
 		return false;
 	if (n->power)
 		truth_begin(w, n);
 	if (silent64 > 0 || n->silent64 > 0)
 		n->pressed_at = w->now.us;
+	if (silent64 > 0 && n->silent64 == 0)
+		n->burdened_since = w->now.us;
 	n->silent64 = (uint8_t)silent64;
 	n->cpu = (int16_t)cpu;
 	n->drops = drops;

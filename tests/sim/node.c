@@ -2,6 +2,7 @@
  * node: what happens at one node between its truth and its routes.
  */
 #include "bgpctl/site.h"
+#include "healthd/load.h"
 #include "tests/sim/chance.h"
 #include "tests/sim/world.h"
 
@@ -195,6 +196,21 @@ node_stand(struct world *w, struct node *n)
 	brain_begin(w, n, true);
 	node_ability(w, n);
 	load_seen(w, n, best);
+	node_alarm(w, n);
+}
+
+void
+node_load(struct world *w, struct node *n)
+{
+	uint8_t load;
+
+	if (!n->brain || w->conf.policy != POLICY_OURS)
+		return;
+	load = load_level(n->load, n->share < 1 ? n->share : 1);
+	if (load == n->load)
+		return;
+	n->load = load;
+	n->dirty = true;
 	node_alarm(w, n);
 }
 

@@ -23,6 +23,7 @@ enum promise {
 	P_OVERLOAD,
 	P_HOLE,
 	P_REGION,
+	P_BORNE,
 	N_PROMISES
 };
 
@@ -38,11 +39,13 @@ static const char *const names[N_PROMISES + 1] = {
     [P_OVERLOAD] = "overload_never_silences",
     [P_HOLE] = "holes_are_closed",
     [P_REGION] = "region_keeps_one",
+    [P_BORNE] = "overload_is_borne",
 };
 
 enum {
 	GRACE_MS = 10000, /* an able node is given so long to announce where nobody does */
 	HOLE_MS = 30000,  /* one that answers nothing, to leave it to others */
+	KNOWN_MS = 10000, /* overload that has lasted so long is known to all */
 	ILL_MS = 60000,	  /* what was wrong here so long ago may still be a reason */
 };
 
@@ -64,7 +67,7 @@ broken(struct world *w, enum promise p, int node, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (w->conf.policy != POLICY_OURS || w->broken >> p & 1)
+	if (!policy_has_fleet(w->conf.policy) || w->broken >> p & 1)
 		return;
 	w->broken |= 1U << p;
 	if (w->breach.promise != NULL || !promise_wanted(w, p))
@@ -194,12 +197,34 @@ judge_silence(struct world *w, struct node *n, int from, enum ladder_rule rule)
 		broken(w, P_REGION, n->id, "node %d was the last of region %d", n->id, n->region);
 }
 
+/* Whom overload alone takes down leaves somebody on its rung or a better one who is not
+ * overloaded. */
+static void
+judge_borne(struct world *w, struct node *n, int from)
+{
+	bool was_ill = ill(n) || (n->bad_since > 0 && w->now.us - n->bad_since < ILL_MS * 1000);
+
+	if (was_ill || n->silent64 == 0 || !node_upstream(n) || !at_rest(w))
+		return;
+	for (int i = 0; i < w->s.nodes; i++) {
+		const struct node *other = &w->nodes[i];
+
+		if (other != n && other->exported >= from &&
+		    (other->silent64 == 0 || w->now.us - other->burdened_since < KNOWN_MS * 1000))
+			return;
+	}
+	broken(w, P_BORNE, n->id, "node %d falls from rung %d for overload; no other has room",
+	    n->id, from);
+}
+
 void
 promise_moved(struct world *w, struct node *n, int from, enum ladder_rule rule)
 {
-	if (w->conf.policy != POLICY_OURS)
+	if (!policy_has_fleet(w->conf.policy))
 		return;
 	judge_routers(w, n, from, rule);
+	if (rule == RULE_SCORE_FALL)
+		judge_borne(w, n, from);
 	if (n->order == RUNG_SILENT && from > RUNG_SILENT)
 		judge_silence(w, n, from, rule);
 	/* Vital falls and returns are others' doing to whoever counts the budget. */
@@ -296,7 +321,7 @@ judge_holes(struct world *w)
 void
 promises_check(struct world *w)
 {
-	if (w->conf.policy != POLICY_OURS)
+	if (!policy_has_fleet(w->conf.policy))
 		return;
 	for (int i = 0; i < w->s.nodes; i++)
 		note(w, &w->nodes[i]);

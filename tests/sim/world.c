@@ -10,9 +10,10 @@
 
 enum { START_MS = 5000, LOOK_US = 1000000, COUNT_FROM_MS = 30000, REST_MS = 60000 };
 
-static const char *const policies[N_POLICIES] = {"checker", "alone", "alone_silent", "ours"};
+static const char *const policies[N_POLICIES] = {
+    "checker", "alone", "alone_silent", "ours", "ours_unsized"};
 static const char *const bents[N_BENTS] = {
-    "", "always_grants", "no_emergency", "no_absorb", "no_brake", "eager_beacons"};
+    "", "always_grants", "no_emergency", "no_absorb", "no_brake", "cascades", "eager_beacons"};
 
 const char *
 policy_name(enum policy p)
@@ -40,16 +41,19 @@ world_say(struct world *w, const char *fmt, ...)
 	fputc('\n', w->conf.trace);
 }
 
-/* The fleet's keys at their defaults (docs/fleet.md). */
+/* The fleet's keys as the configuration has them, for a fleet of this size. */
 static void
 fleet_conf(struct world *w)
 {
-	w->poll_ms = 1000;
+	struct site site = w->m->settings.site;
+
+	site.fleet.size = w->s.nodes;
+	w->poll_ms = site.fleet.poll_ms;
 	w->guard = (struct guard_conf){.size = w->s.nodes,
-	    .min_announcing = 1,
-	    .max_suspended = w->s.nodes * 34 / 100,
-	    .settle_ms = 10000,
-	    .view_max_age_ms = 5000};
+	    .min_announcing = (int)site.fleet.min_announcing,
+	    .max_suspended = site_budget(&site),
+	    .settle_ms = site.fleet.settle_ms,
+	    .view_max_age_ms = site.fleet.view_max_age_ms};
 }
 
 static void
@@ -70,6 +74,7 @@ nodes_init(struct world *w)
 		node->phase_us = chance_in(chance(w->s.seed, 61, (uint64_t)id, 0), 0, 9999999);
 		node->targets = &w->targets[(size_t)(id - 1) * t];
 		node->proven = -1;
+		node->load = BEACON_LOAD_UNKNOWN;
 		for (int i = 0; i <= MAX_ENGINES; i++)
 			node->slots[i].next_at = node->slots[i].dies_at = INT64_MAX;
 	}
@@ -112,6 +117,10 @@ happen_node(struct world *w, const struct happening *h)
 		break;
 	case HAPPEN_BRAIN:
 		node_brain_back(w, n);
+		break;
+	case HAPPEN_LOAD:
+		if (h->data == n->load_at)
+			node_load(w, n);
 		break;
 	case HAPPEN_WARM:
 		if (n->power && h->data == n->boots) {
@@ -156,6 +165,7 @@ happen(struct world *w, const struct happening *h)
 	case HAPPEN_BOOT:
 	case HAPPEN_BRAIN:
 	case HAPPEN_WARM:
+	case HAPPEN_LOAD:
 		happen_node(w, h);
 		break;
 	}

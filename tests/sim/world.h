@@ -18,9 +18,15 @@ enum policy {
 	POLICY_CHECKER, /* one check, n in a row: withdraw, announce; nobody asks the others */
 	POLICY_ALONE,	/* our ladder as the example has it, without a fleet */
 	POLICY_SILENT,	/* the same with proven_alone = "silent" */
-	POLICY_OURS,	/* ladder and guard */
+	POLICY_OURS,	/* ladder and guard, and beacons that tell load */
+	POLICY_UNSIZED, /* the same where no node knows its capacity */
 };
-#define N_POLICIES 4
+#define N_POLICIES 5
+static inline bool
+policy_has_fleet(enum policy p)
+{
+	return p == POLICY_OURS || p == POLICY_UNSIZED;
+}
 const char *policy_name(enum policy p);
 
 /* Ways in which the policy may be wrong. The promises must find each. */
@@ -30,9 +36,10 @@ enum bent {
 	BENT_NO_EMERGENCY, /* nobody comes back because too few announce */
 	BENT_NO_ABSORB,	   /* overload is taken for malfunction */
 	BENT_NO_BRAKE,	   /* a shared fault is no reason to stay */
+	BENT_CASCADE,	   /* others are always taken to have room */
 	BENT_EAGER,	   /* beacons tell the order, not the proof */
 };
-#define N_BENTS 6
+#define N_BENTS 7
 const char *bent_name(enum bent b);
 
 struct run_conf {
@@ -70,7 +77,7 @@ struct slot_state {
 
 struct told {	     /* what a node's beacons say */
 	int8_t rung; /* -1: no beacon */
-	uint8_t severity, fault, flags;
+	uint8_t severity, fault, flags, load;
 	uint16_t nonce, max_suspended;
 };
 
@@ -85,6 +92,9 @@ struct node {
 	uint8_t silent64; /* of 64 questions so many are lost by overload */
 	int16_t cpu;	  /* pressure, percent */
 	int32_t drops;	  /* a second */
+	double share;	  /* what is asked of it, in its capacities */
+	int64_t load_at;  /* when the share changed last */
+	uint8_t load;	  /* as it knows it itself */
 	double ability;	  /* share of its clients' questions that it can answer */
 	/* the brain */
 	struct target_state *targets;
@@ -98,7 +108,8 @@ struct node {
 	bool session_lost;
 	struct mono doubt; /* latest onset of a failure that is evidence; never: none */
 	struct mono decide_at;
-	uint8_t severity; /* the ladder's wish */
+	int wish;	  /* the ladder's */
+	uint8_t severity; /* of its wish to go */
 	int8_t fault;	  /* a shared check that fails here, -1 */
 	bool dirty, dirty_fleet;
 	bool alert; /* every question is asked for real */
@@ -115,7 +126,7 @@ struct node {
 	int run;
 	int64_t ask_at;
 	/* the promises */
-	int64_t able_since, bad_since, idle_since, pressed_at;
+	int64_t able_since, bad_since, idle_since, pressed_at, burdened_since;
 	struct flap own_flap;
 };
 
@@ -207,6 +218,7 @@ enum happening_kind {
 	HAPPEN_WARM,
 	HAPPEN_CUT,
 	HAPPEN_LOOK,
+	HAPPEN_LOAD,
 };
 
 #define SIM_BEGIN_US INT64_C(3600000000) /* virtual time at the beginning: 0 would be "never" */
@@ -253,6 +265,7 @@ void slots_mortal(struct world *w, struct node *n);
 /* node.c */
 void node_boot(struct world *w, struct node *n);
 void node_stand(struct world *w, struct node *n); /* has been at the best rung for long */
+void node_load(struct world *w, struct node *n);  /* its load is measured anew */
 void node_off(struct world *w, struct node *n);
 void node_brain_back(struct world *w, struct node *n);
 void node_run(struct world *w, struct node *n);

@@ -407,6 +407,81 @@ static const struct ladder_story ladder_stories[] = {
 	"fleet fresh\n"
 	"keep bad no well vital vital_leave\n"
 	"is silent vital_fall\n"},
+    {"in view of others none of whom has room overload costs no rung",
+	QUIET
+	"fleet fresh\n"
+	"score 10 calm 100 overload\n"
+	"is full stay\n"
+	"limit absorb\n"
+	"run 5000\n"
+	"is full stay\n"},
+    {"a view of few is enough for that",
+	QUIET
+	"fleet isolated\n"
+	"score 10 calm 100 overload\n"
+	"run 5000\n"
+	"is full stay\n"},
+    {"without a view overload costs the rung at once",
+	QUIET
+	"fleet stale\n"
+	"score 10 calm 100 overload\n"
+	"is drain score_fall\n"},
+    {"where others have room overload is borne for a while, and then left to them",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10 calm 100 overload\n"
+	"is full wait\n"
+	"limit absorb 10\n"
+	"until drain 10 10\n"
+	"is drain score_fall\n"},
+    {"overload that ends in time costs nothing",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10 calm 100 overload\n"
+	"run 9\n"
+	"healthy\n"
+	"room 3 score 10 calm 100 overload\n"
+	"run 9\n"
+	"is full wait\n"},
+    {"a malfunction beside overload costs the rung at once",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10 calm 45 overload\n"
+	"is drain score_fall\n"},
+    {"a fall by overload waits until the routers would bear the climb back",
+	START
+	"fleet fresh\n"
+	"room 3 score 10 calm 100 overload\n"
+	"limit absorb\n"
+	"run 30\n"
+	"is full wait\n"},
+    {"who is well climbs at once to where another tells overload",
+	QUIET
+	"fleet fresh\n"
+	"score 10\n"
+	"is drain score_fall\n"
+	"run 30\n"
+	"score 100\n"
+	"limit hold\n"
+	"run 5\n"
+	"is drain wait\n"
+	"strained 3\n"
+	"is full relief\n"
+	"says another node tells overload\n"},
+    {"... no further than that",
+	QUIET
+	"fleet fresh\n"
+	"score 10\n"
+	"run 30\n"
+	"score 100 strained 2\n"
+	"is backup relief\n"},
+    {"... and not without a view",
+	QUIET
+	"fleet stale\n"
+	"score 10\n"
+	"run 30\n"
+	"score 100 strained 3\n"
+	"is drain wait\n"},
     {"after a fall to silent drain takes one hold",
 	START
 	"run 9000\n"

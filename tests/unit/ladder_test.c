@@ -43,7 +43,7 @@ struct story {
 	enum ladder_rule rule; /* of the last move, or why it stays */
 	char because[160];
 	bool deaf;	       /* BIRD proves nothing */
-	int moves, mean;
+	int moves, mean, calm; /* calm -1: as the score */
 	int line;
 };
 
@@ -54,6 +54,7 @@ static const struct ladder_conf defaults = {
     .enter = {30, 50, 80},
     .leave = {40, 60, 90},
     .fall_hold_ms = 30000,
+    .absorb_ms = 10000,
     .latch_ms = 60000,
     .hold_ms = 60000,
     .hold_cap_ms = 480000,
@@ -205,6 +206,9 @@ apply_score(struct story *s)
 	s->in.judgement.mean = s->mean;
 	s->in.judgement.score =
 	    s->in.judgement.vital_failed || s->in.judgement.absorbed ? 0 : s->mean;
+	s->in.judgement.calm_hearsay = s->in.judgement.hearsay;
+	s->in.judgement.calm = s->in.judgement.vital_failed ? 0 : s->calm >= 0 ? s->calm
+									  : s->in.judgement.score;
 	s->in.judgement.because = s->in.judgement.score < 100 ? 0 : -1;
 }
 
@@ -327,6 +331,7 @@ static void
 all_well(struct story *s)
 {
 	s->mean = 100;
+	s->calm = -1;
 	s->deaf = false;
 	s->in = (struct ladder_in){.fleet = s->in.fleet,
 	    .judgement = {.round = true, .self_ok = true,
@@ -402,6 +407,12 @@ change(struct story *s, char **w)
 			s->mean = (int)number(*++w);
 		else if (strcmp(*w, "hearsay") == 0)
 			s->in.judgement.hearsay = (int)number(*++w);
+		else if (strcmp(*w, "calm") == 0)
+			s->calm = (int)number(*++w);
+		else if (strcmp(*w, "room") == 0)
+			s->in.fleet.refuge = (int8_t)number(*++w);
+		else if (strcmp(*w, "strained") == 0)
+			s->in.fleet.strained = (int8_t)number(*++w);
 		else if (strcmp(*w, "no") == 0)
 			assert_true(set_input(s, *++w, false));
 		else if (!set_input(s, *w, true))
@@ -415,7 +426,7 @@ change(struct story *s, char **w)
 static void
 tell(const char *name, const char *text)
 {
-	struct story s = {.name = name, .conf = defaults, .now = {5000000}};
+	struct story s = {.name = name, .conf = defaults, .calm = -1, .now = {5000000}};
 	char copy[4000], *line, *rest = copy;
 
 	assert_true(strlen(text) < sizeof(copy));

@@ -93,6 +93,8 @@ other_than(const json_t *v)
 {
 	if (json_is_boolean(v))
 		return json_boolean(!json_is_true(v));
+	if (json_is_integer(v))
+		return json_integer(json_integer_value(v) > 0 ? 0 : 3);
 	return json_string(strcmp(json_string_value(v), "fresh") != 0 ? "fresh" : "stale");
 }
 
@@ -128,8 +130,8 @@ bend_word(struct record_seen *r, char *data, void *arg)
 static void
 a_word_that_is_bent_makes_a_difference(void **state)
 {
-	static const char *const members[] = {
-	    "standing", "vital", "granted", "back", "emergency", "keep", "because"};
+	static const char *const members[] = {"standing", "vital", "granted", "back", "emergency",
+	    "keep", "refuge", "strained", "because"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {

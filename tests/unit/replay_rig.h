@@ -154,7 +154,8 @@ rig_new_mood(struct brain *b, struct fleet_view *v)
 
 		*p = (struct peer){.id = (uint16_t)ids[i],
 		    .rung = (int8_t)(1 + rig_draw(3)),
-		    .load = BEACON_LOAD_UNKNOWN,
+		    .load = (uint8_t)rig_draw(BEACON_LOAD_UNKNOWN + 1),
+		    .flags = rig_draw(4) == 0 ? BEACON_ABSORBING : 0,
 		    .max_suspended = MAX_FLEET,
 		    .region = beacon_region("eu")};
 		if (mood == 1) {
@@ -205,6 +206,8 @@ rig_new_word(struct lane *lane)
 		    .back = rig_draw(2),
 		    .emergency = rig_draw(2),
 		    .keep = rig_draw(2),
+		    .refuge = (int8_t)rig_draw(4),
+		    .strained = (int8_t)rig_draw(4),
 		    .because = because[rig_draw(3)]};
 }
 
