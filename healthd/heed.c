@@ -47,8 +47,7 @@ heed_word_means(enum heed_word w)
 	    [HEED_KEPT] = "the request is not heard just now; it is kept for one settle_ms",
 	    [HEED_DEAF] = "this region is asked to drain; fleet.heed_requests is false here",
 	    [HEED_BLIND] = "without a fresh view of the fleet no request is heeded",
-	    [HEED_FEW] = "this region is asked to drain, and too few elsewhere could take its "
-			 "traffic",
+	    [HEED_FEW] = "this region is asked to drain, and too few elsewhere could take over",
 	    [HEED_WAIT] = "others can take the traffic again, for less than one settle_ms"};
 
 	_Static_assert(sizeof(means) / sizeof(means[0]) == N_HEED_WORDS, "every word has one");
