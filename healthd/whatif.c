@@ -291,13 +291,27 @@ on_whole(struct whatif *w, const struct replay_entry *e)
 	l->rung_best[RECORDED] = w->replay->settings.site.n_rungs - 1;
 	l->rung_best[OTHER] = w->other->site.n_rungs - 1;
 	l->has_carried = l->has_carried && !from.born;
-	if (from.born)
+	if (from.born) {
+		l->moved = from.ladder.rung_since;
 		from.ladder = ladder_map(
 		    w, from.ladder, (struct mono){e->wall_us - w->replay->wall_offset_us});
+	}
 	from.wish = rung_map(w, from.wish);
 	from.given = given_map(w, &from.given);
 	track_put_lane(w->track, &from);
 	book_time(w, l, e->wall_us);
+}
+
+/* A brain that is killed takes the last moment of the record with it. What it had saved of a move in
+ * that moment is all that either course can go on from. */
+static bool
+is_cut(struct whatif *w, const struct whatif_lane *l, const struct flight_birth *b)
+{
+	if (mono_diff_us(b->saved.rung_since, l->moved) <= 0)
+		return false;
+	note(w, "a move just before a brain's end is not in the record: from there on both courses "
+		"have what was saved");
+	return true;
 }
 
 /* A brain took over: the other course's took over what its own predecessor had left. */
@@ -308,7 +322,7 @@ on_birth(struct whatif *w, struct whatif_lane *l, const struct replay_entry *e)
 	struct flight_birth b = *e->birth;
 
 	b.shown = rung_map(w, b.shown);
-	if (b.has_saved && l->has_carried) {
+	if (b.has_saved && l->has_carried && !is_cut(w, l, e->birth)) {
 		if (e->birth->shown == e->birth->saved.rung)
 			b.shown = l->carried.rung;
 		b.saved = l->carried;
@@ -316,6 +330,7 @@ on_birth(struct whatif *w, struct whatif_lane *l, const struct replay_entry *e)
 		b.saved = ladder_map(w, b.saved, b.at);
 	}
 	l->has_carried = false;
+	l->moved = w->replay->track->lanes[e->lane].is.ladder.rung_since;
 	own->lane = e->lane;
 	own->born = true;
 	own->ladder = flight_born(&w->other->ladder, &b);
@@ -328,6 +343,7 @@ on_step(struct whatif *w, struct whatif_lane *l, const struct replay_entry *e)
 {
 	const struct ladder *s = &e->turn->out.state;
 
+	l->moved = s->rung_since;
 	if (s->proven == s->rung && e->turn->before.proven != e->turn->before.rung &&
 	    mono_before(s->rung_since, s->proven_since))
 		l->proof_us = mono_diff_us(s->proven_since, s->rung_since);

@@ -56,6 +56,7 @@ struct whatif_lane {
 	struct mono wake;      /* when the other course is to be asked at the latest; never */
 	struct mono late;      /* that is over, and the record shows its brain awake at this time */
 	int64_t proof_us;      /* the record's last wait for proof */
+	struct mono moved;     /* the recorded course, last */
 	struct ladder carried; /* the other course's, over a restart of the brain */
 	bool has_carried;
 	int rung_best[2];
