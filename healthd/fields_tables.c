@@ -31,6 +31,7 @@ const struct field LADDER_REST_FIELDS[] = {
     FIELD(ladder, keep_until, FIELD_MONO),
     FIELD(ladder, pressed_since, FIELD_MONO),
     FIELD(ladder, pressed, FIELD_BOOL),
+    FIELD(ladder, helping, FIELD_BOOL),
     FIELD(ladder, borne, FIELD_BOOL),
     {NULL, 0, 0},
 };

@@ -43,6 +43,16 @@ note_keep(
 		s->keep_until = mono_add_ms(now, conf->latch_ms);
 }
 
+/* Its score bears the rung, and not only between two relapses: it is there in its own right. */
+static void
+note_help(
+    const struct ladder_conf *conf, struct ladder *s, const struct judgement *j, struct mono now)
+{
+	if (!j->empty && ladder_wish(conf, j, s->rung) >= s->rung &&
+	    mono_diff_us(now, s->last_climb) > conf->relapse_ms * 1000)
+		s->helping = false;
+}
+
 /* Stability heals; waiting does not: neither silent nor for the very hold that would shrink. */
 static bool
 healing(const struct ladder_conf *conf, const struct ladder *s)
@@ -135,6 +145,18 @@ nobody_has_room(const struct ladder *s, const struct ladder_in *in)
 	       in->fleet.refuge < s->rung;
 }
 
+/* The best rung on which another one tells overload, where this lane could be of use: it serves, and
+ * nobody finds otherwise. Silent: there is none. */
+static int
+needed_on(const struct ladder *s, const struct ladder_in *in)
+{
+	const struct judgement *j = &in->judgement;
+	bool serves = s->phase == LADDER_RUN && s->rung >= RUNG_DRAIN && !j->empty &&
+		      !j->vital_failed && j->hearsay == 0;
+
+	return serves && in->fleet.standing >= FLEET_ISOLATED ? in->fleet.strained : RUNG_SILENT;
+}
+
 /* Fresh output and bounds for one look at state `s`. */
 static struct turn
 look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder_in *in,
@@ -142,15 +164,22 @@ look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder
 {
 	struct turn t = {
 	    .conf = conf, .in = in, .s = s, .now = now, .j = in->judgement, .out = out};
-	int best = conf->n_rungs - 1;
+	int best = conf->n_rungs - 1, needed = needed_on(s, in);
 
 	if (nobody_has_room(s, in)) {
 		t.absorbs = t.j.score < t.j.calm;
 		t.j.score = t.j.calm;
 		t.j.hearsay = t.j.calm_hearsay;
 	}
-
+	/* Who is ill and still answers most is better than who drops what he cannot bear: the score
+	 * has no say up to there, neither in a fall nor against a climb (decision 0046). */
+	if (needed >= s->rung && ladder_wish(conf, &t.j, s->rung) < needed) {
+		t.needed = true;
+		t.j.score = 100;
+	}
 	t.ceiling = limits_cap(in->limits, in->n_limits, best);
+	if (t.needed && t.ceiling > needed)
+		t.ceiling = needed;
 	t.floor = limits_floor(in->limits, in->n_limits, best);
 	t.pin = limits_pin(in->limits, in->n_limits);
 	if (t.pin > best)
@@ -159,6 +188,8 @@ look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder
 	t.ceiling = t.ceiling < t.stop ? t.ceiling : t.stop;
 	*out = (struct ladder_out){.next = MONO_FOREVER, .next_rung = -1};
 	out->wish = ladder_wish(conf, &t.j, s->rung);
+	if (t.needed && out->wish > needed)
+		out->wish = needed;
 	return t;
 }
 
@@ -186,9 +217,12 @@ list_limits(struct turn *t)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, s->latch_until,
 		    "shared checks were bad less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
-	if (t->absorbs && ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
-		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER,
-		    "overload is absorbed: no others have room on this rung or a better one");
+	if ((t->absorbs || t->needed) &&
+	    ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER, "%s",
+		    t->needed ? "another node tells overload: whoever still answers is needed"
+			      : "overload is absorbed: no others have room on this rung or a "
+				"better one");
 	if (s->phase == LADDER_ADOPT)
 		turn_wake(t, mono_add_ms(s->phase_since, t->conf->adopt_ms));
 	if (healing(t->conf, s))
@@ -369,6 +403,7 @@ move(const struct ladder_conf *conf, struct ladder *s, struct course c, bool pre
 	default:
 		break;
 	}
+	s->helping = c.rule == RULE_RELIEF; /* note_help() looks whether it is ill */
 	s->flap = flap_charge(&conf->flap, s->flap, s->rung, c.rung, now);
 	s->rung = (int8_t)c.rung;
 	s->rung_since = now;
@@ -417,6 +452,7 @@ ladder_step(
 	note_brake(conf, &s, &in->judgement, now);
 	note_keep(conf, &s, in, now);
 	note_healing(conf, &s, now);
+	note_help(conf, &s, &in->judgement, now);
 	phase_rule = note_phase(conf, &s, &in->judgement, now);
 	t = look(conf, &s, in, now, &out);
 	note_choice(&t, &s);

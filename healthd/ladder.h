@@ -58,6 +58,7 @@ struct ladder {
 	struct mono pressed_since; /* not kept: since when overload alone calls for a lower rung */
 	bool pressed; /* not kept: overload alone, in view of others, made the last fall; until the
 			 next climb */
+	bool helping; /* not kept: by relief on a rung that its score does not bear */
 	bool borne;   /* not kept: ... and nobody called back for it */
 	struct mono last_fall;	  /* by health: score, vital check, proof, failed adoption */
 	struct mono last_climb;	  /* by rule, not by a pin */

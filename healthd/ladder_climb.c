@@ -172,10 +172,12 @@ plan_after_caps(struct turn *t)
 static void
 say_contentment(struct turn *t)
 {
-	const struct judgement *j = &t->j;
+	const struct judgement *j = &t->in->judgement;
 
 	if (j->vital_failed && j->because >= 0)
 		turn_because(t, "vital check %%c failed");
+	else if (t->needed)
+		turn_because(t, "score %d; another node tells overload", j->score);
 	else if (j->because >= 0)
 		turn_because(t, "score %d; check %%c counts most", j->score);
 	else
@@ -188,7 +190,7 @@ ladder_climb(struct turn *t)
 	const struct judgement *j = &t->j;
 	int rung = t->s->rung;
 
-	if (ladder_wish(t->conf, j, rung) <= rung && !j->empty) {
+	if (t->out->wish <= rung && !j->empty) {
 		say_contentment(t);
 		return (struct course){rung, RULE_STAY};
 	}

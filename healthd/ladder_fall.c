@@ -190,7 +190,7 @@ ladder_is_pressed(const struct turn *t)
 
 	return !t->j.empty && !t->j.vital_failed && t->s->rung > RUNG_DRAIN &&
 	       called_rung(t->conf, &t->j) < t->s->rung &&
-	       called_rung(t->conf, &calm) >= t->s->rung;
+	       (t->s->helping || called_rung(t->conf, &calm) >= t->s->rung);
 }
 
 /* From when on routers would bear this fall and the climb back. */

@@ -16,6 +16,7 @@ struct turn {
 	struct mono now;
 	struct judgement j; /* as it counts here: overload that nobody would take over has no say */
 	bool absorbs;	    /* ... and without that it would be another */
+	bool needed;	    /* ill, and others bear more than they can: nor has the illness */
 	struct ladder_out *out; /* limits, wish, next, next_move, next_rung, because */
 	int ceiling;		/* lowest outside cap, shutdown included */
 	int floor;		/* highest outside floor */
@@ -38,7 +39,7 @@ int ladder_wish(const struct ladder_conf *conf, const struct judgement *j, int r
 bool ladder_calls_silent(const struct ladder_conf *conf, const struct judgement *j);
 /* How much this lane wishes to be silent, all holds and leave apart: enum severity. */
 uint8_t ladder_severity(const struct turn *t);
-/* Overload, and nothing else, would take it to a lower rung. */
+/* Overload, and nothing else, would take it to a lower rung; or the end of a help. */
 bool ladder_is_pressed(const struct turn *t);
 /* Whether a fall from drain to silent by proof would be right at this moment, hold apart. */
 bool ladder_silent_is_right(const struct turn *t);

@@ -546,6 +546,36 @@ never_called(struct ladder *s, struct ladder_in *in)
 }
 
 static void
+the_ill_not_called(struct ladder *s, struct ladder_in *in)
+{
+	(void)s;
+	if (in->judgement.score < 100)
+		in->fleet.strained = RUNG_SILENT;
+}
+
+static void
+the_ill_not_needed_here(struct ladder *s, struct ladder_in *in)
+{
+	if (in->judgement.score < 100 && in->fleet.strained == s->rung)
+		in->fleet.strained = RUNG_SILENT;
+}
+
+static void
+help_forgotten(struct ladder *s, struct ladder_in *in)
+{
+	(void)in;
+	s->helping = false;
+}
+
+static void
+help_for_ever(struct ladder *s, struct ladder_in *in)
+{
+	(void)in;
+	s->helping = true;
+	s->last_climb = model_now;
+}
+
+static void
 malfunction_is_calm(struct judgement *j)
 {
 	j->calm = 100;
@@ -649,6 +679,12 @@ static const struct mutant mutants[] = {
     {.name = "way back not asked for", .in = IN_PRESSURE, .before = way_back_not_asked_for},
     {.name = "always called to help", .in = IN_PRESSURE, .before = always_called},
     {.name = "never called to help", .in = IN_PRESSURE, .before = never_called},
+    {.name = "the ill are not called to help", .in = IN_PRESSURE, .before = the_ill_not_called},
+    {.name = "the ill leave a rung that bears too much",
+	.in = IN_PRESSURE,
+	.before = the_ill_not_needed_here},
+    {.name = "a help is left at once", .in = IN_PRESSURE, .before = help_forgotten},
+    {.name = "a help is never over", .in = IN_PRESSURE, .before = help_for_ever},
     {.name = "malfunction taken for overload", .in = IN_PRESSURE, .judged = malfunction_is_calm},
 };
 

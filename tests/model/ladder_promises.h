@@ -14,7 +14,9 @@ struct sight {
 	int firm;  /* ... without what others say, which is no matter of silent */
 	bool denied; /* others find us well, and were to be asked */
 	int calm;  /* ... were there no overload */
-	bool pressed; /* overload alone calls for a lower rung */
+	bool bears; /* the score as it is bears this rung */
+	bool needed; /* it does not, or no better one, where others tell overload: no matter */
+	bool pressed; /* overload alone calls for a lower rung, or the end of a help */
 	bool empty, unknown, round, self_ok, self_pass, vital, shared_bad, shared_any, here,
 	    overload;
 	bool absorbed; /* vital silence that overload explains, and no other vital failure */
@@ -80,6 +82,7 @@ enum promise {
 	P_PRESSED_COMES,
 	P_RELIEF_TRUE,
 	P_RELIEF_COMES,
+	P_NEEDED_STAYS,
 	P_FULL_COMES,
 	N_PROMISES,
 };
@@ -127,7 +130,8 @@ static const char *const promises[N_PROMISES] = {
     [P_PRESSED_BACK] = "a fall by overload leaves budget for the way back, or was borne before",
     [P_PRESSED_COMES] = "lasting overload takes the lane down where others have room",
     [P_RELIEF_TRUE] = "who climbs to help is called to that rung or a better one",
-    [P_RELIEF_COMES] = "who is well helps at once, as far as the flap budget allows",
+    [P_RELIEF_COMES] = "who serves helps at once, as far as the flap budget allows",
+    [P_NEEDED_STAYS] = "who serves falls for no score where others tell overload",
     [P_FULL_COMES] = "when all is well for long enough, full is reached",
 };
 
@@ -192,6 +196,13 @@ own_calm(const struct setup *u, const struct world *w, bool told)
 	return own_score(u, &well, told);
 }
 
+/* The one that counts at the thresholds of a rung. */
+static int
+score_at(const struct sight *s, int rung)
+{
+	return rung == RUNG_SILENT ? s->firm : s->score;
+}
+
 static int
 called_by(const struct setup *u, int score)
 {
@@ -202,16 +213,55 @@ called_by(const struct setup *u, int score)
 	return rung;
 }
 
+/* The best rung that a score bears, one at a time from where the lane is. */
+static int
+wished(const struct setup *u, const struct sight *s, int rung)
+{
+	int called = 0;
+
+	while (called < u->conf.n_rungs - 1 && score_at(s, called) >= u->conf.enter[called])
+		called++;
+	if (called < rung)
+		return called;
+	while (rung < u->conf.n_rungs - 1 && score_at(s, rung) >= u->conf.leave[rung])
+		rung++;
+	return rung;
+}
+
+static bool
+found_failed(const struct setup *u, const struct world *w)
+{
+	for (int i = 0; i < u->n; i++)
+		if (u->checks[i].class == CLASS_TOLD && w->verdict[i] == VERDICT_FAIL)
+			return true;
+	return false;
+}
+
+static bool
+is_needed(const struct setup *u, const struct world *w, const struct sight *s)
+{
+	bool serves = w->watch.started && !w->watch.adopting && w->rung >= RUNG_DRAIN &&
+	    !s->vital && !s->empty && !found_failed(u, w);
+
+	return serves && w->fresh && w->strained >= w->rung &&
+	    wished(u, s, w->rung) < w->strained;
+}
+
 static void
 see_pressure(const struct setup *u, const struct world *w, struct sight *s)
 {
+	s->bears = !s->empty && !s->vital && wished(u, s, w->rung) >= w->rung;
 	s->calm = s->vital ? 0 : own_calm(u, w, true);
 	if (w->fresh && !w->room && w->rung >= RUNG_DRAIN) {
 		s->score = s->calm;
 		s->firm = s->vital ? 0 : own_calm(u, w, false);
 	}
+	s->needed = is_needed(u, w, s);
+	if (s->needed)
+		s->score = s->firm = 100;
 	s->pressed = !s->empty && !s->vital && w->rung > RUNG_DRAIN &&
-	    called_by(u, s->score) < w->rung && called_by(u, s->calm) >= w->rung;
+	    called_by(u, s->score) < w->rung &&
+	    (w->watch.help || called_by(u, s->calm) >= w->rung);
 }
 
 static void
@@ -266,13 +316,6 @@ only_overload(const struct setup *u, const struct world *w)
 		any = any || w->verdict[i] == VERDICT_FAIL;
 	}
 	return any;
-}
-
-/* The one that counts at the thresholds of a rung. */
-static int
-score_at(const struct sight *s, int rung)
-{
-	return rung == RUNG_SILENT ? s->firm : s->score;
 }
 
 static struct sight
@@ -358,6 +401,8 @@ check_silent_by_proof(const struct seen *o)
 {
 	enum promise wrong = wrong_about_silent(o);
 
+	if (o->s.needed)
+		return P_NEEDED_STAYS;
 	if (o->before != RUNG_DRAIN || o->after != RUNG_SILENT || !calls_silent(o->u, &o->s))
 		return P_SCORE_TRUE;
 	if (wrong != P_NONE)
@@ -425,6 +470,8 @@ check_climb(const struct seen *o)
 			return P_CLIMB_SCORE;
 	if (o->before == RUNG_SILENT && o->after != RUNG_DRAIN)
 		return P_FIRST_DRAIN;
+	if (o->s.needed && o->after > o->w->strained)
+		return P_CLIMB_SCORE;
 	if (!held(o))
 		return P_CLIMB_HOLD;
 	return in_budget(o) ? P_NONE : P_CLIMB_BUDGET;
@@ -470,6 +517,8 @@ check_score_fall(const struct seen *o)
 {
 	if (o->w->fresh && !o->w->room && o->s.calm >= o->u->conf.enter[o->after])
 		return P_PRESSED_ROOM;
+	if (o->s.needed)
+		return P_NEEDED_STAYS;
 	if (o->after < RUNG_DRAIN || o->after >= o->before || o->s.empty ||
 	    score_at(&o->s, o->after) >= o->u->conf.enter[o->after])
 		return P_SCORE_TRUE;

@@ -49,6 +49,9 @@ watch_truth(const struct setup *u, struct world *w)
 	else if (s.shared_any && h->calm_age == NONE)
 		h->calm_age = 0;
 	s = see(u, w);
+	if (s.bears && h->climb_age * 1000 > u->conf.relapse_ms)
+		h->help = 0;
+	s = see(u, w);
 	keep_since(&h->good_age, s.may_rise);
 	keep_since(&h->low_age,
 	    w->rung == RUNG_DRAIN && w->proof && !s.vital && calls_silent(u, &s));
@@ -119,6 +122,7 @@ watch_move(const struct setup *u, struct watch *h, const struct seen *o)
 	default:
 		break;
 	}
+	h->help = u->fleet && rule == RULE_RELIEF;
 	watch_charge(u, h, before, after);
 	h->moved_age = 0;
 	h->good_age = h->low_age = h->pressed_age = NONE;

@@ -62,6 +62,7 @@ struct watch {
 	uint8_t fall_age;
 	uint8_t emergency_age, emergency_wait;
 	uint8_t pressed_age; /* since when overload alone calls for a lower rung; NONE */
+	uint8_t help;  /* it climbed by relief, and its score has not borne that for long enough */
 	uint8_t trial; /* 1: fell for overload alone, 2: and then climbed uncalled */
 };
 
@@ -72,7 +73,7 @@ struct world {
 	uint8_t phase, rung, proven, first, climbed;
 	uint8_t phase_age, rung_age, better_age, low_age, fall_age, climb_age, healed_age;
 	uint8_t emergency_age, hold, latch, emergency_wait;
-	uint8_t pressed_age, pressed, borne;
+	uint8_t pressed_age, pressed, helping, borne;
 	uint8_t next; /* ticks until it wants to be called; NONE: not by time */
 	/* the truth around it */
 	uint8_t verdict[MAX_MODEL_CHECKS];
@@ -157,6 +158,7 @@ ladder_of(const struct world *w)
 	    .low_since = ago(w->low_age),
 	    .pressed_since = ago(w->pressed_age),
 	    .pressed = w->pressed,
+	    .helping = w->helping,
 	    .borne = w->borne,
 	    .last_fall = ago(w->fall_age),
 	    .last_climb = ago(w->climb_age),
@@ -188,6 +190,7 @@ take_ladder(const struct setup *u, struct world *w, const struct ladder *s)
 	w->low_age = age_of(s->low_since, most);
 	w->pressed_age = u->fleet ? age_of(s->pressed_since, most) : NONE;
 	w->pressed = u->fleet && s->pressed;
+	w->helping = u->fleet && s->helping;
 	w->borne = u->fleet && s->borne;
 	w->fall_age = s->first || u->restarts ? age_of(s->last_fall, most) : NONE;
 	w->climb_age = s->climbed ? age_of(s->last_climb, most) : NONE;

@@ -146,8 +146,10 @@ ask_fleet(struct world *w, struct node *n)
 		g->granted = n->severity >= SEVERITY_LOW && g->standing == FLEET_FRESH;
 		g->back = false;
 	}
-	if (w->conf.bent == BENT_CASCADE)
+	if (w->conf.bent == BENT_CASCADE) {
 		g->refuge = (int8_t)(w->ladder.n_rungs - 1);
+		g->strained = RUNG_SILENT;
+	}
 	if (w->conf.bent == BENT_NO_EMERGENCY)
 		g->emergency = g->back = false;
 }

@@ -482,6 +482,68 @@ static const struct ladder_story ladder_stories[] = {
 	"run 30\n"
 	"score 100 strained 3\n"
 	"is drain wait\n"},
+    {"who is ill and still serves keeps a rung on which another tells overload",
+	QUIET
+	"fleet fresh\n"
+	"room 3 strained 3 score 10\n"
+	"run 60\n"
+	"is full stay\n"
+	"says score 10; another node tells overload\n"
+	"limit absorb\n"
+	"strained 0\n"
+	"is drain score_fall\n"},
+    {"who is ill and still serves climbs to help, and tries to leave when that is over",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10\n"
+	"is drain score_fall\n"
+	"run 30\n"
+	"strained 3\n"
+	"is full relief\n"
+	"run 60\n"
+	"limit absorb\n"
+	"strained 0\n"
+	"is full wait\n"
+	"until drain 10 3600\n"
+	"is drain score_fall\n"},
+    {"... no further than where overload is told",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10\n"
+	"run 30\n"
+	"strained 2\n"
+	"is backup relief\n"
+	"run 600\n"
+	"is backup stay\n"},
+    {"... and does not wish to be silent meanwhile",
+	QUIET
+	"fleet fresh\n"
+	"room 3 proof score 10\n"
+	"is drain score_fall\n"
+	"run 30\n"
+	"wishes high\n"
+	"strained 1\n"
+	"wishes none\n"},
+    {"... but not whom most others find failed",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10 hearsay 90\n"
+	"is drain score_fall\n"
+	"run 30\n"
+	"strained 3\n"
+	"run 60\n"
+	"is drain\n"},
+    {"... and once well for long enough is there in its own right",
+	QUIET
+	"fleet fresh\n"
+	"room 3 score 10\n"
+	"run 30\n"
+	"strained 3\n"
+	"is full relief\n"
+	"healthy\n"
+	"run 601\n"
+	"strained 0 score 10\n"
+	"is drain score_fall\n"},
     {"after a fall to silent drain takes one hold",
 	START
 	"run 9000\n"
