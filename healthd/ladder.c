@@ -145,8 +145,8 @@ nobody_has_room(const struct ladder *s, const struct ladder_in *in)
 	       in->fleet.refuge < s->rung;
 }
 
-/* The best rung on which another one tells overload, where this lane could be of use: it serves, and
- * nobody finds otherwise. Silent: there is none. */
+/* The best rung on which another one tells overload, where this lane could be of use: it serves,
+ * and nobody finds otherwise. Silent: there is none. */
 static int
 needed_on(const struct ladder *s, const struct ladder_in *in)
 {
@@ -217,8 +217,7 @@ list_limits(struct turn *t)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, s->latch_until,
 		    "shared checks were bad less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
-	if ((t->absorbs || t->needed) &&
-	    ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
+	if ((t->absorbs || t->needed) && ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
 		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER, "%s",
 		    t->needed ? "another node tells overload: whoever still answers is needed"
 			      : "overload is absorbed: no others have room on this rung or a "

@@ -302,8 +302,8 @@ on_whole(struct whatif *w, const struct replay_entry *e)
 	book_time(w, l, e->wall_us);
 }
 
-/* A brain that is killed takes the last moment of the record with it. What it had saved of a move in
- * that moment is all that either course can go on from. */
+/* A brain that is killed takes the last moment of the record with it. What it had saved of a move
+ * in that moment is all that either course can go on from. */
 static bool
 is_cut(struct whatif *w, const struct whatif_lane *l, const struct flight_birth *b)
 {
