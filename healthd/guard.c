@@ -32,6 +32,7 @@ struct count {
 	int budget;
 	int before;		    /* in view and before us, silent or wishing */
 	int able;		    /* announcing, and not known to fail vitally */
+	int burdened;		    /* of these, who tell overload */
 	int sure;		    /* announcing, and known not to fail vitally */
 	int behind;		    /* announcing, not before us: whom we leave the service to */
 	int able_here, behind_here; /* the same, in our own region */
@@ -106,6 +107,7 @@ count_load(struct count *n, const struct peer *p)
 {
 	int rung = p->rung < MAX_RUNGS ? p->rung : MAX_RUNGS - 1;
 
+	n->burdened += (p->flags & BEACON_ABSORBING) != 0;
 	if (p->flags & BEACON_ABSORBING)
 		n->strained = rung > n->strained ? rung : n->strained;
 	else if (p->load == BEACON_LOAD_UNKNOWN)
@@ -292,8 +294,9 @@ decide(struct look *l)
 	out->vital = out->standing == FLEET_FRESH && l->n.sure >= l->conf->min_announcing;
 	out->granted = wishing && !silent && wait == NULL;
 	out->back = silent && l->in->discretionary && home != NULL;
-	out->emergency =
-	    out->standing == FLEET_STALE ? l->blind : l->n.able < l->conf->min_announcing;
+	out->emergency = out->standing == FLEET_STALE
+			     ? l->blind
+			     : l->n.able - l->n.burdened < l->conf->min_announcing;
 	out->keep = out->standing == FLEET_FRESH && out->state.fault != 0 &&
 		    2 * (l->n.same_fault + 1) > l->conf->size;
 	out->refuge = (int8_t)refuge_of(&l->n, l->in->load);
@@ -305,7 +308,7 @@ decide(struct look *l)
 		       : l->blind			 ? "nothing is seen of the fleet"
 		       : out->standing == FLEET_STALE	 ? "no view of the fleet yet"
 		       : out->standing == FLEET_ISOLATED ? "most of the fleet is out of view"
-		       : out->emergency			 ? "too few others announce"
+		       : out->emergency			 ? "too few others announce and bear it"
 							 : "the fleet is in view";
 }
 

@@ -52,8 +52,8 @@ struct guard_out {
 	bool vital;	 /* a vital failure may go silent at once */
 	bool granted;	 /* the published intent may be carried out now; false once silent */
 	bool back;	 /* discretionarily silent: return to drain at once */
-	bool emergency;	 /* fewer than min_announcing others announce and can answer, as far as is
-			    seen */
+	bool emergency;	 /* fewer than min_announcing others announce, can answer and tell no
+			    overload, as far as is seen */
 	bool keep;	 /* most of the fleet reports our own shared fault: keep the rung */
 	int8_t refuge;	 /* the best rung at which, or above which, others announce that together
 			    have room for our clients, as far as is told; RUNG_SILENT: nowhere */
