@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "healthd/settings.h"
 #include "lib/arena.h"
 #include "lib/ensure.h"
+#include "tests/bench/bench_clock.h"
 
 #define EVENTS 200000
 #define WARM 20000
@@ -31,15 +31,6 @@ static int n_instances, n_targets, n_lanes;
 static struct ladder ladders[MAX_LANES];
 static uint64_t lane_facts[MAX_LANES];
 static int64_t took[EVENTS];
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int
 targets_of(const struct check_conf *c)
@@ -145,27 +136,6 @@ event(struct instance *i, int target, struct mono now)
 	for (int l = 0; l < n_lanes; l++)
 		if (i->lanes & 1U << l)
 			lane_decide(l, now);
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int64_t
-clock_ns(void)
-{
-	int64_t least = INT64_MAX;
-
-	for (int n = 0; n < 10000; n++) {
-		int64_t a = now_ns(), b = now_ns();
-
-		least = b - a < least ? b - a : least;
-	}
-	return least;
 }
 
 static void

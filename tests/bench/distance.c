@@ -18,8 +18,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/bench/bench_clock.h"
 
 enum { WAYS_MAX = 16, IDS = 65536, HELD = 8192, OCTETS = 1500, TURN = 64 };
 enum kind { A, NS, DS, DNSKEY, OTHER, TRUNCATED, KINDS };
@@ -45,15 +46,6 @@ struct way {
 	unsigned first, n;
 	uint64_t counts[KINDS];
 };
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int
 socket_at(const char *address, bool listens)

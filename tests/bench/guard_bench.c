@@ -6,47 +6,17 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bgpctl/site.h"
 #include "healthd/guard.h"
 #include "lib/ensure.h"
+#include "tests/bench/bench_clock.h"
 
 #define STEPS 20000
 #define WARM 2000
 
 static struct peer peers[MAX_FLEET];
 static int64_t took[STEPS];
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int64_t
-clock_ns(void)
-{
-	int64_t least = INT64_MAX;
-
-	for (int n = 0; n < 10000; n++) {
-		int64_t a = now_ns(), b = now_ns();
-
-		least = b - a < least ? b - a : least;
-	}
-	return least;
-}
 
 static int
 fill(int size)
