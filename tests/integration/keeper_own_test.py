@@ -78,7 +78,7 @@ class Keeper(keeper_test.Keeper):
         for n in os.listdir(f'/proc/{self.pid}/fd'):
             try:
                 there[int(n)] = os.readlink(f'/proc/{self.pid}/fd/{n}')
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 pass
         return there
 
