@@ -28,9 +28,15 @@ failing_drop(struct failing *f, uint64_t hash)
 
 	if (slot->hash == hash)
 		slot->until = MONO_NEVER;
-	if (f->in_a_row >= FAILING_OUTAGE)
+	if (failing_all(f))
 		f->era++;
 	f->in_a_row = 0;
+}
+
+bool
+failing_all(const struct failing *f)
+{
+	return f->in_a_row >= FAILING_OUTAGE;
 }
 
 void

@@ -10,6 +10,8 @@
 #ifndef RESOLVER_FAILING_H
 #define RESOLVER_FAILING_H
 
+#include <stdbool.h>
+
 #include "lib/mono.h"
 #include "lib/scoreboard.h"
 
@@ -33,6 +35,9 @@ void failing_put(struct failing *f, const struct failure *new);
 const struct failure *failing_find(const struct failing *f, uint64_t hash, struct mono now);
 /* It succeeded: so the way out is there. */
 void failing_drop(struct failing *f, uint64_t hash);
+/* So many in a row that it is the way out. Clients choose what is asked, so they can bring this
+ * about: nothing may rest on it that harms others. */
+bool failing_all(const struct failing *f);
 /* None counts any more. */
 void failing_clear(struct failing *f);
 

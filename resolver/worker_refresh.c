@@ -10,7 +10,7 @@
 static bool
 is_ill(const struct worker *w)
 {
-	return w->failing->in_a_row >= FAILING_OUTAGE ||
+	return failing_all(w->failing) ||
 	    standing_state(&w->standing, w->running, mono_is_set(w->stop_at), engine_links_up(w)) !=
 		SCORE_ANSWERING;
 }

@@ -279,6 +279,38 @@ overfull(struct worker *w, const struct asker *a, const struct key *k, const uin
 	return outcome_write(w, a, wire, &o, out);
 }
 
+/* A new question, with a waiter or without. */
+static void
+question_begin(struct worker *w, uint32_t question)
+{
+	w->asking[question] = (struct asking){.engine = -1};
+	w->n_unsent++;
+	atomic_store_explicit(&w->score->in_flight, w->join.n_open, memory_order_relaxed);
+	engine_links_send(w, question);
+}
+
+/* While all that is asked fails, one more failure would tell nothing that is worth a wait: what is
+ * past its time at once, and whether it is there again is found out meanwhile. 0: nothing such. */
+static size_t
+stale_meanwhile(struct worker *w, const struct asker *a, const struct key *k, uint64_t hash,
+    const uint8_t *wire, uint8_t *out)
+{
+	struct outcome o = {.layer = LAYER_STALE};
+	uint32_t question;
+	size_t n;
+
+	if (!failing_all(w->failing))
+		return 0;
+	o.entry = worker_find_stale(w, k);
+	if (o.entry == NULL)
+		return 0;
+	/* Written first: a question that fails at once looks for its entry in the same place. */
+	n = outcome_write(w, a, wire, &o, out);
+	if (join_open(&w->join, k, hash, w->now, &question) == JOIN_NEW)
+		question_begin(w, question);
+	return n;
+}
+
 size_t
 worker_ask(
     struct worker *w, struct asker *a, const struct key *k, const uint8_t *wire, uint8_t *out)
@@ -296,6 +328,9 @@ worker_ask(
 	if (a->cache_only ||
 	    (w->limiting != 0 && !join_is_open(&w->join, k, hash) && !limiter_miss(w, a)))
 		return worker_spare_engine(w, a, k, wire, out);
+	n = stale_meanwhile(w, a, k, hash, wire, out);
+	if (n > 0)
+		return n;
 	verdict = join_enter(&w->join, k, hash, w->now, &question, &waiter);
 	if (verdict == JOIN_FULL)
 		return overfull(w, a, k, wire, out);
@@ -307,10 +342,7 @@ worker_ask(
 		score_add(&w->score->joined, 1);
 		return 0;
 	}
-	w->asking[question] = (struct asking){.engine = -1};
-	w->n_unsent++;
-	atomic_store_explicit(&w->score->in_flight, w->join.n_open, memory_order_relaxed);
-	engine_links_send(w, question);
+	question_begin(w, question);
 	return 0;
 }
 

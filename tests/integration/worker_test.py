@@ -604,6 +604,30 @@ def the_end_of_an_outage_is_noticed_at_once(start):
     expect(dns.Answer(s.recv(4096)).ede, None, 'what was stale is asked again')
 
 
+def while_all_fails_stale_comes_at_once_and_is_asked_meanwhile(start):
+    w = start()
+    make_stale(w)
+    s = w.udp()
+    for i in range(5):
+        s.send(dns.query(f'n{i}.test', edns=dns.opt()))
+        ask = w.engine.ask()
+        w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, ede=22, ttl=60))
+        expect(dns.Answer(s.recv(4096)).rcode, dns.SERVFAIL, 'nothing is known of it')
+    is_stale(w.get('stale.test', edns=dns.opt()))
+    ask = w.engine.ask()
+    is_stale(w.get('stale.test', edns=dns.opt()))
+    w.engine.quiet()
+    expect(w.score()['joined'], 0, 'nobody waits for the engine')
+    w.engine.tell(ask)
+    eventually('it to be fresh', lambda: w.score()['in_flight'] == 0)
+    expect(w.get('stale.test', edns=dns.opt()).ede, None, 'after it')
+    # What ends the row of failures ends this as well.
+    make_stale(w, 'other.test')
+    s.send(dns.query('other.test', edns=dns.opt()))
+    w.engine.tell(w.engine.ask())
+    expect(dns.Answer(s.recv(4096)).ede, None, 'the first asker waits again')
+
+
 def bogus_is_not_covered_by_stale(start):
     w = start()
     make_stale(w)
