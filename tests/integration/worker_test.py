@@ -617,6 +617,93 @@ def bogus_is_not_covered_by_stale(start):
 
 # Engines that come and go
 
+def keep(shard, *entries):
+    """Puts them into the shard, as its engine does."""
+    tool = heldwire.start([TOOL, 'keep'], {'shard.0': shard}, stdin=subprocess.PIPE)
+    tool.communicate(b''.join(entries), timeout=PATIENCE)
+    expect(tool.returncode, 0, 'what keeps entries')
+
+
+def asked_for(name, flags=0):
+    """What an engine would be asked."""
+    name = dns.name_wire(name)
+    return Ask(struct.pack('=IIHHBBH', 1, 1, dns.A, dns.IN, flags, len(name), 0) + name)
+
+
+def failure(ask, cause=UPSTREAM, ede=22):
+    return entry(ask, rcode=2, flags=FAILURE, cause=cause, ede=ede, ttl=60)
+
+
+def who_waits_for_the_same_gets_the_same(start):
+    """Also where the first answers let more queries in, which are looked up in between."""
+    shard = heldwire.memory(b'', 1 << 20)
+    w = start(in_flight=256, held={'shard.0': shard})
+    others = {f'n{i}.test': f'198.51.100.{i}' for i in range(40)}
+    keep(shard, address_entry(asked_for('stale.test'), stored=boottime() - 400),
+         *(address_entry(asked_for(name), address) for name, address in others.items()))
+    t, s = w.tcp(), w.udp()
+    t.sendall(b''.join([frame(dns.query('stale.test', qid=i)) for i in range(64)]
+                       + [frame(dns.query(name, qid=100 + i)) for i, name in enumerate(others)]))
+    eventually('as many wait as may', lambda: w.score()['joined'] == 63)
+    s.send(dns.query('stale.test', qid=64))
+    eventually('one more waits', lambda: w.score()['joined'] == 64)
+    ask = w.engine.ask()
+    w.engine.tell(ask, failure(ask))
+    got = {}
+    for _ in range(64 + len(others)):
+        a = unframe(t)
+        got[a.id] = a.data()
+    a = dns.Answer(s.recv(4096))
+    got[a.id] = a.data()
+    wanted = dict.fromkeys(range(65), [socket.inet_aton('203.0.113.9')])
+    wanted.update((100 + i, [socket.inet_aton(a)]) for i, a in enumerate(others.values()))
+    expect(got, wanted, 'answers')
+    os.close(shard)
+
+
+def a_failure_that_another_kept_hides_no_stale_answer(start):
+    """The one in the shard of an engine that stands in, or by another worker's question; bogus does."""
+    shards = [heldwire.memory(b'', 1 << 20) for _ in range(2)]
+    w = start(engines=2, start_engine=False, held={f'shard.{n}': fd for n, fd in enumerate(shards)})
+    engines = [Engine(w.dir + '/run', n).accept() for n in (0, 1)]
+    s = w.udp()
+
+    def asked(name):
+        s.send(dns.query(name, edns=dns.opt()))
+        ready = select.select([e.link for e in engines], [], [], PATIENCE)[0]
+        by = engines[0] if engines[0].link in ready else engines[1]
+        return by, by.ask()
+    try:
+        eventually('both are there', lambda: w.text().count('event=engine_there') == 2)
+        names = {f'{own}{n}.test': own for own in (0, 1) for n in 'abc'}
+        for name, own in names.items():  # whichever of the two is its engine
+            keep(shards[own], address_entry(asked_for(name), stored=boottime() - 400))
+            keep(shards[1 - own], failure(asked_for(name)))
+        for name in names:
+            by, ask = asked(name)
+            by.tell(ask, failure(ask))
+            is_stale(dns.Answer(s.recv(4096)))
+        by, ask = asked('own.test')
+        by.tell(ask, address_entry(ask, ttl=300, stored=boottime() - 299, flags=SECURE))
+        s.recv(4096)
+        for shard in shards:
+            keep(shard, failure(ask))
+        over = boottime() + 2
+        eventually('its time is over', lambda: boottime() >= over)
+        by, ask = asked('own.test')
+        by.tell(ask, failure(ask))
+        is_stale(dns.Answer(s.recv(4096)))
+        for own in (0, 1):
+            keep(shards[1 - own], failure(asked_for(f'{own}a.test'), cause=BOGUS, ede=6))
+            a = w.get(f'{own}a.test', edns=dns.opt())
+            expect((a.rcode, a.ede, a.answers), (dns.SERVFAIL, 6, []), 'bogus')
+    finally:
+        for e in engines:
+            e.close()
+        for fd in shards:
+            os.close(fd)
+
+
 def without_an_engine_stale_comes_at_once_and_the_rest_fails(start):
     w = start()
     make_stale(w)
