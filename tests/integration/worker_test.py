@@ -850,6 +850,80 @@ def a_descriptor_that_is_no_shard_does_no_harm(start):
     expect(len(dns.Answer(s.recv(4096)).answers), 1, 'it goes on without')
 
 
+def empty_packets_leave_no_descriptors(start):
+    w = start()
+
+    def descriptors():
+        return len(os.listdir(f'/proc/{w.process.pid}/fd'))
+    before = descriptors()
+    for i in range(1, 6):
+        w.engine.link.sendmsg([b''], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                       array.array('i', [w.log.fileno()]))])
+        eventually('it hangs up', lambda n=i: w.text().count('event=engine_lost') == n)
+        w.engine.accept()
+        eventually('it meets the next', lambda n=i: w.text().count('event=engine_there') == n + 1)
+    expect(descriptors(), before, 'descriptors')
+
+
+LAST = struct.Struct('=IIHHBBH')
+
+
+def last_words(ask, number=signal.SIGSEGV):
+    return LAST.pack(0x6c770001, number, ask.type, ask.cls, ask.flags, len(ask.name), 0) + ask.name
+
+
+def meet_probation(w):
+    probation = Engine(w.dir + '/run', 'probation').accept()
+    eventually('it is there', lambda: 'engine probation is there' in w.text())
+    return probation
+
+
+def who_is_cleared_by_anothers_trial_is_asked(start):
+    """A suspect is a name and a type: asked with DO and without, one trial does for both."""
+    w = start(deadline=60000)
+    probation = meet_probation(w)
+    try:
+        s = w.udp()
+        for i, more in enumerate((dict(), dict(edns=dns.opt(do=True)), dict(cd=True))):
+            s.send(dns.query('suspect.test', qid=i, **more))
+        asks = [w.engine.ask() for _ in range(3)]
+        w.engine.link.send(last_words(asks[0]))
+        w.engine.hang_up()
+        ask = probation.ask()
+        w.engine.accept()
+        w.engine.quiet()
+        probation.quiet()
+        probation.tell(ask)
+        others = [w.engine.ask(), w.engine.ask()]
+        expect({a.key for a in (ask, *others)}, {a.key for a in asks}, 'asked again')
+        for a in others:
+            w.engine.tell(a)
+        got = [dns.Answer(s.recv(4096)) for _ in range(3)]
+        expect(sorted((a.id, a.rcode) for a in got), [(0, 0), (1, 0), (2, 0)], 'all are answered')
+    finally:
+        probation.close()
+
+
+def who_was_not_tried_has_not_passed(start):
+    w = start(deadline=60000)
+    probation = meet_probation(w)
+    try:
+        s = w.udp()
+        s.send(dns.query('suspect.test'))
+        ask = w.engine.ask()
+        w.engine.link.send(last_words(ask))
+        w.engine.hang_up()
+        probation.tell(probation.ask(), b'')  # it has no room
+        w.engine.accept()
+        again = probation.ask()
+        expect(again.key, ask.key, 'asked again of the probation engine')
+        w.engine.quiet()
+        probation.tell(again)
+        expect(dns.Answer(s.recv(4096)).rcode, 0, 'it passes')
+    finally:
+        probation.close()
+
+
 # Sizes
 
 def answers_are_truncated_to_what_the_client_takes(start):
