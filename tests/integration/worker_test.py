@@ -1298,6 +1298,28 @@ def caged(w):
         return 'Seccomp:\t2\n' in f.read()
 
 
+def a_flush_is_told_of_an_engine_that_says_hello_again(start):
+    """As it does when its way out is lost or found while its questions end."""
+    w = start()
+    shard = heldwire.memory(b'', 1 << 20)
+
+    def visit():
+        link, _ = w.engine.listener.accept()
+        link.settimeout(PATIENCE)
+        link.sendmsg([told(0)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [shard]))])
+        return link
+    with subprocess.Popen([BINDIR + '/resolver', '-c', w.conf, 'cache', 'flush', 'www.test'],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:
+        with visit() as link:
+            expect(struct.unpack_from('=II', link.recv(4096)), (0x70750001, 1), 'a purge')
+            link.send(struct.pack('=IIII', 1, 0, 0, 1))
+            link.send(struct.pack('=IIII', 0x70750001, 1, 0, 7))
+        with visit():
+            out = p.communicate(timeout=PATIENCE)[0]
+    expect((p.returncode, 'dropped 7 of its entries' in out), (0, True), out)
+    os.close(shard)
+
+
 def the_command_line_is_checked(start):
     conf = start().conf
     for arguments, status, where in ((('--help',), 0, 'usage:'), ((), 2, 'usage:'),
