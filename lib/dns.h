@@ -62,8 +62,9 @@ int dns_name_parse(const char *text, struct dns_name *out, struct err *err);
 const char *dns_name_render(const struct dns_name *name, char buf[static DNS_NAME_TEXT]);
 /* ASCII letters compare without case (RFC 4343). */
 bool dns_name_equal(const struct dns_name *a, const struct dns_name *b);
-/* Reads the possibly compressed name at *at and moves *at behind it. A pointer must point before
- * the labels that led to it, so every chain ends. False when it isn't a name. */
+/* Reads the possibly compressed name at *at and moves *at behind it; `wire` is a message. A pointer
+ * must point before the labels that led to it, so every chain ends, and not into the header. False
+ * when it isn't a name. */
 bool dns_name_read(const uint8_t *wire, size_t length, size_t *at, struct dns_name *out);
 
 /* "AAAA", "TYPE65280"; "IN", "CLASS42"; "NXDOMAIN", "RCODE77". Case does not matter. -1 if none. */

@@ -127,7 +127,8 @@ dns_name_read(const uint8_t *wire, size_t length, size_t *at, struct dns_name *o
 			if (p + 1 >= end)
 				return false;
 			target = (size_t)(c & 0x3f) << 8 | wire[p + 1];
-			if (target >= bound)
+			/* The header is no name, and its numbers change as answers go on. */
+			if (target >= bound || target < DNS_HEADER)
 				return false;
 			if (!jumped)
 				*at = p + 2;

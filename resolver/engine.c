@@ -25,6 +25,7 @@
 #include "resolver/given.h"
 
 #define HEARTBEAT_S 0.015 /* every 20 ms at least */
+#define HUSH_MS 1000	  /* what is in flight gets so long while others wait for the next engine */
 
 static int
 open_listener(const struct engine *e, struct held *given, struct err *err)
@@ -106,8 +107,33 @@ engine_settled(struct engine *e)
 		ev_break(e->loop, EVBREAK_ALL);
 }
 
-/* Questions that were asked are answered, at their deadlines at the latest; new ones are not taken.
- */
+static void
+on_hush_limit(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+void
+engine_hush(struct engine *e)
+{
+	int64_t ms = e->conf->engine.deadline_ms;
+
+	e->hushed = e->stopping = true;
+	engine_state(e);
+	peers_refuse(e);
+	peers_pause(e);
+	if (ev_is_active(&e->hush_limit))
+		return;
+	ms = ms < HUSH_MS ? ms : HUSH_MS;
+	ev_timer_init(&e->hush_limit, on_hush_limit, (double)ms / 1e3, 0);
+	ev_timer_start(e->loop, &e->hush_limit);
+}
+
+/* Questions that were asked are answered, at their deadlines at the latest; new ones are declined,
+ * so that another engine has them. Where there is none they wait for this one's successor, and so
+ * it does not keep them waiting for the slowest of its own. */
 static void
 on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
 {
@@ -121,6 +147,8 @@ on_stop(struct ev_loop *loop, struct ev_signal *w, int revents)
 	e->stopping = true;
 	engine_state(e);
 	peers_refuse(e);
+	if (e->conf->engines == 1 && e->quarantine == NULL)
+		engine_hush(e);
 	engine_settled(e);
 }
 

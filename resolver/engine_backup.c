@@ -21,9 +21,7 @@ stale_at_hand(struct question *q)
 	const struct entry *kept = (const void *)q->engine->kept;
 	int64_t now_s = mono_now().us / 1000000;
 
-	return l2_find(q->engine->shard, &q->key, q->engine->kept) > 0 &&
-	       (kept->flags & ENTRY_FAILURE) == 0 &&
-	       now_s - kept->stored_s - (int64_t)kept->ttl_s <= ENTRY_STALE_MAX_S;
+	return l2_find(q->engine->shard, &q->key, q->engine->kept) > 0 && entry_spare(kept, now_s);
 }
 
 /* The best that this question was not taken to yet, of `*n` that could be asked; NULL: none. */

@@ -139,11 +139,12 @@ struct engine {
 	struct ev_timer patience;
 	bool running, stopping;
 	bool over;   /* the loop has ended; nothing is told or kept any more */
-	bool purged; /* it stops for the next: nothing is read any more */
+	bool hushed; /* it stops for the next: nothing is read any more */
+	bool purged; /* hushed, for a purge */
 	uid_t user;  /* whom we run as */
 	struct purge purge;
 	struct peer *purger; /* its connection may be gone */
-	struct ev_timer purge_limit;
+	struct ev_timer hush_limit;
 	/* Scratch, of one callback at a time. */
 	_Alignas(8) uint8_t entry[ENTRY_ROOM], kept[ENTRY_ROOM];
 	uint8_t plain[ENTRY_MAX];
@@ -242,5 +243,8 @@ void purge_end(struct engine *e);
 void engine_state(struct engine *e);
 /* The drain may be over. */
 void engine_settled(struct engine *e);
+/* It stops, and nothing is read any more: what is asked waits in the sockets for the next engine.
+ * What is in flight has a moment to end in, and then waits for that one as well. */
+void engine_hush(struct engine *e);
 
 #endif

@@ -197,7 +197,7 @@ peers_hello(struct engine *e)
 static bool
 peers_wait(const struct engine *e)
 {
-	return e->purged || (e->quarantine != NULL && e->in_flight > 0);
+	return e->hushed || (e->quarantine != NULL && e->in_flight > 0);
 }
 
 static void

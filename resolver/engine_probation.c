@@ -90,6 +90,6 @@ void
 probation_passed(struct engine *e)
 {
 	quarantine_end(e->quarantine);
-	if (!e->purged)
+	if (!e->hushed)
 		peers_resume(e);
 }

@@ -14,7 +14,6 @@
 #include "resolver/ask_io.h"
 #include "resolver/engine_impl.h"
 
-#define DRAIN_MS 1000
 #define BEAT_EACH 4096 /* records looked at */
 
 _Static_assert(PURGE_MAX <= ASK_MAX, "engine_peer.c reads both into one buffer");
@@ -46,31 +45,18 @@ tell(const struct peer *p, uint32_t id, enum purge_verdict verdict, uint64_t gon
 		ask_send(p->fd, out, sizeof(out), NULL, 0, -1);
 }
 
-static void
-on_limit(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	(void)w;
-	(void)revents;
-	ev_break(loop, EVBREAK_ALL);
-}
-
 /* Once: from here on nothing is read. */
 static void
 begin(struct peer *p, const struct purge *purge)
 {
 	struct engine *e = p->engine;
-	int64_t ms = e->conf->engine.deadline_ms;
 
 	event_say(EVENT_NOTICE, "engine_purge",
 	    "asked for; %lld questions are in flight, then it ends", (long long)e->in_flight);
 	e->purge = *purge;
 	e->purger = p;
-	e->purged = e->stopping = true;
-	engine_state(e);
-	peers_refuse(e);
-	peers_pause(e);
-	ev_timer_init(&e->purge_limit, on_limit, (double)(ms < DRAIN_MS ? ms : DRAIN_MS) / 1e3, 0);
-	ev_timer_start(e->loop, &e->purge_limit);
+	e->purged = true;
+	engine_hush(e);
 	engine_settled(e);
 }
 

@@ -112,7 +112,8 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 			l2_put(e->shard, entry);
 		question_tell(q, entry);
 	}
-	if (e->l3 != NULL && !e->purged)
+	/* Bogus data is for who asked for it with CD, and not for other nodes. */
+	if (e->l3 != NULL && !e->purged && o->sec != 1)
 		l3_put(e->l3, entry);
 }
 

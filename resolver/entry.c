@@ -195,6 +195,13 @@ entry_fresh(const struct entry *e, int64_t now_s)
 	return entry_left_s(e, now_s) > 0;
 }
 
+bool
+entry_spare(const struct entry *e, int64_t now_s)
+{
+	return (e->flags & ENTRY_FAILURE) == 0 &&
+	       age_s(e, now_s) <= (uint64_t)e->ttl_s + ENTRY_STALE_MAX_S;
+}
+
 static void
 ttl_put(uint8_t *p, uint32_t ttl)
 {

@@ -117,6 +117,9 @@ const uint8_t *entry_message(const struct entry *e); /* e->message_length octets
 /* Seconds of its life that are left; 0: stale. One stored more than a minute ahead is stale too. */
 uint32_t entry_left_s(const struct entry *e, int64_t now_s);
 bool entry_fresh(const struct entry *e, int64_t now_s);
+/* May it be told where nothing newer is to be had? No failure, and past its time by
+ * ENTRY_STALE_MAX_S at most. */
+bool entry_spare(const struct entry *e, int64_t now_s);
 
 /* Writes the answer to one client into `out`: id, flags, question as asked (its case, name_length
  * octets), TTLs aged, no underflow; OPT is the caller's. AD is set on a secure answer where the

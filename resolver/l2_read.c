@@ -10,17 +10,17 @@ bool
 l2_record_copy(const struct l2 *s, uint64_t place, struct packed *head, struct entry *out)
 {
 	const _Atomic uint64_t *from;
-	uint64_t *to = (uint64_t *)(out + 1), words[L2_HEAD_WORDS];
+	uint64_t *to = (uint64_t *)(out + 1), words[L2_HEAD_WORDS], end = l2_log_end(s);
 	size_t size;
 
-	if (place < s->shape.log_at || place > s->shape.bytes - sizeof(*head))
+	if (place < s->shape.log_at || place > end - sizeof(*head))
 		return false;
 	from = (const _Atomic uint64_t *)(s->memory + place);
 	for (size_t i = 0; i < L2_HEAD_WORDS; i++)
 		words[i] = atomic_load_explicit(from + i, memory_order_relaxed);
 	memcpy(head, words, sizeof(*head));
 	size = packed_size(head);
-	if (size > PACKED_ROOM || size > s->shape.bytes - place)
+	if (size > PACKED_ROOM || size > end - place)
 		return false;
 	for (size_t i = L2_HEAD_WORDS; i < size / 8; i++)
 		*to++ = atomic_load_explicit(from + i, memory_order_relaxed);

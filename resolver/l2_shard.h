@@ -115,6 +115,14 @@ l2_hits_of(const struct l2 *s, uint64_t place)
 	return &s->hits[(place - s->shape.log_at) / L2_HITS_OCTETS];
 }
 
+/* Where the last segment ends. What lies behind it is of no segment, has no count of hits, and is
+ * not looked at, whatever a slot says. */
+static inline uint64_t
+l2_log_end(const struct l2 *s)
+{
+	return s->shape.log_at + s->shape.n_segments * s->shape.segment_bytes;
+}
+
 static inline uint64_t
 l2_seed_of(const struct l2 *s)
 {

@@ -163,6 +163,7 @@ memory_get(struct worker *w, struct err *err)
 	while (n_buckets < n)
 		n_buckets *= 2;
 	w->found = aligned_alloc(64, (ENTRY_ROOM + 63) / 64 * 64);
+	w->told = aligned_alloc(64, (ENTRY_ROOM + 63) / 64 * 64);
 	w->answer = malloc(UINT16_MAX);
 	w->failing = calloc(1, sizeof(*w->failing));
 	w->l1 = l1_new(l1_bytes, l1_bytes / ENTRY_BYTES_USUAL);
@@ -171,9 +172,9 @@ memory_get(struct worker *w, struct err *err)
 	w->questions = calloc(n, sizeof(*w->questions));
 	w->waiters = calloc(n_waiters, sizeof(*w->waiters));
 	w->buckets = calloc(n_buckets, sizeof(*w->buckets));
-	if (w->found == NULL || w->answer == NULL || w->failing == NULL || w->l1 == NULL ||
-	    w->waiting == NULL || w->asking == NULL || w->questions == NULL || w->waiters == NULL ||
-	    w->buckets == NULL)
+	if (w->found == NULL || w->told == NULL || w->answer == NULL || w->failing == NULL ||
+	    w->l1 == NULL || w->waiting == NULL || w->asking == NULL || w->questions == NULL ||
+	    w->waiters == NULL || w->buckets == NULL)
 		return err_set(err, "not enough memory; lower worker.in_flight or worker.l1_mib");
 	refresh_init(&w->refresh, c->refresh.percent, c->refresh.per_s, c->worker.in_flight,
 	    w->now);
@@ -252,6 +253,7 @@ free_all(struct worker *w)
 	free(w->waiting);
 	free(w->failing);
 	free(w->answer);
+	free(w->told);
 	free(w->found);
 	board_unmap(w->board);
 	scoreboard_unmap(w->score);

@@ -275,8 +275,9 @@ told_take(struct engine_link *l, const uint8_t *in, size_t length, int fd)
 		return false;
 	l->told++;
 	question = join_find(&w->join, t.id);
+	/* Who was declined has not passed. */
 	if (probation_is(l))
-		probation_told(w, t.id, question);
+		probation_told(w, t.id, e != NULL ? question : JOIN_NONE);
 	if (question == JOIN_NONE || w->asking[question].engine != l->number)
 		return true;
 	if (e == NULL && probation_is(l))
@@ -299,6 +300,9 @@ link_packet(struct engine_link *l, unsigned i)
 	ssize_t n = w->in.packets[i].length;
 
 	if (n <= 0) {
+		/* An empty packet looks like the end, and may bring one along. */
+		if (w->in.packets[i].descriptor >= 0)
+			close(w->in.packets[i].descriptor);
 		link_down(l, n == 0 ? "it ended" : strerror(EMSGSIZE));
 		return false;
 	}

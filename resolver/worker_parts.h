@@ -114,6 +114,7 @@ struct worker {
 
 	struct l1 *l1;
 	uint8_t *found;	 /* ENTRY_ROOM: an entry out of L2 */
+	uint8_t *told;	 /* ENTRY_ROOM: what is told to several, out of either cache */
 	uint8_t *answer; /* UINT16_MAX: one for TCP */
 	struct failing *failing;
 	struct refresh refresh;

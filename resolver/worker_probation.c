@@ -100,14 +100,20 @@ void
 probation_next(struct worker *w)
 {
 	struct engine_link *l = probation_link(w);
+	enum probation_way way;
 	uint32_t older;
 
 	if (l == NULL || !l->up || w->trial != 0)
 		return;
 	for (uint32_t i = w->join.open.newer; i != JOIN_NONE && w->n_unsent > 0; i = older) {
 		older = w->join.questions[i].all.older;
-		if (w->asking[i].engine >= 0 || !w->asking[i].probation ||
-		    probation_route(w, i) != WAY_PROBATION)
+		if (w->asking[i].engine >= 0 || !w->asking[i].probation)
+			continue;
+		way = probation_route(w, i);
+		/* Cleared by another's trial: the same name, asked with DO or CD. */
+		if (way == WAY_ENGINES)
+			engine_links_send(w, i);
+		if (way != WAY_PROBATION)
 			continue;
 		if (engine_link_send(l, i)) {
 			w->trial = join_id(&w->join, i);

@@ -25,12 +25,8 @@ worker_find_stale(struct worker *w, const struct key *k)
 {
 	enum score_layer layer;
 	const struct entry *e = worker_find(w, k, &layer);
-	int64_t now_s = w->now.us / 1000000;
 
-	if (e == NULL || (e->flags & ENTRY_FAILURE) ||
-	    now_s - e->stored_s - (int64_t)e->ttl_s > ENTRY_STALE_MAX_S)
-		return NULL;
-	return e;
+	return e != NULL && entry_spare(e, w->now.us / 1000000) ? e : NULL;
 }
 
 static size_t
@@ -65,13 +61,24 @@ waiter_answer(struct worker *w, uint32_t waiter, const struct outcome *o)
 	join_leave(&w->join, waiter);
 }
 
+/* An answer by TCP makes room on its connection, and what is asked there next is looked up before
+ * the next waiter has his turn: in w->found, and with puts to L1. So what lies there is kept apart;
+ * what an engine told stays where it is. */
 static void
 waiters_answer(struct worker *w, uint32_t question, const struct outcome *o)
 {
-	uint32_t waiter;
+	uint32_t waiter = join_first(&w->join, question);
+	struct outcome kept;
 
-	while ((waiter = join_first(&w->join, question)) != JOIN_NONE)
-		waiter_answer(w, waiter, o);
+	if (waiter == JOIN_NONE)
+		return;
+	kept = *o;
+	if (kept.layer == LAYER_STALE && kept.entry != NULL) {
+		memcpy(w->told, kept.entry, kept.entry->size);
+		kept.entry = (const struct entry *)w->told;
+	}
+	for (; waiter != JOIN_NONE; waiter = join_first(&w->join, question))
+		waiter_answer(w, waiter, &kept);
 }
 
 static void

@@ -69,7 +69,7 @@ remote-control:
 '''
 
 CONF = '''
-pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = 16;
+pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = {engines};
 worker = {{ l2_mib = 4; deadline_ms = 60000; }};
 engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {more}
 	deadline_ms = {deadline}; in_flight = {in_flight}; seccomp = {seccomp}; user = "{user}"; }};
@@ -213,14 +213,14 @@ def wait_for(what, name, within=WITHIN):
 
 class Engine:
     def __init__(self, base, program, number, mode='root', more='', deadline=DEADLINE_MS, in_flight=256,
-                 anchor=None, user='nobody', held=None, after=''):
+                 anchor=None, user='nobody', held=None, after='', engines=16):
         self.base, self.number = base, number
         self.conf = f'{base}/resolver-{number}.conf'
         self.log = f'{base}/engine-{number}.log'
         if mode == 'root':
             more += f' root_hints = "{base}/root.hints";'
         with open(self.conf, 'w', encoding='ascii') as f:
-            f.write(CONF.format(dir=base, anchor=f'{base}/anchor.key' if anchor is None else anchor,
+            f.write(CONF.format(dir=base, anchor=f'{base}/anchor.key' if anchor is None else anchor, engines=engines,
                                 mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user,
                                 seccomp=str(SECCOMP).lower()) + after)
         self.command = program + ['-c', self.conf, 'engine', str(number)]
@@ -601,6 +601,23 @@ class Rest:
         expect(w.told(pending), rcode=0)
         assert e.process.wait(WITHIN) == 0
         w.line('closed')
+
+    def the_only_engine_leaves_what_is_asked_to_the_next(self, _):
+        """It declines nothing, since nobody else would take it, and keeps nobody waiting for long."""
+        e = self.engine(0, engines=1, deadline=10000)
+        w = self.worker(0)
+        expect(w.get('www.example.test'), rcode=0)
+        with nobody_home():
+            pending = w.ask('none.insecure.test')
+            wait_for(lambda: self.counted(w), 'the question is in')
+            e.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: 'event=engine_stopping' in e.logged(), 'it stops')
+            new = w.ask('www.example.test')
+            begun = time.monotonic()
+            assert e.process.wait(WITHIN) == 0
+            assert time.monotonic() - begun < 5, 'it ends at the deadline'
+            w.line('closed')
+        assert not [x for x, _ in w.lines if x.startswith((f'told {pending} ', f'told {new} '))], w.lines
 
     @staticmethod
     def counted(w):

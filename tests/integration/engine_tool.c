@@ -20,6 +20,11 @@
  *     engine_tool layout
  *
  * prints a scoreboard's magic, version and size.
+ *
+ *     engine_tool keep
+ *
+ * puts the entries that come on standard input, one behind the other, into the shard that was
+ * handed in.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -307,6 +312,24 @@ scored(char **command)
 	return 0;
 }
 
+static int
+keep(void)
+{
+	const struct entry *e = (const struct entry *)(const void *)found;
+	struct err err;
+	struct l2 *to = l2_open_writer(HELD_FIRST, &err);
+
+	ENSURE(to != NULL);
+	while (fread(found, sizeof(*e), 1, stdin) == 1) {
+		ENSURE(e->size >= sizeof(*e) && e->size <= sizeof(found));
+		ENSURE(fread(found + sizeof(*e), e->size - sizeof(*e), 1, stdin) == 1);
+		ENSURE(entry_valid(e, e->size, NULL));
+		l2_put(to, e);
+	}
+	l2_close(to);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -322,6 +345,8 @@ main(int argc, char **argv)
 		    sizeof(struct scoreboard));
 		return 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "keep") == 0)
+		return keep();
 	ENSURE(argc == 3);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	p[1].fd = ask_connect(argv[1], atoi(argv[2]), &err);

@@ -503,6 +503,7 @@ class Cases:
         for e in (a, b):
             wrote = e.score()['write']
             expect(e.worker.get('www.bogus.test'), rcode=2, cause=et.BOGUS, origin=RECURSION)
+            expect(e.worker.get('www.bogus.test', 'A', 'cd'), rcode=0, secure=0, origin=RECURSION)
             assert e.score()['write'] == wrote, e.score()
         assert redis.say('KEYS', '*bogus*') == '', redis.say('KEYS', '*bogus*')
         assert [e.score()['bad'] for e in (a, b, blind)] == [0, 0, 0]

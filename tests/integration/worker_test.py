@@ -641,6 +641,93 @@ def bogus_is_not_covered_by_stale(start):
 
 # Engines that come and go
 
+def keep(shard, *entries):
+    """Puts them into the shard, as its engine does."""
+    tool = heldwire.start([TOOL, 'keep'], {'shard.0': shard}, stdin=subprocess.PIPE)
+    tool.communicate(b''.join(entries), timeout=PATIENCE)
+    expect(tool.returncode, 0, 'what keeps entries')
+
+
+def asked_for(name, flags=0):
+    """What an engine would be asked."""
+    name = dns.name_wire(name)
+    return Ask(struct.pack('=IIHHBBH', 1, 1, dns.A, dns.IN, flags, len(name), 0) + name)
+
+
+def failure(ask, cause=UPSTREAM, ede=22):
+    return entry(ask, rcode=2, flags=FAILURE, cause=cause, ede=ede, ttl=60)
+
+
+def who_waits_for_the_same_gets_the_same(start):
+    """Also where the first answers let more queries in, which are looked up in between."""
+    shard = heldwire.memory(b'', 1 << 20)
+    w = start(in_flight=256, held={'shard.0': shard})
+    others = {f'n{i}.test': f'198.51.100.{i}' for i in range(40)}
+    keep(shard, address_entry(asked_for('stale.test'), stored=boottime() - 400),
+         *(address_entry(asked_for(name), address) for name, address in others.items()))
+    t, s = w.tcp(), w.udp()
+    t.sendall(b''.join([frame(dns.query('stale.test', qid=i)) for i in range(64)]
+                       + [frame(dns.query(name, qid=100 + i)) for i, name in enumerate(others)]))
+    eventually('as many wait as may', lambda: w.score()['joined'] == 63)
+    s.send(dns.query('stale.test', qid=64))
+    eventually('one more waits', lambda: w.score()['joined'] == 64)
+    ask = w.engine.ask()
+    w.engine.tell(ask, failure(ask))
+    got = {}
+    for _ in range(64 + len(others)):
+        a = unframe(t)
+        got[a.id] = a.data()
+    a = dns.Answer(s.recv(4096))
+    got[a.id] = a.data()
+    wanted = dict.fromkeys(range(65), [socket.inet_aton('203.0.113.9')])
+    wanted.update((100 + i, [socket.inet_aton(a)]) for i, a in enumerate(others.values()))
+    expect(got, wanted, 'answers')
+    os.close(shard)
+
+
+def a_failure_that_another_kept_hides_no_stale_answer(start):
+    """The one in the shard of an engine that stands in, or by another worker's question; bogus does."""
+    shards = [heldwire.memory(b'', 1 << 20) for _ in range(2)]
+    w = start(engines=2, start_engine=False, held={f'shard.{n}': fd for n, fd in enumerate(shards)})
+    engines = [Engine(w.dir + '/run', n).accept() for n in (0, 1)]
+    s = w.udp()
+
+    def asked(name):
+        s.send(dns.query(name, edns=dns.opt()))
+        ready = select.select([e.link for e in engines], [], [], PATIENCE)[0]
+        by = engines[0] if engines[0].link in ready else engines[1]
+        return by, by.ask()
+    try:
+        eventually('both are there', lambda: w.text().count('event=engine_there') == 2)
+        names = {f'{own}{n}.test': own for own in (0, 1) for n in 'abc'}
+        for name, own in names.items():  # whichever of the two is its engine
+            keep(shards[own], address_entry(asked_for(name), stored=boottime() - 400))
+            keep(shards[1 - own], failure(asked_for(name)))
+        for name in names:
+            by, ask = asked(name)
+            by.tell(ask, failure(ask))
+            is_stale(dns.Answer(s.recv(4096)))
+        by, ask = asked('own.test')
+        by.tell(ask, address_entry(ask, ttl=300, stored=boottime() - 299, flags=SECURE))
+        s.recv(4096)
+        for shard in shards:
+            keep(shard, failure(ask))
+        over = boottime() + 2
+        eventually('its time is over', lambda: boottime() >= over)
+        by, ask = asked('own.test')
+        by.tell(ask, failure(ask))
+        is_stale(dns.Answer(s.recv(4096)))
+        for own in (0, 1):
+            keep(shards[1 - own], failure(asked_for(f'{own}a.test'), cause=BOGUS, ede=6))
+            a = w.get(f'{own}a.test', edns=dns.opt())
+            expect((a.rcode, a.ede, a.answers), (dns.SERVFAIL, 6, []), 'bogus')
+    finally:
+        for e in engines:
+            e.close()
+        for fd in shards:
+            os.close(fd)
+
+
 def without_an_engine_stale_comes_at_once_and_the_rest_fails(start):
     w = start()
     make_stale(w)
@@ -785,6 +872,80 @@ def a_descriptor_that_is_no_shard_does_no_harm(start):
     s.send(dns.query('www.test'))
     w.engine.tell(w.engine.ask())
     expect(len(dns.Answer(s.recv(4096)).answers), 1, 'it goes on without')
+
+
+def empty_packets_leave_no_descriptors(start):
+    w = start()
+
+    def descriptors():
+        return len(os.listdir(f'/proc/{w.process.pid}/fd'))
+    before = descriptors()
+    for i in range(1, 6):
+        w.engine.link.sendmsg([b''], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                       array.array('i', [w.log.fileno()]))])
+        eventually('it hangs up', lambda n=i: w.text().count('event=engine_lost') == n)
+        w.engine.accept()
+        eventually('it meets the next', lambda n=i: w.text().count('event=engine_there') == n + 1)
+    expect(descriptors(), before, 'descriptors')
+
+
+LAST = struct.Struct('=IIHHBBH')
+
+
+def last_words(ask, number=signal.SIGSEGV):
+    return LAST.pack(0x6c770001, number, ask.type, ask.cls, ask.flags, len(ask.name), 0) + ask.name
+
+
+def meet_probation(w):
+    probation = Engine(w.dir + '/run', 'probation').accept()
+    eventually('it is there', lambda: 'engine probation is there' in w.text())
+    return probation
+
+
+def who_is_cleared_by_anothers_trial_is_asked(start):
+    """A suspect is a name and a type: asked with DO and without, one trial does for both."""
+    w = start(deadline=60000)
+    probation = meet_probation(w)
+    try:
+        s = w.udp()
+        for i, more in enumerate((dict(), dict(edns=dns.opt(do=True)), dict(cd=True))):
+            s.send(dns.query('suspect.test', qid=i, **more))
+        asks = [w.engine.ask() for _ in range(3)]
+        w.engine.link.send(last_words(asks[0]))
+        w.engine.hang_up()
+        ask = probation.ask()
+        w.engine.accept()
+        w.engine.quiet()
+        probation.quiet()
+        probation.tell(ask)
+        others = [w.engine.ask(), w.engine.ask()]
+        expect({a.key for a in (ask, *others)}, {a.key for a in asks}, 'asked again')
+        for a in others:
+            w.engine.tell(a)
+        got = [dns.Answer(s.recv(4096)) for _ in range(3)]
+        expect(sorted((a.id, a.rcode) for a in got), [(0, 0), (1, 0), (2, 0)], 'all are answered')
+    finally:
+        probation.close()
+
+
+def who_was_not_tried_has_not_passed(start):
+    w = start(deadline=60000)
+    probation = meet_probation(w)
+    try:
+        s = w.udp()
+        s.send(dns.query('suspect.test'))
+        ask = w.engine.ask()
+        w.engine.link.send(last_words(ask))
+        w.engine.hang_up()
+        probation.tell(probation.ask(), b'')  # it has no room
+        w.engine.accept()
+        again = probation.ask()
+        expect(again.key, ask.key, 'asked again of the probation engine')
+        w.engine.quiet()
+        probation.tell(again)
+        expect(dns.Answer(s.recv(4096)).rcode, 0, 'it passes')
+    finally:
+        probation.close()
 
 
 # Sizes
@@ -1159,6 +1320,28 @@ def what_it_does_not_need_ends_it(start):
 def caged(w):
     with open(f'/proc/{w.process.pid}/status', encoding='ascii') as f:
         return 'Seccomp:\t2\n' in f.read()
+
+
+def a_flush_is_told_of_an_engine_that_says_hello_again(start):
+    """As it does when its way out is lost or found while its questions end."""
+    w = start()
+    shard = heldwire.memory(b'', 1 << 20)
+
+    def visit():
+        link, _ = w.engine.listener.accept()
+        link.settimeout(PATIENCE)
+        link.sendmsg([told(0)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [shard]))])
+        return link
+    with subprocess.Popen([BINDIR + '/resolver', '-c', w.conf, 'cache', 'flush', 'www.test'],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:
+        with visit() as link:
+            expect(struct.unpack_from('=II', link.recv(4096)), (0x70750001, 1), 'a purge')
+            link.send(struct.pack('=IIII', 1, 0, 0, 1))
+            link.send(struct.pack('=IIII', 0x70750001, 1, 0, 7))
+        with visit():
+            out = p.communicate(timeout=PATIENCE)[0]
+    expect((p.returncode, 'dropped 7 of its entries' in out), (0, True), out)
+    os.close(shard)
 
 
 def the_command_line_is_checked(start):

@@ -560,6 +560,35 @@ names_that_point_at_what_changes_are_refused(void **state)
 	assert_int_equal(made.wire[35], 1);
 	assert_int_equal(dns_message_parse(made.wire, made.length, &m), DNS_SOUND);
 	assert_int_equal(build(&k, &policy, 0), 0);
+	/* What counts additional records changes with OPT, and where they are left out. */
+	for (unsigned at = 0; at < DNS_HEADER; at++) {
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, 60);
+		wire_a(&made, 0, 60);
+		made.wire[46] = (uint8_t)at;
+		assert_int_equal(build(&k, &policy, 0), 0);
+	}
+}
+
+static void
+what_is_spared_is_good_and_a_day_past_its_time_at_most(void **state)
+{
+	static const struct {
+		int64_t at;
+		bool spare;
+	} rows[] = {{NOW, true}, {NOW + 60, true}, {NOW + 60 + ENTRY_STALE_MAX_S, true},
+	    {NOW + 61 + ENTRY_STALE_MAX_S, false}, {NOW - 60, true}, {NOW - 61, false},
+	    {INT64_MAX, false}, {INT64_MIN, false}};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+
+	(void)state;
+	wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+	wire_a(&made, 0, 60);
+	assert_true(build(&k, &policy, 0) > 0);
+	for (size_t i = 0; i < N(rows); i++)
+		assert_int_equal(entry_spare(entry, rows[i].at), rows[i].spare);
+	entry_fail(&k, DNS_SERVFAIL, CAUSE_UPSTREAM, 0, &policy, NOW, memory);
+	assert_false(entry_spare(entry, NOW));
 }
 
 static void
@@ -791,6 +820,7 @@ main(void)
 	    cmocka_unit_test(opt_and_what_follows_it_are_left_out),
 	    cmocka_unit_test(messages_not_for_this_question_or_malformed_are_refused),
 	    cmocka_unit_test(names_that_point_at_what_changes_are_refused),
+	    cmocka_unit_test(what_is_spared_is_good_and_a_day_past_its_time_at_most),
 	    cmocka_unit_test(an_answer_of_the_most_records_fits),
 	    cmocka_unit_test(addresses_begin_with_each_as_often_and_keep_their_round),
 	    cmocka_unit_test(what_is_no_address_keeps_its_place),

@@ -209,6 +209,38 @@ damage_costs_misses_never_a_wrong_answer(void **state)
 	close(fd);
 }
 
+/* A slot that leads behind the last segment, to a record that would be sound: nobody's hits are
+ * counted there, and what lies behind the counts is not this shard's. */
+static void
+behind_the_last_segment_nothing_is_found(void **state)
+{
+	int fd = shard_new(32 << 20), slot;
+	struct l2 *w = writer_of(fd), *r = reader_of(fd);
+	uint64_t hash = key_hash(&keys[1], l2_seed_of(w)), end = l2_log_end(w), from;
+	struct l2_bucket *b = l2_bucket_of(w, hash);
+	size_t size;
+
+	(void)state;
+	l2_put(w, made(1, 1));
+	assert_int_equal(look(r, 1), 1);
+	slot = l2_slot_find(w, b, &keys[1], hash);
+	from = l2_place_of(b, slot);
+	size = packed_size((const struct packed *)(w->memory + from));
+	assert_true(end + size < w->shape.bytes);
+	assert_true((end - w->shape.log_at) / L2_HITS_OCTETS == w->hits_bytes);
+	memcpy(w->memory + end, w->memory + from, size);
+	l2_slot_set(b, slot, end, hash);
+	assert_int_equal(look(r, 1), 0);
+	memcpy(w->memory + end - 8, w->memory + from, size);
+	l2_slot_set(b, slot, end - 8, hash);
+	assert_int_equal(look(r, 1), 0);
+	l2_slot_set(b, slot, from, hash);
+	assert_int_equal(look(r, 1), 1);
+	l2_close(r);
+	l2_close(w);
+	close(fd);
+}
+
 static void
 a_shard_of_noise_or_of_another_layout_is_begun_anew(void **state)
 {
@@ -255,6 +287,7 @@ main(void)
 	    cmocka_unit_test(the_next_writer_finds_all_as_it_was),
 	    cmocka_unit_test(a_bucket_left_odd_is_a_miss_until_swept),
 	    cmocka_unit_test(damage_costs_misses_never_a_wrong_answer),
+	    cmocka_unit_test(behind_the_last_segment_nothing_is_found),
 	    cmocka_unit_test(a_shard_of_noise_or_of_another_layout_is_begun_anew),
 	};
 
