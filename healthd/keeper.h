@@ -194,7 +194,7 @@ void steer_now(struct keeper *k); /* after a worker has come, gone, or been told
 void gates_start(struct keeper *k);
 void gates_dead_man(struct keeper *k);
 void gates_reflex(struct keeper *k);
-void gates_silence(struct keeper *k, const char *why);
+bool gates_silence(struct keeper *k, const char *why); /* false: not every gate is down */
 void gates_forget(struct keeper *k); /* the verdicts on watched neighbours */
 void gates_remove(struct keeper *k, const struct site *keep); /* keep NULL: all */
 void gates_drained(struct keeper *k, bool enabled);
