@@ -233,6 +233,10 @@ struct brain {
 		struct mono at; /* when */
 	} recorder_turn;
 	struct metrics *metrics;
+	struct {
+		struct mono tried;
+		bool no_console, no_metrics; /* as said */
+	} faces;
 	struct hook_queue *hooks;
 	struct history *history; /* may be NULL: out of memory */
 
@@ -431,6 +435,10 @@ void state_second(struct brain *b);
 /* brain_control.c */
 json_t *control_handle(void *arg, const struct console_peer *peer, const char *verb,
     const json_t *args, bool *follow, struct err *err);
+
+/* brain_faces.c: the console and the page of metrics. */
+void faces_open(struct brain *b);
+void faces_second(struct brain *b); /* tries again what could not be opened */
 
 /* brain_hook.c */
 void hook_init(struct brain *b);
