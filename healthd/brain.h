@@ -57,7 +57,7 @@ struct instance {
 	const struct check_conf *conf;
 	char name[64];
 	uint32_t lanes;
-	bool sessions, carrier, addresses, scores; /* which event source feeds it */
+	bool sessions, carrier, addresses, scores, roster; /* which event source feeds it */
 	struct window_conf window_conf;
 	struct tally_conf tally_conf;
 	struct fact fact;
@@ -196,7 +196,6 @@ struct brain {
 	int n_slots; /* spare included */
 	uint8_t load; /* in eighths of workers.capacity, or BEACON_LOAD_UNKNOWN */
 	struct roster roster;
-	int roster_instance; /* -1: no `workers` check */
 	struct rolling rolling;
 	struct slot engines[MAX_SLOTS - ENGINE_SLOT]; /* the last one is the probation engine's */
 	bool probation; /* there is to be one */
