@@ -135,6 +135,8 @@ int keeper_run(const char *path);
 int keeper_configure(struct keeper *k, struct err *err);
 int keeper_lock(struct keeper *k, struct err *err);
 int keeper_prepare_dirs(struct keeper *k, struct err *err);
+/* The directory that may be another one after a reload. */
+int keeper_prepare_state_dir(const struct settings *s, struct err *err);
 int keeper_store_configuration(struct keeper *k, struct err *err);
 int keeper_adopt_settings(struct keeper *k, struct arena *arena, const struct settings *s,
     struct err *err);
