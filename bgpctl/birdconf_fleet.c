@@ -63,7 +63,7 @@ put_nets(FILE *to, const struct site *site, enum family f, enum nets nets, int k
 	const char *joint = " ";
 
 	fputs("[", to);
-	for (int lane = 0; lanes >> lane; lane++) {
+	for (int lane = 0; lane < MAX_LANES; lane++) {
 		if (!(lanes >> lane & 1))
 			continue;
 		for (int k = 0; k < (nets == NETS_INSIDE ? 1 : N_BEACON_KINDS); k++) {

@@ -204,7 +204,7 @@ doctor_fleet(struct doctor *d, struct err *err)
 		if (lanes_with_beacons(d->site, 1u << f) &&
 		    look_at_family(d, (enum family)f, err) < 0)
 			return -1;
-	for (int lane = 0; lanes >> lane; lane++)
+	for (int lane = 0; lane < MAX_LANES; lane++)
 		if (lanes >> lane & 1 &&
 		    (look_at_lane(d, lane, err) < 0 || look_at_watched(d, lane, err) < 0))
 			return -1;

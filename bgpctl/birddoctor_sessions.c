@@ -122,7 +122,7 @@ bfd_row(void *arg, int code, const char *line)
 	if (!birdrows_bfd(code, line, &row))
 		return;
 	for (int s = 0; s < d->site->bird.n_sessions; s++) {
-		if (strcmp(d->details[s].neighbor, row.address) != 0)
+		if (!birdrows_bfd_with(&row, d->details[s].neighbor))
 			continue;
 		d->bfd_known[s] = true;
 		d->bfd_up[s] = strcmp(row.state, "Up") == 0;

@@ -176,7 +176,7 @@ bfd_row(struct birdlook *l, int code, const char *text)
 	if (!birdrows_bfd(code, text, &row))
 		return;
 	for (int s = 0; s < l->site->bird.n_sessions; s++) {
-		if (strcmp(l->sessions[s].neighbor, row.address) != 0)
+		if (!birdrows_bfd_with(&row, l->sessions[s].neighbor))
 			continue;
 		l->sessions[s].view.bfd_known = true;
 		l->sessions[s].view.bfd_up = strcmp(row.state, "Up") == 0;

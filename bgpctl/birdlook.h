@@ -25,7 +25,7 @@ struct look_session {
 	struct session_view view;
 	bool known;		  /* the details below are of this session since `since` */
 	bool external;
-	char neighbor[ADDR_TEXT];
+	char neighbor[BIRD_NEIGHBOR];
 	char since[32];
 };
 

@@ -152,6 +152,18 @@ birdrows_bfd(int code, const char *text, struct bird_bfd *out)
 	return addr_parse(out->address, &a);
 }
 
+bool
+birdrows_bfd_with(const struct bird_bfd *row, const char *neighbor)
+{
+	size_t n = strcspn(neighbor, "%");
+
+	if (n != strlen(row->address) || memcmp(neighbor, row->address, n) != 0)
+		return false;
+	/* A session over several hops has no interface in its row. */
+	return neighbor[n] == '\0' || strcmp(row->interface, "---") == 0 ||
+	       strcmp(neighbor + n + 1, row->interface) == 0;
+}
+
 void
 birdrows_status(int code, const char *text, struct bird_status *out)
 {

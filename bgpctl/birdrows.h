@@ -14,6 +14,8 @@
 #include "lib/addr.h"
 
 #define BIRD_NAME 64
+#define BIRD_INTERFACE 32
+#define BIRD_NEIGHBOR (ADDR_TEXT + BIRD_INTERFACE) /* an address, `%` and its interface */
 
 /* A row of `show protocols` (1002). */
 struct bird_protocol {
@@ -24,7 +26,7 @@ bool birdrows_protocol(int code, const char *text, struct bird_protocol *out);
 /* `show protocols all S`: its row, then its details (1002, 1006), gathered line by line. */
 struct bird_details {
 	struct bird_protocol row;
-	char neighbor[ADDR_TEXT];
+	char neighbor[BIRD_NEIGHBOR]; /* with `%INTERFACE` where the configuration names one */
 	int64_t neighbor_as, local_as;
 	bool external;	      /* "Session: external" */
 	bool local_restarts;  /* "graceful restart on": our routes are kept while we restart */
@@ -39,9 +41,11 @@ void birdrows_details(int code, const char *text, struct bird_details *d);
 
 /* A row of `show bfd sessions` (1020). */
 struct bird_bfd {
-	char address[ADDR_TEXT], interface[32], state[16];
+	char address[ADDR_TEXT], interface[BIRD_INTERFACE], state[16];
 };
 bool birdrows_bfd(int code, const char *text, struct bird_bfd *out);
+/* Whether the row is of the BGP session with that neighbour. */
+bool birdrows_bfd_with(const struct bird_bfd *row, const char *neighbor);
 
 /* `show status` (1000, 1011), gathered line by line. */
 #define BIRD_UNDO_SCHEDULED 22 /* in answer to `configure status` */

@@ -63,6 +63,7 @@ json_t *
 cli_lanes(struct cli *cli, int first)
 {
 	const char *service = cli->service, *family = cli->family;
+	json_t *args;
 
 	for (int i = first; i < cli->argc; i++) {
 		const char **to = is_family(cli->argv[i]) ? &family : &service;
@@ -78,7 +79,10 @@ cli_lanes(struct cli *cli, int first)
 		cli_trouble("%s: a family is v4 or v6", family);
 		return NULL;
 	}
-	return json_pack("{s:s*,s:s*}", "service", service, "family", family);
+	args = json_pack("{s:s*,s:s*}", "service", service, "family", family);
+	if (args == NULL)
+		cli_trouble("%s: write it in UTF-8", service);
+	return args;
 }
 
 json_t *

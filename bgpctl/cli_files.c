@@ -15,11 +15,15 @@
 int
 cli_recorder(const char *config, char *buf, size_t size, struct err *err)
 {
-	const char *path = NULL, *state = NULL;
+	const char *path = NULL, *state = NULL, *slash = strrchr(config, '/');
+	char dir[4096];
 	config_t conf;
 	int rc = 0;
 
+	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ? (int)(slash - config) + 1 : 1,
+	    slash != NULL ? config : ".");
 	config_init(&conf);
+	config_set_include_dir(&conf, dir); /* as healthd takes it */
 	if (config_read_file(&conf, config)) {
 		config_lookup_string(&conf, "recorder.path", &path);
 		config_lookup_string(&conf, "paths.state_dir", &state);

@@ -34,7 +34,7 @@ fleetlook_begin(struct fleetlook *l, enum family f, struct mono now)
 	l->lanes = lanes_with_beacons(l->site, 1u << f);
 	l->net[0] = '\0';
 	l->route.any = false;
-	for (int lane = 0; l->lanes >> lane; lane++) {
+	for (int lane = 0; lane < MAX_LANES; lane++) {
 		struct fleet_view *v = &l->views[lane];
 
 		if (!(l->lanes >> lane & 1))
@@ -203,7 +203,7 @@ judge(struct fleetlook *l)
 	l->route.any = false;
 	if (!prefix_parse(l->net, &net) || net.addr.family != l->family)
 		return;
-	for (lane = 0; l->lanes >> lane && !v; lane++)
+	for (lane = 0; lane < MAX_LANES && !v; lane++)
 		if (l->lanes >> lane & 1 && prefix_holds(lane_beacons(l->site, lane), &net.addr))
 			v = &l->views[lane];
 	if (!v)
@@ -358,7 +358,7 @@ fleetlook_done(struct fleetlook *l, int code)
 	}
 	if (l->route.any)
 		judge(l);
-	for (int lane = 0; l->lanes >> lane; lane++)
+	for (int lane = 0; lane < MAX_LANES; lane++)
 		if (l->lanes >> lane & 1)
 			seal(l, &l->views[lane]);
 	return true;

@@ -28,7 +28,7 @@
 #define SAMPLES_BYTES 4096 /* samples that share a record */
 #define RETRY_MS 60000
 #define HUNG_MS 10000
-#define CLOSE_MS 2000
+#define CLOSE_MS 500 /* whoever is told to leave at once has a second for it, and for all else */
 
 struct buffer {
 	uint8_t *data; /* records laid out as in the file, their headers still struct ring_record */
@@ -472,7 +472,9 @@ recorder_close(struct recorder *r)
 	if (r == NULL)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += CLOSE_MS / 1000;
+	until.tv_nsec += CLOSE_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&r->lock);
 	idle = wait_idle(r, &until);
 	if (idle && r->fill.used > 0) {

@@ -63,7 +63,7 @@ void recorder_event(struct recorder *r, int level, const char *line);
  * After a failure it is tried again each minute. */
 int recorder_flush(struct recorder *r, struct err *err);
 uint64_t recorder_dropped(const struct recorder *r); /* records */
-/* Writes what is there, waiting at most 2 s. NULL is fine. */
+/* Writes what is there, waiting at most half a second. NULL is fine. */
 void recorder_close(struct recorder *r);
 
 /* Reads the ring from the oldest record on, also while it is being written. `lost`: records are

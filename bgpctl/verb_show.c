@@ -96,9 +96,11 @@ verb_check(struct cli *cli)
 
 	if (args == NULL)
 		return EXIT_TROUBLE;
-	if (cli->argc == 1)
-		json_object_set_new(args, "name", json_string(cli->argv[0]));
-	else
+	if (cli->argc == 1 && json_object_set_new(args, "name", json_string(cli->argv[0])) < 0) {
+		json_decref(args);
+		return cli_trouble("%s: write it in UTF-8", cli->argv[0]);
+	}
+	if (cli->argc == 0)
 		config = check_config(cli->config);
 	code = cli_ask_and_show(cli, "checks", args, render_checks, &checks);
 	if (code == EXIT_WELL) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bgpctl/birdask.h"
+#include "bgpctl/birdtalk.h"
 #include "bgpctl/cli.h"
 #include "bgpctl/gate.h"
 #include "bgpctl/pick.h"
@@ -58,26 +59,44 @@ close_gates(const struct site *site, struct err *err)
 	return rc;
 }
 
+/* 0 when BIRD has it disabled now, or has no such protocol; 1 when it refuses; -1 when it does not
+ * answer any more. */
+static int
+disable(struct birdask *b, const char *protocol, struct err *err)
+{
+	char command[LOCK_NAME + 16];
+	int code;
+
+	snprintf(command, sizeof(command), "disable %s", protocol);
+	code = birdask(b, command, NULL, NULL, err);
+	if (code < 0)
+		return -1;
+	if (reply_class(code) == REPLY_OK || reply_class(code) == REPLY_SYNTAX)
+		return 0;
+	err_set(err, "BIRD refuses `%s` (%04d)%s", command, code,
+	    code == 8007 ? ": this connection may only look" : "");
+	return 1;
+}
+
 static int
 disable_protocols(const struct site *site, struct err *err)
 {
 	struct birdask *b = birdask_open(site->bird.socket, BIRD_MS, NULL, err);
-	char name[LOCK_NAME], command[LOCK_NAME + 16];
+	char name[LOCK_NAME];
+	int rc = 0, each = 0;
 
 	if (b == NULL)
 		return -1;
-	for (int lane = 0; lane < site->n_services * N_FAMILIES; lane++) {
+	for (int lane = 0; each >= 0 && lane < site->n_services * N_FAMILIES; lane++) {
 		for (int rung = 1; lane_exists(site, lane) && rung < site->n_rungs; rung++) {
-			snprintf(command, sizeof(command), "disable %s",
-			    lane_protocol(site, lane, rung, name));
-			if (birdask(b, command, NULL, NULL, err) < 0) {
-				birdask_close(b);
-				return -1;
-			}
+			each = disable(b, lane_protocol(site, lane, rung, name), err);
+			rc = each != 0 ? -1 : rc;
+			if (each < 0)
+				break;
 		}
 	}
 	birdask_close(b);
-	return 0;
+	return rc;
 }
 
 /* By our own hand. EXIT_WELL when at least one lock of every rung is closed. */

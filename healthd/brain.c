@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "bgpctl/control.h"
 #include "lib/event.h"
 
 #define FIRST_LOOK_MS 1000  /* BIRD's first answer is waited for so long before a lane starts */
@@ -136,6 +135,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 	workers_second(b);
 	lanes_touch(b, lanes_all(b));
 	follow_shutdown(b);
+	faces_second(b);
 	state_second(b);
 	record_second(b);
 }
@@ -178,28 +178,6 @@ brain_shutdown(struct brain *b)
 }
 
 /* --- beginning -------------------------------------------------------------------------------- */
-
-/* What a running service can do without is said, and then done without. */
-static void
-open_faces(struct brain *b)
-{
-	const struct site *site = &b->settings.site;
-	char *path = NULL;
-	struct err err;
-
-	if (asprintf(&path, "%s/%s", site->paths.run_dir, CONTROL_SOCKET) >= 0)
-		b->console =
-		    console_new(b->loop, path, site->paths.control_group, control_handle, b, &err);
-	if (b->console == NULL)
-		event_say(EVENT_ALARM, "console", "%s; bgpctl cannot reach this node", err.text);
-	free(path);
-	if (b->settings.metrics.address == NULL || *b->settings.metrics.address == '\0')
-		return;
-	b->metrics = metrics_new(b->loop, b->settings.metrics.address,
-	    (uint16_t)b->settings.metrics.port, brain_metrics_render, b, &err);
-	if (b->metrics == NULL)
-		event_say(EVENT_ALARM, "metrics", "%s; no metrics are served", err.text);
-}
 
 static void
 start_watchers(struct brain *b)
@@ -250,7 +228,7 @@ brain_init(struct brain *b, const char *config_path, const char *origin_path, st
 	if (vantages_init(b, err) < 0)
 		return -1;
 	region_init(b);
-	open_faces(b);
+	faces_open(b);
 	start_watchers(b);
 	bond_open(b);
 	return 0;

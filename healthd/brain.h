@@ -57,7 +57,7 @@ struct instance {
 	const struct check_conf *conf;
 	char name[64];
 	uint32_t lanes;
-	bool sessions, carrier, addresses, scores; /* which event source feeds it */
+	bool sessions, carrier, addresses, scores, roster; /* which event source feeds it */
 	struct window_conf window_conf;
 	struct tally_conf tally_conf;
 	struct fact fact;
@@ -196,7 +196,6 @@ struct brain {
 	int n_slots; /* spare included */
 	uint8_t load; /* in eighths of workers.capacity, or BEACON_LOAD_UNKNOWN */
 	struct roster roster;
-	int roster_instance; /* -1: no `workers` check */
 	struct rolling rolling;
 	struct slot engines[MAX_SLOTS - ENGINE_SLOT]; /* the last one is the probation engine's */
 	bool probation; /* there is to be one */
@@ -233,6 +232,10 @@ struct brain {
 		struct mono at; /* when */
 	} recorder_turn;
 	struct metrics *metrics;
+	struct {
+		struct mono tried;
+		bool no_console, no_metrics; /* as said */
+	} faces;
 	struct hook_queue *hooks;
 	struct history *history; /* may be NULL: out of memory */
 
@@ -431,6 +434,10 @@ void state_second(struct brain *b);
 /* brain_control.c */
 json_t *control_handle(void *arg, const struct console_peer *peer, const char *verb,
     const json_t *args, bool *follow, struct err *err);
+
+/* brain_faces.c: the console and the page of metrics. */
+void faces_open(struct brain *b);
+void faces_second(struct brain *b); /* tries again what could not be opened */
 
 /* brain_hook.c */
 void hook_init(struct brain *b);

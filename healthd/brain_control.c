@@ -26,7 +26,7 @@ request_args(const struct request *r, const char *known, struct err *err)
 		char word[40];
 
 		snprintf(word, sizeof(word), " %.30s ", key);
-		if (strstr(known, word) == NULL)
+		if (strchr(key, ' ') != NULL || strstr(known, word) == NULL)
 			return err_set(err, "%s takes no argument \"%.30s\" (it takes:%s)", r->verb,
 			    key, *known != '\0' ? known : " none");
 	}

@@ -231,6 +231,10 @@ add_dns_servers(struct brain *b, const struct check_conf *c, struct err *err)
 		if (dns_target(b, &i->targets[t], &address, port, nth_transport(c, t % per), true,
 			err) < 0)
 			return -1;
+		/* As written, since several may differ by their ports alone. */
+		snprintf(i->targets[t].label, sizeof(i->targets[t].label), "%.60s %s",
+		    c->servers[t / per],
+		    nth_transport(c, t % per) == TRANSPORT_TCP ? "tcp" : "udp");
 	}
 	return i == NULL ? -1 : 0;
 }
@@ -292,7 +296,7 @@ add_workers(struct brain *b, const struct check_conf *c, struct err *err)
 	if (i == NULL)
 		return -1;
 	snprintf(i->targets[0].label, sizeof(i->targets[0].label), "supervised workers");
-	b->roster_instance = b->n_instances - 1;
+	i->roster = true;
 	return 0;
 }
 
@@ -445,7 +449,6 @@ int
 checks_init(struct brain *b, struct err *err)
 {
 	b->instances = arena_get(b->arena, sizeof(struct instance) * MAX_CHECKS);
-	b->roster_instance = -1;
 	for (int c = 0; c < b->settings.n_checks; c++)
 		if (add_check(b, &b->settings.checks[c], err) < 0)
 			return -1;

@@ -165,22 +165,42 @@ collect_addresses(struct brain *b, struct addr *all)
 	}
 }
 
-int
-links_init(struct brain *b, struct err *err)
+static void
+add_uplink(struct brain *b, const char *name)
 {
-	struct addr *all = arena_get(b->arena, sizeof(*all) * MAX_LANES * MAX_ADDRESSES);
-	const char *names[MAX_TARGETS];
+	for (int u = 0; u < b->n_uplinks; u++)
+		if (strcmp(b->uplinks[u].name, name) == 0)
+			return;
+	b->uplinks[b->n_uplinks++].name = name;
+}
 
-	b->addresses = arena_get(b->arena, sizeof(*b->addresses) * MAX_LANES * MAX_ADDRESSES);
-	b->uplinks = arena_get(b->arena, sizeof(*b->uplinks) * MAX_TARGETS);
-	collect_addresses(b, all);
+/* Of all checks; what two of them name is there once, so that each hears of it once. */
+static void
+collect_uplinks(struct brain *b)
+{
+	int room = 0;
+
+	for (int c = 0; c < b->settings.n_checks; c++)
+		room += b->settings.checks[c].n_interfaces;
+	b->uplinks = arena_get(b->arena, sizeof(*b->uplinks) * ((size_t)room + 1));
 	for (int c = 0; c < b->settings.n_checks; c++) {
 		const struct check_conf *k = &b->settings.checks[c];
 
 		for (int u = 0; k->kind == KIND_LINK && u < k->n_interfaces; u++)
-			if (b->n_uplinks < MAX_TARGETS)
-				b->uplinks[b->n_uplinks++].name = k->interfaces[u];
+			add_uplink(b, k->interfaces[u]);
 	}
+}
+
+int
+links_init(struct brain *b, struct err *err)
+{
+	struct addr *all = arena_get(b->arena, sizeof(*all) * MAX_LANES * MAX_ADDRESSES);
+	const char **names;
+
+	b->addresses = arena_get(b->arena, sizeof(*b->addresses) * MAX_LANES * MAX_ADDRESSES);
+	collect_addresses(b, all);
+	collect_uplinks(b);
+	names = arena_get(b->arena, sizeof(*names) * ((size_t)b->n_uplinks + 1));
 	for (int u = 0; u < b->n_uplinks; u++)
 		names[u] = b->uplinks[u].name;
 	b->link = link_watch_new(b->loop, names, b->n_uplinks, all, b->n_addresses, on_carrier,

@@ -232,16 +232,12 @@ workers_text(const struct brain *b, char *text, size_t size)
 }
 
 static void
-feed_roster(struct brain *b)
+feed_roster(struct brain *b, struct instance *i)
 {
 	const struct roster *r = &b->roster;
-	struct instance *i;
 	char why[64];
 	struct mono now = mono_now();
 
-	if (b->roster_instance < 0)
-		return;
-	i = &b->instances[b->roster_instance];
 	if (r->ready > 0) {
 		int wanted = r->wanted > 0 ? r->wanted : 1;
 		/* One that answers what it has cached, and nothing else, is half a worker. */
@@ -265,6 +261,14 @@ feed_roster(struct brain *b)
 }
 
 static void
+feed_rosters(struct brain *b)
+{
+	for (int i = 0; i < b->n_instances; i++)
+		if (b->instances[i].roster)
+			feed_roster(b, &b->instances[i]);
+}
+
+static void
 roster_follow(struct brain *b)
 {
 	struct worker all[MAX_WORKERS];
@@ -275,7 +279,7 @@ roster_follow(struct brain *b)
 	b->roster = roster_step(b->roster, all, b->n_slots, now);
 	if (b->roster.ready > 0 && !mono_is_set(b->warm_since))
 		b->warm_since = now;
-	feed_roster(b);
+	feed_rosters(b);
 	ev_timer_stop(b->loop, &b->roster_timer);
 	due = roster_deadline(&b->roster, b->settings.workers.none_ready_ms);
 	until = roster_starved_until(&b->roster, now);
@@ -415,7 +419,7 @@ on_slots_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 void
 workers_second(struct brain *b)
 {
-	feed_roster(b);
+	feed_rosters(b);
 	workers_arm(b);
 }
 

@@ -5,7 +5,6 @@
 #include "healthd/console.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "healthd/accounts.h"
 #include "healthd/console_client.h"
 #include "lib/ensure.h"
 #include "lib/event.h"
@@ -100,28 +100,6 @@ console_accept(struct ev_loop *loop, struct ev_io *io, int revents)
 		ev_timer_again(loop, &c->sweep);
 }
 
-/* Not getgrnam(): the name service switch may ask a directory server over the network, and a brain
- * that waits for one lets its lease lapse. */
-static int
-group_find(const char *name, gid_t *gid)
-{
-	FILE *f = fopen("/etc/group", "re");
-	struct group entry, *found;
-	char buf[8192];
-	int rc = -1;
-
-	if (f == NULL)
-		return -1;
-	while (rc < 0 && fgetgrent_r(f, &entry, buf, sizeof(buf), &found) == 0) {
-		if (strcmp(entry.gr_name, name) != 0)
-			continue;
-		*gid = entry.gr_gid;
-		rc = 0;
-	}
-	fclose(f);
-	return rc;
-}
-
 static void
 console_give(const char *path, const char *group)
 {
@@ -129,7 +107,7 @@ console_give(const char *path, const char *group)
 
 	if (group == NULL || group[0] == '\0')
 		return;
-	if (group_find(group, &gid) < 0)
+	if (!accounts_group(ACCOUNTS_GROUPS, group, &gid))
 		event_say(EVENT_WARN, "console",
 		    "paths.control_group: no group %s in /etc/group, so "
 		    "only root and our own user may use %s; `addgroup --system %s`",

@@ -12,12 +12,13 @@
 #include "healthd/console_client.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "healthd/accounts.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 10)
 #define ANSWER_MAX_BYTES ((size_t)4 << 20)
@@ -235,26 +236,12 @@ client_ready(struct ev_loop *loop, struct ev_io *io, int revents)
 	cl->done(cl->owner);
 }
 
-/* /etc/passwd and nothing else: the name service switch may ask a directory server over the
- * network, and a brain that waits for one lets its lease lapse. Who is not in it is shown by
- * number. */
+/* Who is not in the file is shown by number. */
 static void
 peer_name(struct console_peer *peer)
 {
-	FILE *f = fopen("/etc/passwd", "re");
-	struct passwd entry, *found;
-	char buf[2048];
-
-	snprintf(peer->who, sizeof(peer->who), "%d", peer->uid);
-	if (f == NULL)
-		return;
-	while (fgetpwent_r(f, &entry, buf, sizeof(buf), &found) == 0) {
-		if ((int)entry.pw_uid != peer->uid)
-			continue;
-		snprintf(peer->who, sizeof(peer->who), "%s", entry.pw_name);
-		break;
-	}
-	fclose(f);
+	if (!accounts_user(ACCOUNTS_USERS, (uid_t)peer->uid, peer->who, sizeof(peer->who)))
+		snprintf(peer->who, sizeof(peer->who), "%d", peer->uid);
 }
 
 int

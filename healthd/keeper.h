@@ -135,6 +135,8 @@ int keeper_run(const char *path);
 int keeper_configure(struct keeper *k, struct err *err);
 int keeper_lock(struct keeper *k, struct err *err);
 int keeper_prepare_dirs(struct keeper *k, struct err *err);
+/* The directory that may be another one after a reload. */
+int keeper_prepare_state_dir(const struct settings *s, struct err *err);
 int keeper_store_configuration(struct keeper *k, struct err *err);
 int keeper_adopt_settings(struct keeper *k, struct arena *arena, const struct settings *s,
     struct err *err);
@@ -194,7 +196,7 @@ void steer_now(struct keeper *k); /* after a worker has come, gone, or been told
 void gates_start(struct keeper *k);
 void gates_dead_man(struct keeper *k);
 void gates_reflex(struct keeper *k);
-void gates_silence(struct keeper *k, const char *why);
+bool gates_silence(struct keeper *k, const char *why); /* false: not every gate is down */
 void gates_forget(struct keeper *k); /* the verdicts on watched neighbours */
 void gates_remove(struct keeper *k, const struct site *keep); /* keep NULL: all */
 void gates_drained(struct keeper *k, bool enabled);

@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <grp.h>
 #include <unistd.h>
 
+#include "healthd/accounts.h"
 #include "healthd/keeper.h"
 #include "lib/event.h"
 
@@ -194,8 +194,8 @@ join_bird(struct keeper *k)
 {
 	char dir[KEEPER_PATH];
 	struct stat st;
-	struct group *gr;
 	char *slash;
+	gid_t gid;
 
 	if (stat(k->settings.site.bird.socket, &st) == 0) {
 		identity_join(&k->brain_identity, st.st_gid);
@@ -207,9 +207,8 @@ join_bird(struct keeper *k)
 		*slash = '\0';
 	if (stat(dir, &st) == 0)
 		identity_join(&k->brain_identity, st.st_gid);
-	gr = getgrnam("bird");
-	if (gr != NULL)
-		identity_join(&k->brain_identity, gr->gr_gid);
+	if (accounts_group(ACCOUNTS_GROUPS, "bird", &gid))
+		identity_join(&k->brain_identity, gid);
 }
 
 static void

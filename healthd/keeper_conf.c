@@ -112,6 +112,17 @@ keeper_configure(struct keeper *k, struct err *err)
 	return 0;
 }
 
+/* Is it the brain's group's already? A file system that is read-only does not let us say so again,
+ * and need not. */
+static bool
+is_given(int fd, const struct identity *brain)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && st.st_gid == brain->gid &&
+	       (st.st_mode & 07777) == 01775;
+}
+
 static int
 prepare_dir(const char *path, const struct identity *brain, struct err *err)
 {
@@ -122,7 +133,8 @@ prepare_dir(const char *path, const struct identity *brain, struct err *err)
 	if (!brain->change)
 		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || fchown(fd, geteuid(), brain->gid) == -1 || fchmod(fd, 01775) == -1)
+	if (fd == -1 || (!is_given(fd, brain) &&
+			    (fchown(fd, geteuid(), brain->gid) == -1 || fchmod(fd, 01775) == -1)))
 		rc = err_errno(err, "%s cannot be given to the brain's group", path);
 	if (fd != -1)
 		close(fd);
@@ -130,11 +142,33 @@ prepare_dir(const char *path, const struct identity *brain, struct err *err)
 }
 
 int
+keeper_prepare_state_dir(const struct settings *s, struct err *err)
+{
+	struct identity brain;
+
+	if (identity_find(s->user, &brain, err) == -1)
+		return err_wrap(err, "user");
+	return prepare_dir(s->site.paths.state_dir, &brain, err);
+}
+
+/* After a re-exec it was well until now, and with us all would end that runs. */
+static int
+prepare_or_go_on(const struct keeper *k, const char *path, struct err *err)
+{
+	if (prepare_dir(path, &k->brain_identity, err) == 0)
+		return 0;
+	if (!k->hot)
+		return -1;
+	event_say(EVENT_ALARM, "directory", "%s", err->text);
+	return 0;
+}
+
+int
 keeper_prepare_dirs(struct keeper *k, struct err *err)
 {
-	if (prepare_dir(k->settings.site.paths.run_dir, &k->brain_identity, err) == -1)
+	if (prepare_or_go_on(k, k->settings.site.paths.run_dir, err) == -1)
 		return -1;
-	return prepare_dir(k->settings.site.paths.state_dir, &k->brain_identity, err);
+	return prepare_or_go_on(k, k->settings.site.paths.state_dir, err);
 }
 
 /* The lock that came through the re-exec, if it is that of this run_dir. */
@@ -186,6 +220,21 @@ give_to_brain(const struct keeper *k, const char *path, struct err *err)
 	return 0;
 }
 
+/* What was in force lies there whole. With it what runs goes on; without us it would all end. */
+static int
+stay_in_force(struct keeper *k, const struct err *why)
+{
+	struct err err;
+
+	if (!is_trusted(k->active) || load(k, k->active, &err) == -1 ||
+	    give_to_brain(k, k->active, &err) == -1)
+		return -1;
+	snprintf(k->note, sizeof(k->note),
+	    "the new configuration is not in force, the one before is: %.190s", why->text);
+	event_say(EVENT_ALARM, "configuration", "%s", k->note);
+	return 0;
+}
+
 int
 keeper_store_configuration(struct keeper *k, struct err *err)
 {
@@ -212,5 +261,5 @@ keeper_store_configuration(struct keeper *k, struct err *err)
 		event_say(EVENT_WARN, "configuration", "the last good one is not kept: %s",
 		    ignored.text);
 	free(text);
-	return rc;
+	return rc == -1 && k->hot ? stay_in_force(k, err) : rc;
 }

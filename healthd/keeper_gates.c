@@ -13,6 +13,8 @@
  * matter of one to one and a half seconds at the default lease.
  */
 
+#define AGAIN_MS 1000 /* where the kernel did not take a gate down */
+
 bool
 keeper_drives(const struct keeper *k)
 {
@@ -56,19 +58,22 @@ gates_forget(struct keeper *k)
 		event_say(EVENT_WARN, "gates", "could not take verdicts back: %s", err.text);
 }
 
-void
+bool
 gates_silence(struct keeper *k, const char *why)
 {
 	int open = 0;
 	struct err err;
 
 	if (!keeper_drives(k))
-		return;
+		return true;
 	for_each_gate(k, &k->settings.site, count_open, &open);
-	if (gates_all_down(k->gates, &k->settings.site, &err) == -1)
+	if (gates_all_down(k->gates, &k->settings.site, &err) == -1) {
 		event_say(EVENT_ALARM, "gates", "could not put every gate down: %s", err.text);
-	else if (open > 0)
+		return false;
+	}
+	if (open > 0)
 		event_say(EVENT_ALARM, "gates-down", "%s", why);
+	return true;
 }
 
 /* A keeper that died took its workers with it: whatever it left announced is not true any more. */
@@ -109,7 +114,9 @@ gates_reflex(struct keeper *k)
 		return;
 	}
 	keeper_set_timer(k, &k->reflex, -1);
-	gates_silence(k, "reflex: no brain in charge and no worker ready");
+	/* Nobody else would try again. */
+	if (!gates_silence(k, "reflex: no brain in charge and no worker ready"))
+		keeper_set_timer(k, &k->reflex, AGAIN_MS);
 }
 
 static void

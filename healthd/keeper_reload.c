@@ -57,7 +57,7 @@ same_rungs(const struct site *a, const struct site *b)
 	return true;
 }
 
-/* Reads the file for its errors alone. */
+/* Reads the file for its errors alone, and for what would keep the next keeper from starting. */
 static int
 check(const struct keeper *k, struct err *err)
 {
@@ -87,6 +87,8 @@ check(const struct keeper *k, struct err *err)
 	if (rc == 0 && s.mode == MODE_OBSERVE && k->settings.mode == MODE_DRIVE)
 		rc = err_set(err, "%s: mode cannot change from drive to observe while healthd "
 		    "runs; stop it, which withdraws, and start it again", k->path);
+	if (rc == 0 && strcmp(s.site.paths.state_dir, k->settings.site.paths.state_dir) != 0)
+		rc = keeper_prepare_state_dir(&s, err);
 	arena_free(arena);
 	return rc;
 }

@@ -118,9 +118,10 @@ snapshot_gone(struct keeper *k, int status)
 void
 snapshot_last(struct keeper *k)
 {
-	if (k->snapshot_s < 0 || !keeper_own_workers(&k->settings))
-		return;
-	if (k->snapshot != 0 || write_one(k) == 0)
+	bool wanted = k->snapshot_s >= 0 && keeper_own_workers(&k->settings);
+
+	/* Also one of before a reload that wants none any more. */
+	if (k->snapshot != 0 || (wanted && write_one(k) == 0))
 		keeper_set_timer(k, &k->snapshot_timer, SNAPSHOT_STOP_MS);
 }
 

@@ -34,7 +34,7 @@ beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 	const struct slot *s = &k->slots[slot];
 	struct scoreboard *b = k->scores[slot];
 	int64_t late_us;
-	uint64_t state;
+	uint64_t state, beat;
 
 	if (s->pid == 0 || s->leaving)
 		return false;
@@ -43,7 +43,10 @@ beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 	state = atomic_load_explicit(&b->state, memory_order_relaxed);
 	if (state == SCORE_STARTING || state >= SCORE_STOPPING)
 		return false;
-	late_us = now.us - (int64_t)atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed);
+	beat = atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed);
+	if (beat > INT64_MAX)
+		return false;
+	late_us = now.us - (int64_t)beat;
 	/* Written after `now` was read it is a little ahead; far ahead it is no time of ours. */
 	return late_us < within_ms * 1000 && late_us > -within_ms * 1000;
 }

@@ -374,7 +374,8 @@ probe_dns_new(struct ev_loop *loop, const struct probe_timing *t, const struct d
 	d->asked = calloc((size_t)d->n_asked, sizeof(*d->asked));
 	if (transport == TRANSPORT_TCP || asking->tcp_on_tc)
 		d->answer = malloc(TCP_ROOM); /* touched only as far as answers are long */
-	ENSURE(d->asked != NULL && (transport == TRANSPORT_UDP || d->answer != NULL));
+	ENSURE(d->asked != NULL &&
+	       (d->answer != NULL || (transport == TRANSPORT_UDP && !asking->tcp_on_tc)));
 	if (asked_init(d->asked, asking, err) < 0) {
 		dns_free(&d->base);
 		return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "healthd/answer.h"
 #include "healthd/settings_keys.h"
 #include "lib/dns.h"
 
@@ -77,6 +78,23 @@ check_rcodes(const struct settings *s, const struct check_conf *c, struct err *e
 	}
 }
 
+/* Asked of the very code that will judge the answers: what it refuses, no brain can start on. */
+static int
+check_expected(const struct settings *s, const void *base, const char *qtype, const char *rcodes,
+    const char *data, struct err *err)
+{
+	uint16_t type = (uint16_t)dns_type_parse(qtype);
+	struct expect e;
+	struct err why;
+
+	if (expect_init(&e, type, rcodes, NULL, false, &why) < 0)
+		return SAY(s, base, "expect_rcode", -1, err, "%s", why.text);
+	if (expect_init(&e, type, NULL, data, false, &why) < 0)
+		return SAY(s, base, "expect_data", -1, err,
+		    "%s; write the data of a %s record, or leave it out", why.text, qtype);
+	return 0;
+}
+
 int
 settings_check_worker_question(const struct settings *s, struct err *err)
 {
@@ -94,9 +112,11 @@ settings_check_fleet_question(const struct settings *s, struct err *err)
 	const void *base = &s->site.fleet.probe;
 
 	if (check_name(s, base, "qname", -1, s->site.fleet.probe.qname, err) < 0 ||
-	    check_type(s, base, "qtype", s->site.fleet.probe.qtype, err) < 0)
+	    check_type(s, base, "qtype", s->site.fleet.probe.qtype, err) < 0 ||
+	    check_class(s, base, "qclass", s->site.fleet.probe.qclass, err) < 0)
 		return -1;
-	return check_class(s, base, "qclass", s->site.fleet.probe.qclass, err);
+	return check_expected(
+	    s, base, s->site.fleet.probe.qtype, NULL, s->site.fleet.probe.expect_data, err);
 }
 
 int
@@ -113,7 +133,7 @@ settings_check_question(const struct settings *s, const struct check_conf *c, st
 	if (c->kind != KIND_DNS)
 		return 0;
 	if (check_name(s, c, "qname", -1, c->qname, err) < 0 ||
-	    check_class(s, c, "qclass", c->qclass, err) < 0)
+	    check_class(s, c, "qclass", c->qclass, err) < 0 || check_rcodes(s, c, err) < 0)
 		return -1;
-	return check_rcodes(s, c, err);
+	return check_expected(s, c, c->qtype, c->expect_rcode, c->expect_data, err);
 }

@@ -245,7 +245,7 @@ metrics_fleet(FILE *f, const struct brain *b)
 		return;
 	for (size_t m = 0; m < sizeof(METRICS) / sizeof(METRICS[0]); m++) {
 		metrics_head(f, METRICS[m].name, "gauge", METRICS[m].help);
-		for (int l = 0; lanes >> l; l++) {
+		for (int l = 0; l < MAX_LANES; l++) {
 			if (!(lanes >> l & 1))
 				continue;
 			fprintf(f, "anypop_%s", METRICS[m].name);
@@ -257,7 +257,7 @@ metrics_fleet(FILE *f, const struct brain *b)
 	}
 	metrics_region(f, b);
 	metrics_head(f, "fleet_dropped_total", "counter", "Beacons not believed, by reason.");
-	for (int l = 0; lanes >> l; l++)
+	for (int l = 0; l < MAX_LANES; l++)
 		for (int i = 0; lanes >> l & 1 && i < N_FLEET_DROPS; i++) {
 			fputs("anypop_fleet_dropped_total", f);
 			put_labels(f, b, l);

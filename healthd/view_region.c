@@ -96,7 +96,7 @@ metrics_region(FILE *f, const struct brain *b)
 
 	for (size_t m = 0; m < sizeof(METRICS) / sizeof(METRICS[0]); m++) {
 		metrics_head(f, METRICS[m].name, "gauge", METRICS[m].help);
-		for (int l = 0; lanes >> l; l++)
+		for (int l = 0; l < MAX_LANES; l++)
 			if (lanes >> l & 1)
 				fprintf(f, "anypop_%s{service=\"%s\",family=\"%s\"} %d\n",
 				    METRICS[m].name,

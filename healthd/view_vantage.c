@@ -90,19 +90,19 @@ metrics_vantages(FILE *f, const struct brain *b)
 
 	metrics_head(f, "fleet_majority", "gauge",
 	    "What most of those who watch us say: 0 none, 1 well, 2 failed.");
-	for (int l = 0; lanes >> l; l++)
+	for (int l = 0; l < MAX_LANES; l++)
 		if (lanes >> l & 1) {
 			fputs("anypop_fleet_majority", f);
 			put_labels(f, b, l);
 			fprintf(f, "} %d\n", (int)b->fleet.hearsay[l].sense);
 		}
 	metrics_head(f, "fleet_vantages", "gauge", "Nodes that watch us, by what they say.");
-	for (int l = 0; lanes >> l; l++)
+	for (int l = 0; l < MAX_LANES; l++)
 		if (lanes >> l & 1)
 			put_votes(f, b, l);
 	metrics_head(f, "fleet_watched", "gauge",
 	    "What we say of a watched node: 0 not known, 1 well, 2 failed.");
-	for (int l = 0; lanes >> l; l++)
+	for (int l = 0; l < MAX_LANES; l++)
 		if (lanes >> l & 1)
 			put_watched(f, b, l);
 }

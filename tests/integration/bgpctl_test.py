@@ -131,6 +131,28 @@ def silence_closes_the_other_lock_too(place):
     expect(len(ours) == 6 and set(ours.values()) == {'down'}, f'not all disabled: {ours}')
 
 
+def silence_says_when_neither_lock_could_be_closed(place):
+    """A BIRD that lets us only look, and no right to touch a link: nothing is silent."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(place.dir + '/bird.ctl')
+    listening.listen(4)
+
+    def serve():
+        connection, _ = listening.accept()
+        connection.sendall(b'0001 BIRD 2.0.12 ready.\n')
+        for _ in connection.makefile('r'):
+            connection.sendall(b'8007 Access denied\n')
+    threading.Thread(target=serve, daemon=True).start()
+    done = subprocess.run(['setpriv', '--bounding-set=-net_admin', BGPCTL, '-c',
+                           place.dir + '/healthd.conf', 'silence', '--now'],
+                          capture_output=True, text=True, timeout=WITHIN, check=False,
+                          stdin=subprocess.DEVNULL)
+    listening.close()
+    expect(set(GATES) <= place.up(), 'gates were closed: the test has shown nothing')
+    expect(done.returncode == 3, f'exit status {done.returncode}: {done.stdout}{done.stderr}')
+    expect('8007' in done.stderr and 'disabled' not in done.stdout, done.stdout + done.stderr)
+
+
 def silence_goes_by_names_when_the_configuration_is_broken(place):
     place.write('healthd.conf', 'node = {')
     done = place.bgpctl('silence')
@@ -302,6 +324,7 @@ def main():
         os.execvp('unshare', ['unshare', '--net', sys.executable, os.path.abspath(__file__)])
     os.environ.pop('ANYPOP_SOCKET', None)
     cases = [silence_needs_neither_healthd_nor_bird, silence_closes_the_other_lock_too,
+             silence_says_when_neither_lock_could_be_closed,
              silence_goes_by_names_when_the_configuration_is_broken,
              silence_of_one_service_is_refused, post_leaves_a_clean_end_alone,
              post_acts_on_every_other_end, doctor_finds_what_is_missing,

@@ -97,7 +97,7 @@ static void
 on_view(void *arg, uint32_t lanes)
 {
 	(void)arg;
-	for (int lane = 0; lanes >> lane; lane++)
+	for (int lane = 0; lane < MAX_LANES; lane++)
 		if (lanes >> lane & 1)
 			print_view(lane);
 }

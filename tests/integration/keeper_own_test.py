@@ -467,6 +467,23 @@ def a_snapshot_that_hangs_delays_nobody_for_long(make):
     expect(k.wait() == 0, 'no wait for it when told twice')
 
 
+def a_snapshot_of_before_a_reload_delays_nobody_for_long(make):
+    k = make()
+    k.resolver(snapshot=k.dir + '/cache', every=1)
+    k.stand_in('exec sleep 1000', 'snapshot')
+    k.start()
+    b, _ = node(k)
+    eventually('it to hang', lambda: 'sleep' in children_of(k.pid))
+    k.resolver()
+    b, _ = k.reload(b)
+    os.kill(k.pid, signal.SIGTERM)
+    b.bond('shutdown')
+    b.send(type='drained')
+    b.bond('yield')
+    b.tell(exit=0)
+    expect(k.process.wait(30) == 0, 'an end, though it hangs and nobody wants it any more')
+
+
 def children_of(pid):
     """{name: pid}"""
     names = {}

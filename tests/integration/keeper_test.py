@@ -24,6 +24,7 @@ BINDIR = os.path.abspath(os.environ.get("BIN", HERE + "/../../build/bin"))
 PATIENCE = 15.0  # for what must come, at some time
 LEASE_MS = 1000
 CLONE_NEWNET = 0x40000000
+CLONE_NEWNS = 0x00020000
 
 CONF = """
 node = {{ name = "pop1"; pop = "lab"; }};
@@ -227,6 +228,9 @@ class Keeper:
         for rung in (1, 2, 3):
             if gate_flags(rung) is not None:
                 subprocess.run(["ip", "link", "del", gate(rung)], check=False)
+        for disk in ("/run", "/state"):
+            if os.path.ismount(self.dir + disk):
+                subprocess.run(["umount", "-l", self.dir + disk], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -503,6 +507,69 @@ def broken_reload_changes_nothing(make):
     expect("nothing has changed" in k.text(), "it to be logged")
 
 
+def small_disk(path):
+    """A file system of its own at `path`."""
+    os.makedirs(path, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", path], check=True)
+
+
+def a_full_run_dir_ends_nobody_at_a_reload(make):
+    k = make()
+    small_disk(k.dir + "/run")
+    k.start()
+    b, pids = two_workers(k)
+    with contextlib.suppress(OSError), open(k.dir + "/run/ballast", "wb", buffering=0) as f:
+        while True:
+            f.write(bytes(1024))
+    k.write_conf(count=3)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.tell(exit=0)
+    b2 = k.brain()
+    roster = b2.hello()
+    expect({s: m["pid"] for s, m in roster.items()} == {0: pids[0], 1: pids[1]}, "the same workers")
+    note = b2.bond("note")["text"]
+    expect("not in force" in note and "healthd.conf.active" in note, f"it to be said: {note}")
+    b2.send(type="start", slot=3)
+    expect(b2.bond("failed")["status"] == 22, "the configuration before to be in force")
+    os.unlink(k.dir + "/run/ballast")
+    os.kill(k.pid, signal.SIGHUP)
+    b2.bond("yield")
+    b2.tell(exit=0)
+    b3 = k.brain()
+    expect(b3.hello().keys() == {0, 1} and b3.start(3) > 0, "the new one with room again")
+
+
+def a_read_only_state_dir_ends_nobody(make):
+    k = make(user="daemon")
+    small_disk(k.dir + "/state")
+    k.start()
+    b, pids = two_workers(k)
+    subprocess.run(["mount", "-o", "remount,ro", k.dir + "/state"], check=True)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.tell(exit=0)
+    b = k.brain()
+    expect({s: m["pid"] for s, m in b.hello().items()} == {0: pids[0], 1: pids[1]},
+           "the same workers after a reload")
+    stop(k, b)
+    k.start()
+    expect(k.brain().hello() == {}, "a cold start on it as well")
+
+
+def a_state_dir_that_cannot_be_is_refused_at_a_reload(make):
+    k = make().start()
+    b, pids = two_workers(k)
+    with open(k.path) as f:
+        text = f.read()
+    with open(k.path, "w") as f:
+        f.write(text.replace(k.dir + "/state", k.path + "/state"))
+    os.kill(k.pid, signal.SIGHUP)
+    note = b.bond("note")["text"]
+    expect("nothing has changed" in note and k.path in note, f"the refusal to say why: {note}")
+    expect(alive(b.pid) and all(alive(p) for p in pids), "everybody untouched")
+
+
 def drive_does_not_turn_into_observe_while_it_announces(make):
     k = make().start()
     b, pids = two_workers(k)
@@ -745,8 +812,9 @@ def main():
     chosen = sys.argv[1:]
     if os.geteuid() != 0:
         sys.exit("keeper_test.py needs root: it makes a network namespace and changes users")
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        sys.exit("no network namespace: " + os.strerror(ctypes.get_errno()))
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
+        sys.exit("no namespaces: " + os.strerror(ctypes.get_errno()))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)  # mounts of ours end with us
     good = bad = 0
     for case in CASES:
         if chosen and case.__name__ not in chosen:

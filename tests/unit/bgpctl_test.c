@@ -321,6 +321,41 @@ events_come_from_the_recorder_when_healthd_is_dead(void **state)
 	expect(words, 3, "cannot open the flight recorder");
 }
 
+/* The recorder is where the whole configuration says, with what it includes. */
+static void
+the_recorder_is_found_in_an_included_file_too(void **state)
+{
+	char flight[128], conf[128], more[128], text[256], words[256];
+	struct recorder *r;
+	struct err err;
+
+	(void)state;
+	snprintf(flight, sizeof(flight), "%s/flight", dir);
+	snprintf(conf, sizeof(conf), "%s/conf", dir);
+	snprintf(more, sizeof(more), "%s/more", dir);
+	r = recorder_open(flight, 1 << 20, &err);
+	assert_non_null(r);
+	recorder_event(r, 5, "event=rung n=1");
+	recorder_close(r);
+	snprintf(text, sizeof(text), "recorder = { path = \"%s\"; };\n", flight);
+	assert_int_equal(file_replace_fast(conf, "@include \"more\"\n", 16, 0600, &err), 0);
+	assert_int_equal(file_replace_fast(more, text, strlen(text), 0600, &err), 0);
+	snprintf(words, sizeof(words), "-c %s events", conf);
+	expect(words, 0, "n=1");
+	unlink(conf);
+	unlink(more);
+}
+
+static void
+words_that_are_no_text_are_named(void **state)
+{
+	(void)state;
+	play("{\"ok\":true,\"data\":{}}\n");
+	expect("drain \xff", 3, "write it in UTF-8");
+	expect("check \xff", 3, "write it in UTF-8");
+	assert_string_equal(what_was_asked(), "");
+}
+
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -336,6 +371,8 @@ main(void)
 		ROW(a_cache_is_asked_of_our_own_resolver_only),
 		ROW(nonsense_from_the_other_end_is_3),
 		ROW(events_come_from_the_recorder_when_healthd_is_dead),
+		ROW(the_recorder_is_found_in_an_included_file_too),
+		ROW(words_that_are_no_text_are_named),
 	};
 	ssize_t n = readlink("/proc/self/exe", bgpctl, sizeof(bgpctl) - 1);
 

@@ -176,6 +176,29 @@ bfd_rows_but_not_their_header(void **state)
 	assert_string_equal(row.state, "Up");
 }
 
+/* BIRD names the interface behind the neighbour wherever the configuration does. */
+static void
+bfd_is_of_the_neighbour_on_its_interface(void **state)
+{
+	struct bird_details d;
+	struct bird_bfd row;
+
+	(void)state;
+	birdrows_details_init(&d);
+	birdrows_details(
+	    1006, "    Neighbor address: fe80::1111:2222:3333:4444%enp129s0f0.4094", &d);
+	assert_true(birdrows_bfd(
+	    1020, "fe80::1111:2222:3333:4444 enp129s0f0.4094 Up 10:00:00 0.050 0.150", &row));
+	assert_true(birdrows_bfd_with(&row, d.neighbor));
+	assert_true(birdrows_bfd_with(&row, "fe80::1111:2222:3333:4444"));
+	assert_false(birdrows_bfd_with(&row, "fe80::1111:2222:3333:4444%enp129s0f1.4094"));
+	assert_false(birdrows_bfd_with(&row, "fe80::1111:2222:3333:444%enp129s0f0.4094"));
+	assert_false(birdrows_bfd_with(&row, ""));
+	assert_true(birdrows_bfd(1020, "10.0.0.1 --- Up 10:00:00 0.050 0.150", &row));
+	assert_true(birdrows_bfd_with(&row, "10.0.0.1%eth0"));
+	assert_false(birdrows_bfd_with(&row, "10.0.0.2%eth0"));
+}
+
 static void
 take_routes(void *arg, int code, const char *text)
 {
@@ -326,6 +349,7 @@ main(void)
 	    cmocka_unit_test(status_names_version_boot_and_reconfiguration),
 	    cmocka_unit_test(times_may_waver_by_a_millisecond),
 	    cmocka_unit_test(bfd_rows_but_not_their_header),
+	    cmocka_unit_test(bfd_is_of_the_neighbour_on_its_interface),
 	    cmocka_unit_test(routes_of_one_network_best_first),
 	    cmocka_unit_test(attributes_belong_to_the_route_above_them),
 	    cmocka_unit_test(what_a_filter_makes_of_a_route),

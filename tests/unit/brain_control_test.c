@@ -65,6 +65,7 @@ what_cannot_be_meant_is_refused_and_changes_nothing(void **state)
 	    {"", "{}", "no such request"},
 	    {"status", "{\"service\": \"dns\"}", "takes no argument \"service\""},
 	    {"drain", "{\"servic\": \"dns\"}", "takes no argument \"servic\""},
+	    {"drain", "{\"service family\": \"dns\"}", "takes no argument \"service family\""},
 	    {"drain", "{\"service\": \"dsn\"}", "no service of that name: dsn (there are: dns)"},
 	    {"drain", "{\"service\": 1}", "service must be a string"},
 	    {"drain", "{\"family\": \"v5\"}", "no such family: v5"},

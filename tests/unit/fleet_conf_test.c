@@ -12,6 +12,7 @@
 /* cmocka.h needs those before it. */
 #include <cmocka.h>
 
+#include "bgpctl/birdconf_fleet.h"
 #include "tests/unit/conf_rig.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
@@ -154,6 +155,32 @@ mistakes_name_place_and_mend(void **state)
 	}
 }
 
+/* As many services as there may be: its lane has the highest bit of all. */
+static void
+the_last_lane_of_all_is_in_the_filters(void **state)
+{
+	static struct service many[MAX_SERVICES];
+	struct site site = {.services = many,
+	    .n_services = MAX_SERVICES,
+	    .bird = {.asn = 64500},
+	    .fleet = {.size = 5, .id = 2}};
+	struct prefix prefix, block;
+	char *text = NULL;
+	size_t length;
+	FILE *to = open_memstream(&text, &length);
+
+	(void)state;
+	assert_non_null(to);
+	assert_true(prefix_parse("2001:db8:53::/48", &prefix));
+	assert_true(prefix_parse("fd00:53:b::/116", &block));
+	many[MAX_SERVICES - 1] = (struct service){
+	    .name = "z", .prefixes = &prefix, .n_prefixes = 1, .beacons = &block, .n_beacons = 1};
+	birdconf_fleet_functions(to, &site, false);
+	fclose(to);
+	assert_non_null(strstr(text, "net ~ [ fd00:53:b::/116+ ]"));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -162,6 +189,7 @@ main(void)
 	    cmocka_unit_test(regions_are_known_by_their_digests),
 	    cmocka_unit_test(without_a_fleet_nothing_has_beacons),
 	    cmocka_unit_test(mistakes_name_place_and_mend),
+	    cmocka_unit_test(the_last_lane_of_all_is_in_the_filters),
 	};
 
 	return cmocka_run_group_tests(tests, rig_begin, rig_end);

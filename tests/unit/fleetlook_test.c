@@ -408,6 +408,30 @@ our_own_places_are_read_back(void **state)
 	assert_false(end(0)->own_known);
 }
 
+/* As many services as there may be: its lane has the highest bit of all. */
+static void
+the_last_lane_of_all_is_looked_at_too(void **state)
+{
+	static struct service many[MAX_SERVICES];
+	static struct fleet_view all[MAX_LANES];
+	static const int last = MAX_LANES - 1;
+	struct site full = site;
+
+	(void)state;
+	many[MAX_SERVICES - 1] = service;
+	full.services = many;
+	full.n_services = MAX_SERVICES;
+	all[last - 1] = views[0];
+	all[last] = views[1];
+	fleetlook_init(&look, &full, NONCE, all);
+	begin(FAMILY_V6);
+	beacon("fd00:53:b::7/128", NUMBER(1, RUNG(2)));
+	assert_true(fleetlook_done(&look, 0));
+	assert_int_equal(all[last].n_peers, 1);
+	assert_int_equal(all[last].peers[0].rung, 2);
+	assert_false(mono_is_set(all[last - 1].at));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int
@@ -428,6 +452,7 @@ main(void)
 	    TEST(a_verdict_that_is_none_is_absurd),
 	    TEST(verdicts_that_differ_are_not_known),
 	    TEST(our_own_places_are_read_back),
+	    TEST(the_last_lane_of_all_is_looked_at_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
