@@ -231,6 +231,10 @@ mistakes_in_workers_ladder_and_the_rest_are_told(void **state)
 	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
 		"resolver = \"/etc/r.conf\"; ^user = \"daemon\"; };", "workers.user",
 		"worker.user"},
+	    {"count = 2;", "count = 2; ^capacity = 1;", "workers.capacity", "those of a `command`"},
+	    {"count = 2; command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
+		"resolver = \"/etc/r.conf\"; ^capacity = 1; };", "workers.capacity",
+		"healthd runs none here, so take it out"},
 	    {"count = 2;", "count = 2; ^min_ready = 3;", "workers.min_ready", "above count = 2"},
 	    {"count = 2;", "count = 2; ^probe_port = 65534;", "workers.probe_port",
 		"write at most 65533"},
@@ -682,7 +686,7 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	    read_well("node = { name = \"a\"; }; mode = \"observe\";\n"
 		      "services = ( { name = \"dns\"; prefixes = [ \"192.0.2.0/24\" ];\n"
 		      "	addresses = [ \"192.0.2.53\" ]; } );\n"
-		      "workers = { count = 2; resolver = \"/etc/r.conf\"; };\n"));
+		      "workers = { count = 2; resolver = \"/etc/r.conf\"; capacity = 77; };\n"));
 	assert_int_equal(glob("etc/*.conf", 0, NULL, &files), 0);
 	assert_int_equal(glob("tests/unit/data/settings-*.conf", GLOB_APPEND, NULL, &files), 0);
 	assert_true(files.gl_pathc >= 3);
@@ -698,8 +702,9 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	globfree(&files);
 }
 
-/* The kitchen sink gives every key that the reference lists a value other than its default, and
- * each comes back: nothing is read and then lost. */
+/* The kitchen sink gives every key that the reference lists a value other than its default, but for
+ * those of our own workers (they stand in "ours"), and each comes back: nothing is read and then
+ * lost. */
 static void
 every_key_is_in_the_kitchen_sink(void **state)
 {
