@@ -294,6 +294,25 @@ mistakes_in_checks_are_told(void **state)
 	    {"name = \"mine\"", "^name = \"id\"", "checks.id.name", "is there twice"},
 	    {"interval_ms = 200;", "services = [ \"dns\", ^\"web\" ];", "checks.id.services[1]",
 		"not one of the services"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"c\"; kind = \"cache\"; ^vital = true; }", "checks.c.vital",
+		"cannot be vital"},
+	    {"{ name = \"procs\"; kind = \"workers\";",
+		"{ name = \"procs\"; kind = \"workers\"; ^min_answers = 1;",
+		"checks.procs.min_answers", "error_rate"},
+	    {"crit = 90;", "crit = 90; ^path = \"cpu\";", "checks.cpu.path", "not absolute"},
+	    {"\"/bin/true\"", "^\"true\"", "checks.mine.command[0]", "not absolute"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_in_questions_and_targets_are_told(void **state)
+{
+	static const struct row rows[] = {
 	    {"\"$random.example\"", "^\"a..b\"", "checks.deep.qname", "not a domain name"},
 	    {"recursion = true;", "recursion = true; ^qtype = \"WHAT\";", "checks.deep.qtype",
 		"not a type"},
@@ -315,6 +334,17 @@ mistakes_in_checks_are_told(void **state)
 	    {"kind = \"upstream\";", "kind = \"upstream\"; ^k = 2;", "checks.up.k",
 		"above the 1 targets"},
 	    {"interval_ms = 200;", "^k = 2;", "checks.id.k", "above the 1 targets"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_in_thresholds_are_told(void **state)
+{
+	static const struct row rows[] = {
 	    {"crit = 4;", "warn = 4; ^crit = 4;", "checks.memory.crit", "the lower of the two"},
 	    {"crit = 90;", "warn = 90; ^crit = 60;", "checks.cpu.crit", "the higher of the two"},
 	    {"crit = 90;", "^crit = 101;", "checks.cpu.crit", "in percent"},
@@ -327,14 +357,6 @@ mistakes_in_checks_are_told(void **state)
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
 		"{ name = \"c\"; kind = \"cache\"; ^crit = 30; }", "checks.c.crit",
 		"the lower of the two"},
-	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"c\"; kind = \"cache\"; ^vital = true; }", "checks.c.vital",
-		"cannot be vital"},
-	    {"{ name = \"procs\"; kind = \"workers\";",
-		"{ name = \"procs\"; kind = \"workers\"; ^min_answers = 1;",
-		"checks.procs.min_answers", "error_rate"},
-	    {"crit = 90;", "crit = 90; ^path = \"cpu\";", "checks.cpu.path", "not absolute"},
-	    {"\"/bin/true\"", "^\"true\"", "checks.mine.command[0]", "not absolute"},
 	};
 
 	(void)state;
@@ -771,6 +793,8 @@ main(void)
 	    TEST(services_stay_apart),
 	    TEST(mistakes_in_workers_ladder_and_the_rest_are_told),
 	    TEST(mistakes_in_checks_are_told),
+	    TEST(mistakes_in_questions_and_targets_are_told),
+	    TEST(mistakes_in_thresholds_are_told),
 	    TEST(a_check_that_counts_for_nothing_is_told),
 	    TEST(a_bad_port_of_a_server_is_told),
 	    TEST(without_workers_their_checks_are_errors),
