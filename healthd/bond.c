@@ -24,7 +24,7 @@ bond_send(int fd, const struct bond_message *m)
 static bool
 is_ours(const struct bond_message *m)
 {
-	return m->version == BOND_VERSION && m->type >= BOND_HELLO && m->type <= BOND_NOTE &&
+	return m->version == BOND_VERSION && m->type >= BOND_HELLO && m->type <= BOND_SNAPSHOT &&
 	    m->slot >= -1 && m->slot < MAX_SLOTS &&
 	    memchr(m->text, '\0', sizeof(m->text)) != NULL;
 }

@@ -12,7 +12,7 @@
 #include "healthd/supervise.h"
 #include "lib/mono.h"
 
-#define BOND_VERSION 3
+#define BOND_VERSION 4
 #define BOND_FD 3 /* the brain finds its end here */
 
 enum bond_type {
@@ -35,6 +35,16 @@ enum bond_type {
 	BOND_SHUTDOWN,	/* SIGTERM: drain, go silent, say DRAINED */
 	BOND_YIELD,	/* save your state and exit 0 now; a successor adopts */
 	BOND_NOTE,	/* text: something to log and show (the configuration is broken: ...) */
+	BOND_SNAPSHOT,	/* after the roster where the shared cache is written to a file, and at each
+			   end of such a writing: snapshots; status = how often, in seconds, 0: only
+			   when all ends */
+};
+
+/* What became of the snapshots of the shared cache, since there has been a keeper. */
+struct snapshots {
+	uint64_t written, failed;
+	struct mono written_at; /* the last one; never: none yet */
+	int64_t entries, bytes; /* of that one; -1: not known */
 };
 
 struct bond_message {
@@ -44,6 +54,7 @@ struct bond_message {
 	int32_t status; /* wait status, errno, or signal */
 	uint64_t ready; /* BOND_LEASE */
 	int64_t at_us;
+	struct snapshots snapshots; /* BOND_SNAPSHOT */
 	uint32_t version;
 	char text[256];
 };

@@ -250,6 +250,11 @@ struct brain {
 		struct mono at;
 	} saved;
 	struct counters counters;
+	struct {
+		bool kept;   /* the shared cache is written to a file */
+		int every_s; /* so often; 0: only at the end */
+		struct snapshots done;
+	} snapshot; /* as the keeper said last */
 	char note[256]; /* from the keeper: what is wrong with the configuration on disk */
 	bool shutdown, shutdown_silent, drained_said;
 	struct mono shutdown_at, silent_at;

@@ -154,6 +154,11 @@ on_keeper_message(struct brain *b, const struct bond_message *m)
 		if (*b->note != '\0')
 			event_say(EVENT_ALARM, "config", "%s", b->note);
 		break;
+	case BOND_SNAPSHOT:
+		b->snapshot.kept = true;
+		b->snapshot.every_s = m->status;
+		b->snapshot.done = m->snapshots;
+		break;
 	default:
 		event_say(EVENT_WARN, "bond", "the keeper says %u, which means nothing here",
 		    m->type);

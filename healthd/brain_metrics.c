@@ -236,6 +236,30 @@ render_node(FILE *f, const struct brain *b)
 		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6);
 }
 
+/* Nothing where the shared cache is kept in no file. */
+static void
+render_snapshot(FILE *f, const struct brain *b)
+{
+	const struct snapshots *s = &b->snapshot.done;
+	bool any = mono_is_set(s->written_at);
+
+	if (!b->snapshot.kept)
+		return;
+	one(f, "snapshot_every_seconds", "gauge",
+	    "The shared cache is to be written to its file so often, 0 only at the end.",
+	    b->snapshot.every_s);
+	one(f, "snapshot_age_seconds", "gauge", "Since the last one was written, -1 none yet.",
+	    any ? (double)mono_diff_ms(mono_now(), s->written_at) / 1e3 : -1);
+	one(f, "snapshot_entries", "gauge", "Entries in that one, -1 not known.",
+	    any ? (double)s->entries : -1);
+	one(f, "snapshot_bytes", "gauge", "Size of that one, -1 not known.",
+	    any ? (double)s->bytes : -1);
+	one(f, "snapshots_written_total", "counter", "Snapshots written since healthd began.",
+	    (double)s->written);
+	one(f, "snapshots_failed_total", "counter", "Snapshots that came to nothing.",
+	    (double)s->failed);
+}
+
 static void
 render_page(FILE *f, const struct brain *b)
 {
@@ -280,6 +304,7 @@ brain_metrics_render(void *arg, const char *path, const char **content_type)
 	} else {
 		*content_type = "text/plain; version=0.0.4; charset=utf-8";
 		render_node(f, b);
+		render_snapshot(f, b);
 		render_sessions(f, b);
 		render_lanes(f, b);
 		render_checks(f, b);

@@ -249,7 +249,7 @@ take_over(struct keeper *k)
 	int fd = -1, lock = -1;
 	struct err err = {.text = "its environment is broken"};
 
-	k->lock_fd = k->snapshot_s = -1;
+	k->lock_fd = k->snapshot_s = k->snapshot_reply = -1;
 	if (hand != NULL && sscanf(hand, "%d,%d", &fd, &lock) == 2 && fd > 2 && lock > 2) {
 		k->lock_fd = lock;
 		k->hot = hand_read(k, fd, &err) == 0;

@@ -114,6 +114,8 @@ struct keeper {
 	int snapshot_s;		       /* how often the cache is written to its file; 0: only at
 					  the end, -1: never */
 	pid_t snapshot;		       /* who does it, 0: nobody */
+	int snapshot_reply;	       /* where that one says what it wrote, -1: nowhere */
+	struct snapshots snapshots;    /* what became of them */
 	ev_timer snapshot_timer;       /* the next one, or the limit of the one that is written */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
@@ -184,6 +186,7 @@ struct held_one *hold_share_brain(const struct keeper *k, int bond, int *n);
 void snapshot_init(struct keeper *k);
 void snapshot_start(struct keeper *k); /* the first one, in its time */
 void snapshot_gone(struct keeper *k, int status);
+void snapshot_tell(struct keeper *k); /* the brain what became of them */
 void snapshot_last(struct keeper *k); /* before the end, which waits for it (snapshot_stop()) */
 void snapshot_stop(struct keeper *k); /* ... and now no longer */
 

@@ -99,6 +99,7 @@ on_hello(struct keeper *k)
 		snprintf(note.text, sizeof(note.text), "%s", k->note);
 		brain_send(k, &note);
 	}
+	snapshot_tell(k);
 	if (!k->was_ready)
 		keeper_tell(k, "READY=1");
 	k->was_ready = true;

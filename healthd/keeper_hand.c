@@ -35,6 +35,9 @@ hand_write(const struct keeper *k, struct err *err)
 	dprintf(fd, "undead %d\n", (int)k->brain.undead);
 	dprintf(fd, "engines %d\n", k->n_engines);
 	dprintf(fd, "snapshot %d %d\n", (int)k->snapshot, k->snapshot_s);
+	dprintf(fd, "snapshots %" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+	    k->snapshots.written, k->snapshots.failed, k->snapshots.written_at.us,
+	    k->snapshots.entries, k->snapshots.bytes);
 	for (int i = 0; i < k->held.n; i++)
 		dprintf(fd, "held %s %d\n", k->held.all[i].name, k->held.all[i].fd);
 	for (int i = 0; i < MAX_SLOTS; i++)
@@ -91,6 +94,17 @@ read_snapshot(struct keeper *k, pid_t pid, int every_s)
 	k->snapshot_s = every_s >= 0 ? every_s : -1;
 }
 
+/* One that counts in another way is begun anew: it is only counts. */
+static void
+read_snapshots(struct keeper *k, const char *line)
+{
+	struct snapshots s;
+
+	if (sscanf(line, "snapshots %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64 " %" SCNd64,
+		&s.written, &s.failed, &s.written_at.us, &s.entries, &s.bytes) == 5)
+		k->snapshots = s;
+}
+
 static int
 read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 {
@@ -106,6 +120,8 @@ read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 		k->n_engines = number >= 0 && number <= MAX_ENGINES ? number : 0;
 	else if (sscanf(line, "snapshot %d %d", &number, &every_s) == 2)
 		read_snapshot(k, number, every_s);
+	else if (strncmp(line, "snapshots ", 10) == 0)
+		read_snapshots(k, line);
 	else if (strncmp(line, "good ", 5) == 0)
 		snprintf(k->good, sizeof(k->good), "%s", line + 5);
 	else if (strncmp(line, "none ", 5) == 0)
@@ -154,6 +170,7 @@ hand_read(struct keeper *k, int fd, struct err *err)
 	k->n_engines = 0;
 	k->snapshot = 0;
 	k->snapshot_s = -1;
+	k->snapshots = (struct snapshots){0};
 	k->brain.undead = 0;
 	k->none_since = MONO_NEVER;
 	return -1;

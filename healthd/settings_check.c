@@ -116,10 +116,23 @@ check_worker_program(const struct settings *s, struct err *err)
 	return check_command(s, &s->workers, s->workers.command, s->workers.n_command, err);
 }
 
+/* Load is what they answer, and only ours count that where it can be read. */
+static int
+check_worker_capacity(const struct settings *s, struct err *err)
+{
+	if (s->workers.capacity == 0 || (s->workers.resolver[0] != '\0' && s->workers.count > 0))
+		return 0;
+	return SAY(s, &s->workers, "capacity", -1, err,
+	    "is for workers of our own, whose answers are counted (`resolver`, and count above 0); "
+	    "%s, so take it out",
+	    s->workers.count > 0 ? "those of a `command` carry a load that nobody knows"
+				 : "healthd runs none here");
+}
+
 static int
 check_workers(const struct settings *s, struct err *err)
 {
-	if (check_worker_program(s, err) < 0)
+	if (check_worker_program(s, err) < 0 || check_worker_capacity(s, err) < 0)
 		return -1;
 	if (s->workers.min_ready > s->workers.count)
 		return SAY(s, &s->workers, "min_ready", -1, err,

@@ -234,7 +234,7 @@ static const struct conf_key workers_keys[] = {
     {.name = "user", .type = CONF_STR, .offset = IN(workers, user), .text = "",
 	.help = "who they run as; \"\": root (it drops by itself)"},
     {.name = "capacity", .type = CONF_INT, .offset = IN(workers, capacity), .max = 1000000000,
-	.help = "questions a second that this node can answer; 0: not known"},
+	.help = "questions a second that our own workers can answer; 0: not known"},
     {.name = "spare", .type = CONF_INT, .offset = IN(workers, spare), .max = 1, .number = 1,
 	.help = "a further slot, used by rolling upgrades only"},
     {.name = "min_ready", .type = CONF_INT, .offset = IN(workers, min_ready), .max = 48,

@@ -38,6 +38,12 @@ def silences(lab, family, since_us):
     return sorted(found, key=lambda s: s.from_us)
 
 
+def need_nobody_silent(lab, since_us):
+    """Asserts that no lane of anybody was silent since then (wall clock)."""
+    found = [one for family in ('v4', 'v6') for one in silences(lab, family, since_us)]
+    lab.need(not found, f'somebody was silent: {found}')
+
+
 def at_once(found):
     """The most of these silences that there were at one time, as a set of PoPs."""
     most = set()

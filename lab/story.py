@@ -591,6 +591,12 @@ class Asking:
         self.lab.say(text)
         return lost, failed, by
 
+    def need_served(self, from_us, until_us):
+        """Asserts that nothing was lost, and nothing failed but what has to; a Counter of who answered."""
+        lost, failed, by = self.summary(from_us, until_us)
+        Lab.need(lost == 0 and failed == 0, f'{lost} lost, {failed} failed')
+        return by
+
 
 # ---- running ---------------------------------------------------------------------------------
 

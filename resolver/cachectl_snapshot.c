@@ -71,6 +71,20 @@ say(const struct cachectl *c, bool given, const struct snapshot_done *done)
 		    c->conf->snapshot.file, done->entries, mib, done->ms, cut);
 }
 
+/* To who handed the shards over. Where it no longer listens, our exit status is all that it has. */
+static void
+report(const struct held *given, const struct snapshot_done *done)
+{
+	char note[HELD_TEXT];
+	int reply = held_find(given, "reply");
+
+	if (reply == -1)
+		return;
+	snprintf(
+	    note, sizeof(note), "entries=%" PRIu64 " bytes=%" PRIu64, done->entries, done->bytes);
+	held_send(reply, "done", -1, note);
+}
+
 static int
 complain(bool given, const struct err *err)
 {
@@ -101,11 +115,13 @@ cachectl_snapshot(const struct cachectl *c)
 	else
 		n = given ? shards_given(c, &held, shards, &err)
 			  : shards_asked_for(c, shards, &err);
-	held_fini(&held);
 	if (n > 0)
 		n = snapshot_save(c->conf, shards, n, &done, &err);
 	for (int i = 0; i < SHARDS_MAX; i++)
 		l2_close(shards[i]);
+	if (n != -1)
+		report(&held, &done);
+	held_fini(&held);
 	if (n == -1)
 		return complain(given, &err);
 	say(c, given, &done);

@@ -213,25 +213,22 @@ snapshot_remove(const struct resolver_conf *c, struct err *err)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
-struct snapshot_job *
-snapshot_job_new(const struct resolver_conf *c, struct err *err)
+int
+snapshot_job_init(struct snapshot_job *job, const struct resolver_conf *c,
+    int (*work)(struct snapshot_job *job), struct err *err)
 {
-	struct snapshot_job *job =
-	    mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (job == MAP_FAILED) {
-		err_errno(err, "no memory for a snapshot");
-		return NULL;
-	}
-	job->conf = c;
-	job->fd = -1;
-	return job;
+	*job = (struct snapshot_job){.conf = c, .fd = -1, .begun = mono_now(), .work = work};
+	job->said = mmap(
+	    NULL, sizeof(*job->said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return job->said != MAP_FAILED ? 0 : err_errno(err, "no memory for a snapshot");
 }
 
 void
-snapshot_job_free(struct snapshot_job *job)
+snapshot_job_fini(struct snapshot_job *job, struct snapshot_done *out)
 {
-	munmap(job, sizeof(*job));
+	*out = job->said->done;
+	out->ms = (uint64_t)mono_diff_ms(mono_now(), job->begun);
+	munmap(job->said, sizeof(*job->said));
 }
 
 int
@@ -239,9 +236,9 @@ snapshot_confine(struct snapshot_job *job)
 {
 	const struct resolver_conf *c = job->conf;
 
-	if (cage_drop(CAGE_SNAPSHOT, c->worker.user, &job->err) < 0)
+	if (cage_drop(CAGE_SNAPSHOT, c->worker.user, &job->said->err) < 0)
 		return -1;
-	return c->worker.seccomp ? cage_close(CAGE_SNAPSHOT, &job->err) : 0;
+	return c->worker.seccomp ? cage_close(CAGE_SNAPSHOT, &job->said->err) : 0;
 }
 
 /* All descriptors but the job's and the first three: what comes of it is in shared memory. */
@@ -293,7 +290,7 @@ judge(struct snapshot_job *job, int status, struct err *err)
 		return 0;
 	if (status < 0)
 		return err_set(err, "the process that did it was ended by signal %d", -status);
-	*err = job->err;
+	*err = job->said->err;
 	err->text[sizeof(err->text) - 1] = '\0';
 	return -1;
 }

@@ -61,11 +61,11 @@ place(struct snapshot_job *job, struct loading *l, struct entry *e)
 		if (snapshot_wants(e, l->now_s)) {
 			l2_put(job->shards[n], e);
 			l->loaded[n]++;
-			job->done.entries++;
+			job->said->done.entries++;
 			return;
 		}
 	}
-	job->done.left++;
+	job->said->done.left++;
 }
 
 /* What was read is what was written, to the last octet. */
@@ -87,23 +87,23 @@ records_load(struct snapshot_job *job, struct source *s, struct loading *l)
 
 	for (n = 0; n < head->entries; n++) {
 		if (n % LOOK_EACH == 0 && !mono_before(mono_now(), job->until)) {
-			job->done.cut = true;
-			job->done.left += head->entries - n;
+			job->said->done.cut = true;
+			job->said->done.left += head->entries - n;
 			return 0;
 		}
 		if (source_fill(s) != 0)
-			return err_errno(&job->err, "it cannot be read");
+			return err_errno(&job->said->err, "it cannot be read");
 		size = snapshot_take(
 		    s->buffer + s->from, s->to - s->from, head->seed, &digest, memory);
 		if (size == 0)
 			return err_set(
-			    &job->err, "its record %llu is damaged", (unsigned long long)n);
+			    &job->said->err, "its record %llu is damaged", (unsigned long long)n);
 		s->from += size;
 		place(job, l, (struct entry *)memory);
 	}
 	if (source_fill(s) != 0)
-		return err_errno(&job->err, "it cannot be read");
-	return end_check(s, l, digest, &job->err);
+		return err_errno(&job->said->err, "it cannot be read");
+	return end_check(s, l, digest, &job->said->err);
 }
 
 static int
@@ -111,14 +111,14 @@ begin(struct snapshot_job *job, struct source *s, struct loading *l)
 {
 	struct snapshot_clock now;
 
-	if (snapshot_clock(&now, &job->err) != 0 || snapshot_confine(job) != 0)
+	if (snapshot_clock(&now, &job->said->err) != 0 || snapshot_confine(job) != 0)
 		return -1;
 	if (snapshot_read(s->fd, &l->head, sizeof(l->head)) != sizeof(l->head))
-		return err_set(&job->err, "it is too short for a snapshot");
-	if (snapshot_head_check(&l->head, job->done.bytes, &job->err) != 0 ||
-	    snapshot_shift(&l->head.at, &now, &l->shift_s, &job->err) != 0)
+		return err_set(&job->said->err, "it is too short for a snapshot");
+	if (snapshot_head_check(&l->head, job->said->done.bytes, &job->said->err) != 0 ||
+	    snapshot_shift(&l->head.at, &now, &l->shift_s, &job->said->err) != 0)
 		return -1;
-	job->done.age_s = snapshot_age_s(&l->head.at, &now);
+	job->said->done.age_s = snapshot_age_s(&l->head.at, &now);
 	l->now_s = now.boot_s;
 	return 0;
 }
@@ -131,10 +131,10 @@ load(struct snapshot_job *job)
 	struct loading l = {.shift_s = 0};
 	int rc;
 
-	s.fd = snapshot_open(job->conf, &job->done.bytes, &job->err);
+	s.fd = snapshot_open(job->conf, &job->said->done.bytes, &job->said->err);
 	if (s.fd < 0) {
-		job->done.absent = errno == ENOENT;
-		return job->done.absent ? 0 : -1;
+		job->said->done.absent = errno == ENOENT;
+		return job->said->done.absent ? 0 : -1;
 	}
 	posix_fadvise(s.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (begin(job, &s, &l) != 0)
@@ -165,19 +165,15 @@ int
 snapshot_load(const struct resolver_conf *c, const int shards[], int n, struct snapshot_done *out,
     struct err *err)
 {
-	struct snapshot_job *job = snapshot_job_new(c, err);
-	struct mono begun = mono_now();
+	struct snapshot_job job;
 	int rc;
 
-	if (job == NULL)
-		return -1;
 	ENSURE(n >= 1 && n <= SNAPSHOT_SHARDS);
-	job->work = load;
-	rc = load_apart(job, shards, n, err);
-	for (int i = 0; i < job->n; i++)
-		l2_close(job->shards[i]);
-	*out = job->done;
-	out->ms = (uint64_t)mono_diff_ms(mono_now(), begun);
-	snapshot_job_free(job);
+	if (snapshot_job_init(&job, c, load, err) != 0)
+		return -1;
+	rc = load_apart(&job, shards, n, err);
+	for (int i = 0; i < job.n; i++)
+		l2_close(job.shards[i]);
+	snapshot_job_fini(&job, out);
 	return rc == 0 ? 0 : err_wrap(err, "%s is not used", c->snapshot.file);
 }

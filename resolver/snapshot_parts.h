@@ -11,20 +11,27 @@
 #define SNAPSHOT_SHARDS 16 /* engines, at most */
 #define SNAPSHOT_BUFFER ((size_t)1 << 20)
 
-/* What is done apart. It lies in memory that the child shares with us: what it says there is no
- * more than said. */
+/* In memory that the child shares with us, and all of it that it can write: no more than said. */
+struct snapshot_said {
+	struct snapshot_done done;
+	struct err err;
+};
+
+/* What is done apart. The child has a copy of its own. */
 struct snapshot_job {
 	const struct resolver_conf *conf;
 	struct l2 *shards[SNAPSHOT_SHARDS];
 	int n, fd;
-	struct mono until;
-	struct snapshot_done done;
-	struct err err;
-	int (*work)(struct snapshot_job *job); /* 0, or -1 with job->err */
+	struct mono begun, until;
+	struct snapshot_said *said;
+	int (*work)(struct snapshot_job *job); /* 0, or -1 with said->err */
 };
 
-struct snapshot_job *snapshot_job_new(const struct resolver_conf *c, struct err *err);
-void snapshot_job_free(struct snapshot_job *job);
+/* 0 or -1. */
+int snapshot_job_init(struct snapshot_job *job, const struct resolver_conf *c,
+    int (*work)(struct snapshot_job *job), struct err *err);
+/* What was said, and how long it took since the begin. */
+void snapshot_job_fini(struct snapshot_job *job, struct snapshot_done *out);
 /* Does the work in a child, for `limit_ms` at most (-1: as long as it takes). 0, or -1 with why it
  * has not been done; the child is gone then, or left to itself. */
 int snapshot_apart(struct snapshot_job *job, int64_t limit_ms, struct err *err);

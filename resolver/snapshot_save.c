@@ -82,7 +82,7 @@ shard_save(struct snapshot_job *job, const struct l2 *shard, struct sink *sink,
 		if (!snapshot_wants(e, now_s))
 			continue;
 		if (sink->at + sink->used + record_bytes(e) > until) {
-			job->done.cut = true;
+			job->said->done.cut = true;
 			return 0;
 		}
 		size = snapshot_put(e, head->seed, &head->digest, record);
@@ -119,19 +119,19 @@ save(struct snapshot_job *job)
 	struct sink sink = {.fd = job->fd, .buffer = buffer};
 
 	if (getrandom(&head.seed, sizeof(head.seed), 0) != sizeof(head.seed))
-		return err_errno(&job->err, "no random number");
+		return err_errno(&job->said->err, "no random number");
 	head.digest = head.seed;
 	/* The boot's name can only be had now; its clocks are those of the end. */
-	if (snapshot_clock(&head.at, &job->err) != 0 || snapshot_confine(job) != 0)
+	if (snapshot_clock(&head.at, &job->said->err) != 0 || snapshot_confine(job) != 0)
 		return -1;
 	if (all_save(job, &sink, &head) != 0)
-		return err_errno(&job->err, "cannot write it");
+		return err_errno(&job->said->err, "cannot write it");
 	snapshot_clock_on(&head.at);
 	snapshot_head_seal(&head);
 	if (pwrite(job->fd, &head, sizeof(head), 0) != sizeof(head) || fsync(job->fd) != 0)
-		return err_errno(&job->err, "cannot write it");
-	job->done.entries = head.entries;
-	job->done.bytes = head.bytes;
+		return err_errno(&job->said->err, "cannot write it");
+	job->said->done.entries = head.entries;
+	job->said->done.bytes = head.bytes;
 	return 0;
 }
 
@@ -250,20 +250,16 @@ int
 snapshot_save(const struct resolver_conf *c, struct l2 *const shards[], int n,
     struct snapshot_done *out, struct err *err)
 {
-	struct snapshot_job *job = snapshot_job_new(c, err);
-	struct mono begun = mono_now();
+	struct snapshot_job job;
 	int rc;
 
-	if (job == NULL)
-		return -1;
 	ENSURE(n >= 1 && n <= SNAPSHOT_SHARDS);
-	memcpy(job->shards, shards, (size_t)n * sizeof(shards[0]));
-	job->n = n;
-	job->work = save;
+	if (snapshot_job_init(&job, c, save, err) != 0)
+		return -1;
+	memcpy(job.shards, shards, (size_t)n * sizeof(shards[0]));
+	job.n = n;
 	step_back();
-	rc = save_apart(job, err);
-	*out = job->done;
-	out->ms = (uint64_t)mono_diff_ms(mono_now(), begun);
-	snapshot_job_free(job);
+	rc = save_apart(&job, err);
+	snapshot_job_fini(&job, out);
 	return rc == 0 ? 0 : err_wrap(err, "no snapshot in %s", c->snapshot.file);
 }

@@ -32,6 +32,5 @@ def play(lab):
     with lab.asking(rate=200) as asking:
         t1 = lab.now()
         lab.stay(3, 'traffic at pop1', lambda: lab.route('v4') == 'pop1')
-        lost, failed, _ = asking.summary(t1, lab.now())
-        lab.need(lost == 0 and failed == 0, f'{lost} lost, {failed} failed')
+        asking.need_served(t1, lab.now())
     fleet.need_no_gap(lab, back)

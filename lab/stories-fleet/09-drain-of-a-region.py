@@ -37,8 +37,6 @@ def play(lab):
             lab.wait_rung(pop, 'full', within=120)
         lab.wait_route('pop1')
         end = lab.now()
-        lost, failed, _ = asking.summary(t0, end)
-        lab.need(lost == 0 and failed == 0, f'{lost} lost, {failed} failed')
+        asking.need_served(t0, end)
     fleet.need_no_gap(lab, t0)
-    for family in FAMILIES:
-        lab.need(not fleet.silences(lab, family, since), f'{family}: somebody was silent')
+    fleet.need_nobody_silent(lab, since)

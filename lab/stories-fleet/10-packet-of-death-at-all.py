@@ -38,5 +38,4 @@ def play(lab):
         for pop in lab.pops:
             lab.need('quarantine' in lab.bgpctl(pop, 'cache', 'explain', name, check=False).stdout,
                      f'{pop}: cache explain does not know it')
-        lab.need(not any(fleet.silences(lab, family, since) for family in FAMILIES),
-                 'somebody was silent')
+        fleet.need_nobody_silent(lab, since)

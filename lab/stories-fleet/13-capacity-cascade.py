@@ -79,5 +79,4 @@ def play(lab):
             low = [to for _, to in lab.moves(pop, family, start)
                    if RUNGS.index(to) < RUNGS.index('drain')]
             lab.need(not low, f'{pop} {family} was silent')
-    for family in FAMILIES:
-        lab.need(not fleet.silences(lab, family, start), f'{family}: somebody was silent')
+    fleet.need_nobody_silent(lab, start)

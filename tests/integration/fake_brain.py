@@ -20,21 +20,23 @@ import subprocess
 import sys
 import time
 
-LAYOUT = "=IiiiQqI256s4x"
-VERSION = 3
+LAYOUT = "=IiiiQqQQqqqI256s4x"
+VERSION = 4
 TYPES = ["", "hello", "lease", "start", "stop", "upgrade", "drained", "roster", "started",
-         "failed", "exited", "shutdown", "yield", "note"]
+         "failed", "exited", "shutdown", "yield", "note", "snapshot"]
 
 
 def pack(m):
     return struct.pack(LAYOUT, TYPES.index(m["type"]), m.get("slot", -1), m.get("pid", 0),
                        m.get("status", 0), m.get("ready", 0), m.get("at_us", 0),
-                       m.get("version", VERSION), m.get("text", "").encode())
+                       0, 0, 0, 0, 0, m.get("version", VERSION), m.get("text", "").encode())
 
 
 def unpack(data):
-    t, slot, pid, status, ready, at, _, text = struct.unpack(LAYOUT, data)
-    return {"type": TYPES[t], "slot": slot, "pid": pid, "status": status, "ready": ready,
+    t, slot, pid, status, ready, at, *snapshots, _, text = struct.unpack(LAYOUT, data)
+    names = ("written", "failed", "written_at", "entries", "bytes")
+    return {"snapshots": dict(zip(names, snapshots)),
+            "type": TYPES[t], "slot": slot, "pid": pid, "status": status, "ready": ready,
             "at_us": at, "text": text.split(b"\0")[0].decode()}
 
 

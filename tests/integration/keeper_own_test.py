@@ -413,9 +413,16 @@ def the_cache_is_written_from_time_to_time_and_at_the_end(make):
     b, _ = node(k)
     eventually('the first', lambda: os.path.exists(path))
     first = os.stat(path).st_ino
+    one = told(b, lambda s: s['written'] > 0, every=1)
+    expect(one['entries'] == 0 < one['bytes'] == os.path.getsize(path), f'what is in the file: {one}')
     eventually('the next', lambda: os.stat(path).st_ino != first)
+    two = told(b, lambda s: s['written'] == one['written'] + 1, every=1)
+    expect(two['written_at'] > one['written_at'] + 500000, f'when: {one}, {two}')
     k.resolver(snapshot=path, every=0, l2=2)
     b, _ = k.reload(b)
+    kept = told(b, lambda s: True, every=0)
+    expect(kept['written'] >= two['written'] and kept['written_at'] >= two['written_at'] and
+           kept['failed'] == 0, f'kept over a reload: {kept}')
     eventually('the last of these to be done', lambda: 'snapshot' not in children_of(k.pid))
     os.unlink(path)
     b.lease(0)
@@ -430,6 +437,47 @@ def the_cache_is_written_from_time_to_time_and_at_the_end(make):
     os.unlink(path)
     keeper_test.stop(k, b)
     expect(not os.path.exists(path), 'none, where none is configured')
+
+
+def told(brain, what, every):
+    """What a brain is told of snapshots, once it is as wanted."""
+    m = brain.lines.take('word of snapshots', lambda m: m.get('bond', {}).get('type') == 'snapshot'
+                         and what(m['bond']['snapshots']))['bond']
+    expect(m['status'] == every, f'how often they are due: {m}')
+    return m['snapshots']
+
+
+def a_snapshot_that_fails_is_counted(make):
+    k = make()
+    k.resolver(snapshot=k.dir + '/cache', every=1)
+    k.stand_in(f'test -e {k.dir}/well || exit 1', 'snapshot')
+    k.start()
+    b, _ = node(k)
+    one = told(b, lambda s: s['failed'] > 0, every=1)
+    expect(one['written'] == one['written_at'] == 0, f'nothing else: {one}')
+    b, _ = k.reload(b)
+    told(b, lambda s: s['failed'] > one['failed'], every=1)
+    with open(k.dir + '/well', 'w', encoding='ascii'):
+        pass
+    well = told(b, lambda s: s['written'] == 1, every=1)
+    expect(well['bytes'] > 0, f'one that is written after those: {well}')
+
+
+def a_snapshot_of_before_a_reload_is_counted_after_it(make):
+    """How much was in it was said to the keeper before."""
+    k = make()
+    k.resolver(snapshot=k.dir + '/cache', every=1)
+    k.stand_in(f'while ! test -e {k.dir}/go; do sleep 0.1; done', 'snapshot')
+    k.start()
+    b, _ = node(k)
+    eventually('it to be begun', lambda: 'snapshot' in children_of(k.pid))
+    b, _ = k.reload(b)
+    with open(k.dir + '/go', 'w', encoding='ascii'):
+        pass
+    first = told(b, lambda s: s['written'] == 1, every=1)
+    expect(first['entries'] == first['bytes'] == -1 and first['failed'] == 0, f'its size not known: {first}')
+    second = told(b, lambda s: s['written'] == 2, every=1)
+    expect(second['bytes'] > 0, f'the next one is known: {second}')
 
 
 def a_snapshot_that_hangs_delays_nobody_for_long(make):

@@ -39,6 +39,7 @@ a_message_arrives_as_it_was_sent(void **state)
 	    .status = 9,
 	    .ready = UINT64_MAX,
 	    .at_us = INT64_MIN,
+	    .snapshots = {.failed = UINT64_MAX, .bytes = -1},
 	    .text = "why"};
 	struct bond_message got;
 
@@ -107,7 +108,7 @@ what_is_not_ours_is_refused(void **state)
 	refuse(&m, sizeof(m));
 	m = good, m.type = 0;
 	refuse(&m, sizeof(m));
-	m = good, m.type = BOND_NOTE + 1;
+	m = good, m.type = BOND_SNAPSHOT + 1;
 	refuse(&m, sizeof(m));
 	m = good, m.slot = MAX_SLOTS;
 	refuse(&m, sizeof(m));

@@ -73,6 +73,30 @@ struct row {
 	int own; /* the region that is asked for here; 0 none */
 };
 
+static void
+expect_word(const struct row *r)
+{
+	struct heed_conf conf = CONF;
+	struct heed_in in;
+	struct heed_out out;
+	int n = 0;
+
+	while (n < 6 && r->peers[n].id != 0)
+		n++;
+	in = seen(r->peers, n, 0);
+	in.fresh = !r->blind;
+	in.own_region = (uint16_t)r->own;
+	in.own_expiry = beacon_expiry(WALL, 600);
+	conf.needed = r->needed ? r->needed : 1;
+	conf.others = !r->deaf;
+	conf.region = r->nowhere ? 0 : EU;
+	out = heed_step(&conf, (struct heed){0}, &in, at_ms(1));
+	if (out.word != r->word || out.takers != r->takers || out.absurd != r->absurd ||
+	    out.state.on != (r->word == HEED_ON))
+		fail_msg("%s: %s, %d takers, %d absurd", r->name, heed_word_name(out.word),
+		    out.takers, out.absurd);
+	assert_true(strlen(heed_word_means(out.word)) > 0);
+}
 
 static void
 a_node_of_the_region_heeds_and_no_other(void **state)
@@ -105,11 +129,33 @@ a_node_of_the_region_heeds_and_no_other(void **state)
 		.needed = 2},
 	    {.name = "two of two needed", HEED_ON, 2, 0, {asking(node(4, US, 3), EU, 60), node(5, 0, 3)},
 		.needed = 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect_word(&rows[i]);
+}
+
+static void
+two_regions_do_not_take_for_each_other(void **state)
+{
+	const struct row rows[] = {
 	    {.name = "elsewhere is asked as well", HEED_FEW, 0, 0,
 		{asking(node(4, US, 3), EU, 60), asking(node(5, US, 3), US, 60)}},
 	    {.name = "... and here", HEED_FEW, 0, 0, {asking(node(4, US, 3), EU, 60)}, .own = US},
 	    {.name = "a third region takes", HEED_ON, 1, 0,
 		{asking(node(4, US, 3), EU, 60), asking(node(5, US, 3), US, 60), node(6, ASIA, 2)}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect_word(&rows[i]);
+}
+
+static void
+a_request_is_heeded_within_its_time(void **state)
+{
+	const struct row rows[] = {
 	    {.name = "over", HEED_NONE, 1, 1, {asking(node(4, US, 3), EU, -60)}},
 	    {.name = "at its last second", HEED_ON, 1, 0, {asking(node(4, US, 3), EU, 1)}},
 	    {.name = "as long as may be", HEED_ON, 1, 0,
@@ -122,29 +168,8 @@ a_node_of_the_region_heeds_and_no_other(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(rows); i++) {
-		const struct row *r = &rows[i];
-		struct heed_conf conf = CONF;
-		struct heed_in in;
-		struct heed_out out;
-		int n = 0;
-
-		while (n < 6 && r->peers[n].id != 0)
-			n++;
-		in = seen(r->peers, n, 0);
-		in.fresh = !r->blind;
-		in.own_region = (uint16_t)r->own;
-		in.own_expiry = beacon_expiry(WALL, 600);
-		conf.needed = r->needed ? r->needed : 1;
-		conf.others = !r->deaf;
-		conf.region = r->nowhere ? 0 : EU;
-		out = heed_step(&conf, (struct heed){0}, &in, at_ms(1));
-		if (out.word != r->word || out.takers != r->takers || out.absurd != r->absurd ||
-		    out.state.on != (r->word == HEED_ON))
-			fail_msg("%s: %s, %d takers, %d absurd", r->name, heed_word_name(out.word),
-			    out.takers, out.absurd);
-		assert_true(strlen(heed_word_means(out.word)) > 0);
-	}
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect_word(&rows[i]);
 }
 
 /* --- what ends it ----------------------------------------------------------------------------- */
@@ -511,6 +536,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_node_of_the_region_heeds_and_no_other),
+	    cmocka_unit_test(two_regions_do_not_take_for_each_other),
+	    cmocka_unit_test(a_request_is_heeded_within_its_time),
 	    cmocka_unit_test(it_ends_at_its_minute),
 	    cmocka_unit_test(its_end_stays_where_it_is_though_clocks_tremble),
 	    cmocka_unit_test(a_longer_request_moves_its_end),

@@ -231,6 +231,10 @@ mistakes_in_workers_ladder_and_the_rest_are_told(void **state)
 	    {"command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
 		"resolver = \"/etc/r.conf\"; ^user = \"daemon\"; };", "workers.user",
 		"worker.user"},
+	    {"count = 2;", "count = 2; ^capacity = 1;", "workers.capacity", "those of a `command`"},
+	    {"count = 2; command = [ \"/usr/sbin/unbound\", \"-d\" ]; };",
+		"resolver = \"/etc/r.conf\"; ^capacity = 1; };", "workers.capacity",
+		"healthd runs none here, so take it out"},
 	    {"count = 2;", "count = 2; ^min_ready = 3;", "workers.min_ready", "above count = 2"},
 	    {"count = 2;", "count = 2; ^probe_port = 65534;", "workers.probe_port",
 		"write at most 65533"},
@@ -293,6 +297,25 @@ mistakes_in_checks_are_told(void **state)
 	    {"name = \"mine\"", "^name = \"id\"", "checks.id.name", "is there twice"},
 	    {"interval_ms = 200;", "services = [ \"dns\", ^\"web\" ];", "checks.id.services[1]",
 		"not one of the services"},
+	    {"{ name = \"procs\"; kind = \"workers\"; }",
+		"{ name = \"c\"; kind = \"cache\"; ^vital = true; }", "checks.c.vital",
+		"cannot be vital"},
+	    {"{ name = \"procs\"; kind = \"workers\";",
+		"{ name = \"procs\"; kind = \"workers\"; ^min_answers = 1;",
+		"checks.procs.min_answers", "error_rate"},
+	    {"crit = 90;", "crit = 90; ^path = \"cpu\";", "checks.cpu.path", "not absolute"},
+	    {"\"/bin/true\"", "^\"true\"", "checks.mine.command[0]", "not absolute"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_in_questions_and_targets_are_told(void **state)
+{
+	static const struct row rows[] = {
 	    {"\"$random.example\"", "^\"a..b\"", "checks.deep.qname", "not a domain name"},
 	    {"recursion = true;", "recursion = true; ^qtype = \"WHAT\";", "checks.deep.qtype",
 		"not a type"},
@@ -319,6 +342,17 @@ mistakes_in_checks_are_told(void **state)
 	    {"kind = \"upstream\";", "kind = \"upstream\"; ^k = 2;", "checks.up.k",
 		"above the 1 targets"},
 	    {"interval_ms = 200;", "^k = 2;", "checks.id.k", "above the 1 targets"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		expect(&rows[i]);
+}
+
+static void
+mistakes_in_thresholds_are_told(void **state)
+{
+	static const struct row rows[] = {
 	    {"crit = 4;", "warn = 4; ^crit = 4;", "checks.memory.crit", "the lower of the two"},
 	    {"crit = 90;", "warn = 90; ^crit = 60;", "checks.cpu.crit", "the higher of the two"},
 	    {"crit = 90;", "^crit = 101;", "checks.cpu.crit", "in percent"},
@@ -331,14 +365,6 @@ mistakes_in_checks_are_told(void **state)
 	    {"{ name = \"procs\"; kind = \"workers\"; }",
 		"{ name = \"c\"; kind = \"cache\"; ^crit = 30; }", "checks.c.crit",
 		"the lower of the two"},
-	    {"{ name = \"procs\"; kind = \"workers\"; }",
-		"{ name = \"c\"; kind = \"cache\"; ^vital = true; }", "checks.c.vital",
-		"cannot be vital"},
-	    {"{ name = \"procs\"; kind = \"workers\";",
-		"{ name = \"procs\"; kind = \"workers\"; ^min_answers = 1;",
-		"checks.procs.min_answers", "error_rate"},
-	    {"crit = 90;", "crit = 90; ^path = \"cpu\";", "checks.cpu.path", "not absolute"},
-	    {"\"/bin/true\"", "^\"true\"", "checks.mine.command[0]", "not absolute"},
 	};
 
 	(void)state;
@@ -690,7 +716,7 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	    read_well("node = { name = \"a\"; }; mode = \"observe\";\n"
 		      "services = ( { name = \"dns\"; prefixes = [ \"192.0.2.0/24\" ];\n"
 		      "	addresses = [ \"192.0.2.53\" ]; } );\n"
-		      "workers = { count = 2; resolver = \"/etc/r.conf\"; };\n"));
+		      "workers = { count = 2; resolver = \"/etc/r.conf\"; capacity = 77; };\n"));
 	assert_int_equal(glob("etc/*.conf", 0, NULL, &files), 0);
 	assert_int_equal(glob("tests/unit/data/settings-*.conf", GLOB_APPEND, NULL, &files), 0);
 	assert_true(files.gl_pathc >= 3);
@@ -706,8 +732,9 @@ what_would_run_prints_and_reads_to_the_same(void **state)
 	globfree(&files);
 }
 
-/* The kitchen sink gives every key that the reference lists a value other than its default, and
- * each comes back: nothing is read and then lost. */
+/* The kitchen sink gives every key that the reference lists a value other than its default, but for
+ * those of our own workers (they stand in "ours"), and each comes back: nothing is read and then
+ * lost. */
 static void
 every_key_is_in_the_kitchen_sink(void **state)
 {
@@ -774,6 +801,8 @@ main(void)
 	    TEST(services_stay_apart),
 	    TEST(mistakes_in_workers_ladder_and_the_rest_are_told),
 	    TEST(mistakes_in_checks_are_told),
+	    TEST(mistakes_in_questions_and_targets_are_told),
+	    TEST(mistakes_in_thresholds_are_told),
 	    TEST(a_check_that_counts_for_nothing_is_told),
 	    TEST(a_bad_port_of_a_server_is_told),
 	    TEST(without_workers_their_checks_are_errors),

@@ -76,6 +76,7 @@ busy_brain(void)
 	snprintf(b->note, sizeof(b->note), "broken \xff");
 	b->rolling.stage = ROLLING_ROOM;
 	b->rolling.since = mono_now();
+	b->snapshot.kept = true;
 	return b;
 }
 
