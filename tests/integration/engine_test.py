@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import heldwire  # noqa: E402
+import proc  # noqa: E402
 import internet  # noqa: E402  (how the lab signs its zones)
 
 WITHIN = 15  # seconds; how long anything may take before it is a failure
@@ -48,7 +49,8 @@ pool.{zone} 200 IN CNAME loop.{zone}
 LEAVES = ('example', 'insecure', 'bogus', 'expired', 'unsigned')
 SILENT, SLOW = '10.9.3.1', '10.9.4.1'
 SLOW_S = 0.25
-FIRST = 64  # resolver/slowstart.h
+FIRST, WIDER_S = 64, 0.5  # resolver/slowstart.h
+SO_TIMESTAMPNS = 35
 
 NSD = '''
 server:
@@ -159,30 +161,29 @@ class nobody_home:
 
     @staticmethod
     def send(how):
-        pids = [leaf[0].pid]
-        for pid in pids:
-            with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
-                pids += [int(x) for x in f.read().split()]
-        for pid in pids:
+        for pid in proc.family(leaf[0].pid):
             os.kill(pid, how)
 
 
 def serve_nothing():
     """A server that takes questions in and never answers: what a dead host looks like."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     s.bind((SILENT, 53))
     return s
 
 
 def silence_heard(names):
-    """How many names stand in `names`, with the h... that the silent server has been asked since."""
+    """How many names stand in `names`, {name: when it came first, as time.time() tells it}, with the h...
+    that the silent server has been asked since. The kernel has noted when: we may be late."""
     while True:
         try:
-            question = silent[0].recv(4096, socket.MSG_DONTWAIT)
+            question, extra, _, _ = silent[0].recvmsg(4096, 100, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return len(names)
         if question[13:14] == b'h':
-            names.add(question[12:question.index(b'\0', 12)])
+            seconds, nanoseconds = struct.unpack('@qq', extra[0][2])
+            names.setdefault(question[12:question.index(b'\0', 12)], seconds + nanoseconds / 1e9)
 
 
 def serve_slowly():
@@ -344,7 +345,8 @@ def signatures_are_told_to_those_who_want_them(w):
 
 
 def a_cached_answer_comes_at_once(w):
-    assert w.get('www.example.test').ms < 500
+    with nobody_home():
+        expect(w.get('www.example.test'), rcode=0, secure=1)
 
 
 def an_insecure_answer_is_not_secure(w):
@@ -457,7 +459,7 @@ def many_at_once_each_get_their_own(w):
 def a_dead_upstream_is_told_within_the_deadline(w):
     t = w.get('www.silent.test')
     expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
-    assert t.ms < DEADLINE_MS + 500, t.ms
+    assert t.ms < 2 * DEADLINE_MS, t.ms  # libunbound would go on for more than twenty seconds
     expect(w.find('www.silent.test'), failure=1, cause=UPSTREAM)
     expect(w.get('www.example.test'), rcode=0)
 
@@ -515,10 +517,10 @@ class Rest:
         told = [w.told(i) for i in ids]
         refused = [t for t in told if t.none]
         assert len(refused) == 4 and told.index(refused[0]) == 4, [t.line for t in told]
-        assert max(t.ms for t in refused) < 1000, [t.ms for t in refused]
+        assert max(t.ms for t in refused) < min(t.ms for t in told[:4]), [t.ms for t in told]
         for t in told[:4]:
             expect(t, rcode=2, cause=UPSTREAM)
-            assert t.ms < 2500, t.ms
+            assert t.ms < 6000, t.ms
         # libunbound lets go of them in its own time; then there is room again.
         wait_for(lambda: not w.get('www.example.test').none, 'room again')
         w.close()
@@ -534,15 +536,16 @@ class Rest:
         assert e.stop() == 0
         e.start()
         w = self.worker(15)
-        silence_heard(set())
-        names, begun = set(), time.monotonic()
+        silence_heard({})
+        names, begun = {}, time.time()
         bad = [w.ask(f'h{i}.silent.test') for i in range(200)]
-        wait_for(lambda: silence_heard(names) > FIRST, 'more than the first')
-        assert time.monotonic() - begun > 0.5, len(names)
-        assert len(names) <= 2 * FIRST, len(names)
+        wait_for(lambda: silence_heard(names) > 2 * FIRST, 'twice as many as the first, and more')
+        came = sorted(names.values())
+        assert came[FIRST] - begun > WIDER_S, came[FIRST] - begun
+        assert came[2 * FIRST] - came[FIRST] > 0.8 * WIDER_S, came[2 * FIRST] - came[FIRST]
         for number in bad:  # also those that had to wait
             expect(t := w.told(number), rcode=2, cause=UPSTREAM)
-            assert t.ms < 2500, t.ms
+            assert t.ms < 6000, t.ms
         w.close()
         assert e.stop() == 0
 
@@ -731,7 +734,7 @@ class Rest:
             number = w.ask(f'm{time.monotonic_ns()}.silent.test')
             expect(w.told(number), rcode=2)
             return score()['state'] == 3
-        wait_for(fails, 'it says that it fails')
+        wait_for(fails, 'it says that it fails', 4 * WITHIN)
         assert score()['servfail'] >= 20 and time.monotonic() - begun > 2, score()
         expect(w.get('www.example.test'), rcode=0)
         assert score()['state'] == 1, score()
