@@ -31,6 +31,7 @@ import internet  # noqa: E402  (how the lab signs its zones)
 
 WITHIN = 15  # seconds; how long anything may take before it is a failure
 DEADLINE_MS = 3000
+PATIENT_MS = 6000  # of engine 1, whose answers are what most cases are about
 BUILD = os.environ.get('B', os.path.join(ROOT, 'build/cc'))
 SECCOMP = not BUILD.endswith('-san')  # a sanitizer makes calls of its own
 UPSTREAM, BOGUS, INTERNAL = 0, 1, 2
@@ -425,7 +426,7 @@ def what_a_proof_denies_is_not_asked_for(w):
             for flags in ('', 'do'):
                 t = w.get(name, 'A', flags)
                 expect(t, rcode=3, secure=1, negative=1)
-                assert t.ms < DEADLINE_MS, t.ms
+                assert t.ms < PATIENT_MS, t.ms
         # The gap between "big" and "loop" was not told yet: it takes the server to deny these.
         expect(w.get('child.example.test'), rcode=2, cause=UPSTREAM)
 
@@ -459,7 +460,7 @@ def many_at_once_each_get_their_own(w):
 def a_dead_upstream_is_told_within_the_deadline(w):
     t = w.get('www.silent.test')
     expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
-    assert t.ms < 2 * DEADLINE_MS, t.ms  # libunbound would go on for more than twenty seconds
+    assert t.ms < 2 * PATIENT_MS, t.ms  # libunbound would go on for more than twenty seconds
     expect(w.find('www.silent.test'), failure=1, cause=UPSTREAM)
     expect(w.get('www.example.test'), rcode=0)
 
@@ -527,7 +528,7 @@ class Rest:
         assert e.stop() == 0
 
     def one_that_has_just_begun_asks_for_few_names_at_a_time(self, _):
-        e = self.engine(15, deadline=2000)
+        e = self.engine(15, deadline=6000)  # so that those which wait for a place still get one
         w = self.worker(15)
         good = [w.ask(f'h{i}.random.example.test') for i in range(100)]
         for number in good:
@@ -545,7 +546,7 @@ class Rest:
         assert came[2 * FIRST] - came[FIRST] > 0.8 * WIDER_S, came[2 * FIRST] - came[FIRST]
         for number in bad:  # also those that had to wait
             expect(t := w.told(number), rcode=2, cause=UPSTREAM)
-            assert t.ms < 6000, t.ms
+            assert t.ms < 12000, t.ms
         w.close()
         assert e.stop() == 0
 
@@ -822,7 +823,7 @@ def main():
     serve_zones(base)
     silent.append(serve_nothing())
     serve_slowly()
-    first = Engine(base, program, 1)
+    first = Engine(base, program, 1, deadline=PATIENT_MS)
     w = Worker(base, tool, 1)
     for function in (x for x in globals().copy().values() if callable(x) and
                      getattr(x, '__code__', None) and x.__code__.co_varnames[:1] == ('w',)):
