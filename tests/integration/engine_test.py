@@ -31,7 +31,6 @@ import internet  # noqa: E402  (how the lab signs its zones)
 
 WITHIN = 15  # seconds; how long anything may take before it is a failure
 DEADLINE_MS = 3000
-PATIENT_MS = 6000  # of engine 1, whose answers are what most cases are about
 BUILD = os.environ.get('B', os.path.join(ROOT, 'build/cc'))
 SECCOMP = not BUILD.endswith('-san')  # a sanitizer makes calls of its own
 UPSTREAM, BOGUS, INTERNAL = 0, 1, 2
@@ -426,9 +425,12 @@ def what_a_proof_denies_is_not_asked_for(w):
             for flags in ('', 'do'):
                 t = w.get(name, 'A', flags)
                 expect(t, rcode=3, secure=1, negative=1)
-                assert t.ms < PATIENT_MS, t.ms
+                assert t.ms < DEADLINE_MS, t.ms
         # The gap between "big" and "loop" was not told yet: it takes the server to deny these.
         expect(w.get('child.example.test'), rcode=2, cause=UPSTREAM)
+    # libunbound may have taken the server for dead meanwhile, which is no concern of the next case.
+    wait_for(lambda: w.get(f'{time.monotonic_ns()}.random.insecure.test')['rcode'] == 0,
+             'the server is asked again', 4 * WITHIN)
 
 
 def a_large_answer_comes_by_tcp(w):
@@ -460,7 +462,7 @@ def many_at_once_each_get_their_own(w):
 def a_dead_upstream_is_told_within_the_deadline(w):
     t = w.get('www.silent.test')
     expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
-    assert t.ms < 2 * PATIENT_MS, t.ms  # libunbound would go on for more than twenty seconds
+    assert t.ms < 2 * DEADLINE_MS, t.ms  # libunbound would go on for more than twenty seconds
     expect(w.find('www.silent.test'), failure=1, cause=UPSTREAM)
     expect(w.get('www.example.test'), rcode=0)
 
@@ -540,13 +542,16 @@ class Rest:
         silence_heard({})
         names, begun = {}, time.time()
         bad = [w.ask(f'h{i}.silent.test') for i in range(200)]
-        wait_for(lambda: silence_heard(names) > 2 * FIRST, 'twice as many as the first, and more')
-        came = sorted(names.values())
-        assert came[FIRST] - begun > WIDER_S, came[FIRST] - begun
-        assert came[2 * FIRST] - came[FIRST] > 0.8 * WIDER_S, came[2 * FIRST] - came[FIRST]
+        wait_for(lambda: silence_heard(names) > FIRST, 'more than the first')
         for number in bad:  # also those that had to wait
             expect(t := w.told(number), rcode=2, cause=UPSTREAM)
             assert t.ms < 12000, t.ms
+        silence_heard(names)
+        came = sorted(names.values())
+        assert came[FIRST] - begun > WIDER_S, came[FIRST] - begun
+        # Unless the server was taken for dead before, which after a pause of seconds it may be.
+        wider = [came[2 * FIRST] - came[FIRST]] if len(came) > 2 * FIRST else []
+        assert all(s > 0.8 * WIDER_S for s in wider), wider
         w.close()
         assert e.stop() == 0
 
@@ -718,6 +723,7 @@ class Rest:
         w = self.worker(13)
         assert score()['state'] == 1 and score()['generation'] == 1, score()
         expect(w.get('www.example.test'), rcode=0)
+        begun = time.monotonic()
         expect(w.get('www.bogus.test'), rcode=2)
         expect(w.get('www.example.test', 'TYPE251'), rcode=2)
         pending = [w.ask(f'n{i}.silent.test') for i in range(8)]
@@ -728,7 +734,6 @@ class Rest:
         s = score()
         assert (s['good'], s['servfail'], s['upstream'], s['bogus'], s['internal'], s['state']) == \
             (1, 10, 8, 1, 1, 1), s
-        begun = time.monotonic()
 
         def fails():
             """Asked in vain once more, at least 20 times and 5 seconds long."""
@@ -736,7 +741,7 @@ class Rest:
             expect(w.told(number), rcode=2)
             return score()['state'] == 3
         wait_for(fails, 'it says that it fails', 4 * WITHIN)
-        assert score()['servfail'] >= 20 and time.monotonic() - begun > 2, score()
+        assert score()['servfail'] >= 20 and time.monotonic() - begun > 4.9, score()
         expect(w.get('www.example.test'), rcode=0)
         assert score()['state'] == 1, score()
         wait_for(lambda: score()['heartbeat'] > s['heartbeat'], 'the heart beats')
@@ -823,7 +828,7 @@ def main():
     serve_zones(base)
     silent.append(serve_nothing())
     serve_slowly()
-    first = Engine(base, program, 1, deadline=PATIENT_MS)
+    first = Engine(base, program, 1)
     w = Worker(base, tool, 1)
     for function in (x for x in globals().copy().values() if callable(x) and
                      getattr(x, '__code__', None) and x.__code__.co_varnames[:1] == ('w',)):
