@@ -439,6 +439,17 @@ class Lab(mishaps.Mishaps):
             self.wait(f'transit\'s {family} route at {neighbour}',
                       lambda f=family: self.route(f) == neighbour, within)
 
+    def moved(self, t0, neighbour, families=FAMILIES, within=PATIENCE):
+        """{family: when transit's kernel first sent its prefix that way since t0}, by the monitor, which
+        may tell a moment after one sees the route itself; so it is waited for."""
+        def told():
+            at = {}
+            for change in self.changes(t0):
+                if change.device == neighbour and change.family in families:
+                    at.setdefault(change.family, change.us)
+            return len(at) == len(families) and at
+        return self.wait(f'the monitor to tell of routes at {neighbour}', told, within)
+
     def wait_steady(self, pop, seconds, within=PATIENCE):
         """Waits until a PoP is at full, with nothing to complain of, and transit's kernel routes have
         stood at it for so long."""

@@ -13,7 +13,7 @@ def stopped(lab):
     lab.say('BIRD of pop1 is stopped')
     try:
         lab.wait_route('pop2')
-        took = min(c.us for c in lab.changes(t0) if c.device == 'pop2') - t0
+        took = min(lab.moved(t0, 'pop2').values()) - t0
         lab.need(took < 1_500_000, f'moved after {took / 1000:.0f} ms: that was not BFD')
         lab.wait('the alarm', lambda: 'bird_silent' in lab.alarms('pop1', 'v4'))
     finally:
@@ -54,7 +54,7 @@ def slow(lab):
                 lab.wait(f'{family}: silent to be ordered',
                          lambda f=family: (lab.lane('pop1', f) or {}).get('rung') == 'silent')
             lab.wait_route('pop2')
-            took = max(c.us for c in lab.changes(t0) if c.device == 'pop2') - t0
+            took = max(lab.moved(t0, 'pop2').values()) - t0
             lab.say(f'withdrawn by the gate after {took / 1000:.0f} ms')
             lab.need(took < 2_500_000, 'that was not the gate: it waited for BIRD\'s answer')
             mended = time.time_ns() // 1000

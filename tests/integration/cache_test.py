@@ -122,9 +122,15 @@ def zone_says(address):
         text = f.read()
     with open(path, 'w', encoding='ascii') as f:
         f.write(text.replace(OLD, address).replace(NEW, address))
-    stop(rt.nsd['leaf'])
+    stop(rt.nsd['leaf'], signal.SIGTERM)  # with its children, who would go on with what they have
     rt.nsd['leaf'] = rt.serve('leaf')
-    eventually('the zone says so', lambda: rt.served('insecure.test.'))
+
+    def said():
+        try:
+            return socket.inet_aton(address) in rt.truth('www.insecure.test.', dns.A).data()
+        except OSError:
+            return False
+    eventually('the zone says so', said)
 
 
 def address_of(r, name, do=False):

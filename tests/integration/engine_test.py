@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import heldwire  # noqa: E402
+import proc  # noqa: E402
 import internet  # noqa: E402  (how the lab signs its zones)
 
 WITHIN = 15  # seconds; how long anything may take before it is a failure
@@ -48,7 +49,8 @@ pool.{zone} 200 IN CNAME loop.{zone}
 LEAVES = ('example', 'insecure', 'bogus', 'expired', 'unsigned')
 SILENT, SLOW = '10.9.3.1', '10.9.4.1'
 SLOW_S = 0.25
-FIRST = 64  # resolver/slowstart.h
+FIRST, WIDER_S = 64, 0.5  # resolver/slowstart.h
+SO_TIMESTAMPNS = 35
 
 NSD = '''
 server:
@@ -159,30 +161,29 @@ class nobody_home:
 
     @staticmethod
     def send(how):
-        pids = [leaf[0].pid]
-        for pid in pids:
-            with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
-                pids += [int(x) for x in f.read().split()]
-        for pid in pids:
+        for pid in proc.family(leaf[0].pid):
             os.kill(pid, how)
 
 
 def serve_nothing():
     """A server that takes questions in and never answers: what a dead host looks like."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     s.bind((SILENT, 53))
     return s
 
 
 def silence_heard(names):
-    """How many names stand in `names`, with the h... that the silent server has been asked since."""
+    """How many names stand in `names`, {name: when it came first, as time.time() tells it}, with the h...
+    that the silent server has been asked since. The kernel has noted when: we may be late."""
     while True:
         try:
-            question = silent[0].recv(4096, socket.MSG_DONTWAIT)
+            question, extra, _, _ = silent[0].recvmsg(4096, 100, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return len(names)
         if question[13:14] == b'h':
-            names.add(question[12:question.index(b'\0', 12)])
+            seconds, nanoseconds = struct.unpack('@qq', extra[0][2])
+            names.setdefault(question[12:question.index(b'\0', 12)], seconds + nanoseconds / 1e9)
 
 
 def serve_slowly():
@@ -344,7 +345,8 @@ def signatures_are_told_to_those_who_want_them(w):
 
 
 def a_cached_answer_comes_at_once(w):
-    assert w.get('www.example.test').ms < 500
+    with nobody_home():
+        expect(w.get('www.example.test'), rcode=0, secure=1)
 
 
 def an_insecure_answer_is_not_secure(w):
@@ -426,6 +428,9 @@ def what_a_proof_denies_is_not_asked_for(w):
                 assert t.ms < DEADLINE_MS, t.ms
         # The gap between "big" and "loop" was not told yet: it takes the server to deny these.
         expect(w.get('child.example.test'), rcode=2, cause=UPSTREAM)
+    # libunbound may have taken the server for dead meanwhile, which is no concern of the next case.
+    wait_for(lambda: w.get(f'{time.monotonic_ns()}.random.insecure.test')['rcode'] == 0,
+             'the server is asked again', 4 * WITHIN)
 
 
 def a_large_answer_comes_by_tcp(w):
@@ -457,7 +462,7 @@ def many_at_once_each_get_their_own(w):
 def a_dead_upstream_is_told_within_the_deadline(w):
     t = w.get('www.silent.test')
     expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
-    assert t.ms < DEADLINE_MS + 500, t.ms
+    assert t.ms < 2 * DEADLINE_MS, t.ms  # libunbound would go on for more than twenty seconds
     expect(w.find('www.silent.test'), failure=1, cause=UPSTREAM)
     expect(w.get('www.example.test'), rcode=0)
 
@@ -515,17 +520,17 @@ class Rest:
         told = [w.told(i) for i in ids]
         refused = [t for t in told if t.none]
         assert len(refused) == 4 and told.index(refused[0]) == 4, [t.line for t in told]
-        assert max(t.ms for t in refused) < 1000, [t.ms for t in refused]
+        assert max(t.ms for t in refused) < min(t.ms for t in told[:4]), [t.ms for t in told]
         for t in told[:4]:
             expect(t, rcode=2, cause=UPSTREAM)
-            assert t.ms < 2500, t.ms
+            assert t.ms < 6000, t.ms
         # libunbound lets go of them in its own time; then there is room again.
         wait_for(lambda: not w.get('www.example.test').none, 'room again')
         w.close()
         assert e.stop() == 0
 
     def one_that_has_just_begun_asks_for_few_names_at_a_time(self, _):
-        e = self.engine(15, deadline=2000)
+        e = self.engine(15, deadline=6000)  # so that those which wait for a place still get one
         w = self.worker(15)
         good = [w.ask(f'h{i}.random.example.test') for i in range(100)]
         for number in good:
@@ -534,15 +539,19 @@ class Rest:
         assert e.stop() == 0
         e.start()
         w = self.worker(15)
-        silence_heard(set())
-        names, begun = set(), time.monotonic()
+        silence_heard({})
+        names, begun = {}, time.time()
         bad = [w.ask(f'h{i}.silent.test') for i in range(200)]
         wait_for(lambda: silence_heard(names) > FIRST, 'more than the first')
-        assert time.monotonic() - begun > 0.5, len(names)
-        assert len(names) <= 2 * FIRST, len(names)
         for number in bad:  # also those that had to wait
             expect(t := w.told(number), rcode=2, cause=UPSTREAM)
-            assert t.ms < 2500, t.ms
+            assert t.ms < 12000, t.ms
+        silence_heard(names)
+        came = sorted(names.values())
+        assert came[FIRST] - begun > WIDER_S, came[FIRST] - begun
+        # Unless the server was taken for dead before, which after a pause of seconds it may be.
+        wider = [came[2 * FIRST] - came[FIRST]] if len(came) > 2 * FIRST else []
+        assert all(s > 0.8 * WIDER_S for s in wider), wider
         w.close()
         assert e.stop() == 0
 
@@ -731,6 +740,7 @@ class Rest:
         w = self.worker(13)
         assert score()['state'] == 1 and score()['generation'] == 1, score()
         expect(w.get('www.example.test'), rcode=0)
+        begun = time.monotonic()
         expect(w.get('www.bogus.test'), rcode=2)
         expect(w.get('www.example.test', 'TYPE251'), rcode=2)
         pending = [w.ask(f'n{i}.silent.test') for i in range(8)]
@@ -741,15 +751,14 @@ class Rest:
         s = score()
         assert (s['good'], s['servfail'], s['upstream'], s['bogus'], s['internal'], s['state']) == \
             (1, 10, 8, 1, 1, 1), s
-        begun = time.monotonic()
 
         def fails():
             """Asked in vain once more, at least 20 times and 5 seconds long."""
             number = w.ask(f'm{time.monotonic_ns()}.silent.test')
             expect(w.told(number), rcode=2)
             return score()['state'] == 3
-        wait_for(fails, 'it says that it fails')
-        assert score()['servfail'] >= 20 and time.monotonic() - begun > 2, score()
+        wait_for(fails, 'it says that it fails', 4 * WITHIN)
+        assert score()['servfail'] >= 20 and time.monotonic() - begun > 4.9, score()
         expect(w.get('www.example.test'), rcode=0)
         assert score()['state'] == 1, score()
         wait_for(lambda: score()['heartbeat'] > s['heartbeat'], 'the heart beats')

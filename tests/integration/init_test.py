@@ -56,7 +56,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 ExecStopPost=@DIR@/post.sh
 Restart=always
 RestartSec=50ms
-WatchdogSec=1s
+WatchdogSec=5s
 KillMode=mixed
 Environment=ONE=1 "TWO=2 2"
 """
@@ -124,8 +124,8 @@ def fake_install(where):
                 f'echo "$@ $SERVICE_RESULT $c" >>{where}/post\n')
     for name in ("bgpctl", "healthd-brain"):
         os.chmod(f"{where}/bin/{name}", 0o755)
-    conf = CONF.format(dir=where, user="nobody", worker_user="daemon", count=2, lease=1000,
-                       dead_man="hold", mode="drive", command='"/bin/sleep", "100%i"')
+    conf = CONF.format(dir=where, user="nobody", worker_user="daemon", count=2, lease=2000,
+                       stop_timeout=1000, dead_man="hold", mode="drive", command='"/bin/sleep", "100%i"')
     conf = conf.replace(where + "/run", "/run/anypop").replace(where + "/state", "/var/lib/anypop")
     with open(where + "/healthd.conf", "w") as f:
         f.write(conf)
@@ -150,7 +150,7 @@ def healthd_under_its_unit(where):
         keeper = s["main_pid"]
         i.verb("reload")
         b.bond("yield")
-        b.tell(exit=0)
+        b.leave()
         b = Brain(server.accept()[0])
         expect(b.hello().keys() == {0, 1}, "both workers after a reload")
         expect(i.comes(state="active")["main_pid"] == keeper, "the same main process")
@@ -163,7 +163,7 @@ def healthd_under_its_unit(where):
         b2.bond("shutdown")
         b2.send(type="drained")
         b2.bond("yield")
-        b2.tell(exit=0)
+        b2.leave()
         expect(i.process.wait(15) == 0, "a clean stop")
         with open(where + "/post") as f:
             expect(f.read().splitlines() == ["silence --post signal unclean",

@@ -1,14 +1,13 @@
 #!/usr/bin/python3
 """The worker's promises, with an engine of the test's making behind it.
 
-usage: worker_test.py [CASE ...]     (any user; on loopback; BIN=build/bin)
+usage: worker_test.py [CASE ...]     (any user; on loopback, root's in a network of its own; BIN=build/bin)
 
 Each case has a worker of its own. The engine here answers what a case says, when it says so, and
 notes what it was asked. Times are asserted as order, or with wide bounds.
 """
 import array
 import ctypes
-import glob
 import os
 import select
 import shutil
@@ -24,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
+import proc  # noqa: E402
 
 BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
 TOOL = os.environ.get('ENGINE_TEST_TOOL', os.path.dirname(os.path.realpath(BINDIR))
@@ -32,6 +32,7 @@ PATIENCE = 10.0  # for what must come, at some time
 STRAY = os.path.dirname(TOOL) + '/stray_tool'
 SECCOMP = not os.path.basename(os.path.dirname(os.path.realpath(BINDIR))).endswith('-san')
 SERVICE, CLIENT, STRANGER = '127.0.0.53', '127.0.0.1', '127.9.9.9'
+CLONE_NEWNET = 0x40000000
 UPSTREAM, BOGUS, INTERNAL = 0, 1, 2
 SECURE, NEGATIVE, FAILURE = 1, 2, 4
 
@@ -68,8 +69,16 @@ def boottime():
     return int(time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def free_port():
-    """One that is free for UDP and TCP on the addresses used here."""
+def own_network():
+    """Nobody else's sockets are in the way. Whoever may not make one shares the machine's."""
+    if os.geteuid() == 0:
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+            sys.exit(f'no network namespace: {os.strerror(ctypes.get_errno())}')
+        subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+
+
+def free_port(n=1):
+    """The first of so many that are free for UDP and TCP on the addresses used here."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t:
             t.bind((SERVICE, 0))
@@ -79,8 +88,9 @@ def free_port():
             try:
                 for family, address in ((socket.AF_INET, SERVICE), (socket.AF_INET6, '::1'),
                                         (socket.AF_INET, '127.0.0.1')):
-                    with socket.socket(family, socket.SOCK_DGRAM) as u:
-                        u.bind((address, port))
+                    for i in range(n):
+                        with socket.socket(family, socket.SOCK_DGRAM) as u:
+                            u.bind((address, port + i))
                 return port
             except OSError:
                 continue
@@ -173,7 +183,9 @@ class Engine:
 
 
 class Worker:
-    def __init__(self, engines=1, deadline=4500, idle=10000, clients=64, old=1500, in_flight=64,
+    """What makes a difference by time is far away, unless a case is about it: this machine may be slow."""
+
+    def __init__(self, engines=1, deadline=60000, idle=10000, clients=64, old=60000, in_flight=64,
                  udp=1232, failure=5, held=None, start_engine=True, seccomp=SECCOMP,
                  binary=BINDIR + '/resolver'):
         self.dir = tempfile.mkdtemp(prefix='anypop-worker-')
@@ -227,11 +239,9 @@ class Worker:
 
     def score(self):
         """The counters, out of the worker's own memory."""
-        for fd in glob.glob(f'/proc/{self.process.pid}/fd/*'):
-            if 'score' in os.readlink(fd):
-                with open(fd, 'rb') as f:
-                    data = f.read()
-                break
+        data = proc.scoreboard(self.process.pid)
+        if data is None:
+            raise Failed('no scoreboard')
         return counters(data)
 
     def end(self):
@@ -388,10 +398,11 @@ def answers_age(start):
     s = w.udp()
     s.send(dns.query('old.example.test'))
     ask = w.engine.ask()
-    w.engine.tell(ask, address_entry(ask, ttl=300, stored=boottime() - 100))
+    stored = boottime() - 100
+    w.engine.tell(ask, address_entry(ask, ttl=300, stored=stored))
     s.recv(4096)
     ttl = w.get('old.example.test').answers[0][2]
-    if not 198 <= ttl <= 200:
+    if not 300 - (boottime() - stored) <= ttl <= 200:
         raise Failed(f'a TTL of 300 that is 100 s old is {ttl}')
 
 
@@ -441,12 +452,12 @@ def a_full_table_drops_and_counts(start):
 # Failures
 
 def a_failure_is_told_with_its_cause_and_not_asked_again(start):
-    w = start(failure=1)
+    w = start(failure=3)  # whole seconds by the clock: one may be over at once
     for cause, ede, name in ((UPSTREAM, 22, 'gone.test'), (BOGUS, 6, 'bogus.test')):
         s = w.udp()
         s.send(dns.query(name, edns=dns.opt()))
         ask = w.engine.ask()
-        w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, cause=cause, ede=ede, ttl=1))
+        w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, cause=cause, ede=ede, ttl=3))
         a = dns.Answer(s.recv(4096))
         expect((a.rcode, a.ede, a.answers), (dns.SERVFAIL, ede, []), name)
         expect(a.edes, [ede], 'nothing else is said')
@@ -463,7 +474,7 @@ def a_failure_is_told_with_its_cause_and_not_asked_again(start):
 
 
 def an_engine_that_is_silent_is_not_waited_for_for_ever(start):
-    w = start(deadline=300)
+    w = start(deadline=2000)
     s = w.udp()
     s.send(dns.query('www.test', edns=dns.opt()))
     w.engine.ask()
@@ -484,7 +495,7 @@ def an_engine_that_is_silent_is_not_waited_for_for_ever(start):
 
 
 def every_failed_answer_has_one_cause(start):
-    w = start(deadline=300, in_flight=2, failure=1)
+    w = start(deadline=2000, in_flight=2, failure=1)
     s, t = w.udp(), w.tcp()
     told = (dict(rcode=2, flags=FAILURE, cause=UPSTREAM, ede=22), dict(rcode=2, flags=FAILURE, cause=BOGUS),
             dict(rcode=2, flags=FAILURE, cause=INTERNAL), dict(rcode=5, flags=FAILURE, cause=UPSTREAM),
@@ -492,7 +503,7 @@ def every_failed_answer_has_one_cause(start):
     for i, more in enumerate(told):
         for _ in range(2):  # told, and again from cache
             s.send(dns.query(f'n{i}.test'))
-            if select.select([w.engine.link], [], [], 0.05)[0]:
+            if w.engine.link in select.select([w.engine.link, s], [], [], PATIENCE)[0]:
                 ask = w.engine.ask()
                 w.engine.tell(ask, entry(ask, ttl=300, **more))
             s.recv(4096)
@@ -539,8 +550,8 @@ def past_its_time_is_better_than_nothing(start):
     s.send(dns.query('stale.test', edns=dns.opt(), ad=True))
     ask = w.engine.ask()
     is_stale(dns.Answer(s.recv(4096)))
-    took = time.monotonic() - began
-    if not 1.7 <= took < 3:
+    took = time.monotonic() - began  # by far less than the deadline, or there was no answer
+    if took < 1.7:
         raise Failed(f'the first asker waited {took:.1f} s, not 1.8')
     w.engine.tell(ask)
     eventually('the question went on and refreshed it', lambda: w.score()['in_flight'] == 0)
@@ -555,7 +566,7 @@ def after_a_failure_stale_comes_at_once(start):
     s = w.udp()
     s.send(dns.query('stale.test', edns=dns.opt()))
     ask = w.engine.ask()
-    w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, ede=22, ttl=1))
+    w.engine.tell(ask, entry(ask, rcode=2, flags=FAILURE, ede=22, ttl=5))
     is_stale(dns.Answer(s.recv(4096)))
     is_stale(w.get('stale.test', edns=dns.opt()))
     w.engine.quiet()
@@ -740,11 +751,8 @@ def without_an_engine_stale_comes_at_once_and_the_rest_fails(start):
     expect(w.score()['state'], 2, 'its state')
     is_stale(w.get('stale.test', edns=dns.opt()))
     expect(len(w.get('fresh.test').answers), 1, 'a hit')
-    began = time.monotonic()
-    a = w.get('new.test', edns=dns.opt())
+    a = w.get('new.test', edns=dns.opt())  # which does not wait until its deadline for an engine
     expect((a.rcode, a.ede), (dns.SERVFAIL, 0), 'a miss')
-    if time.monotonic() - began > 3:
-        raise Failed('a miss waits too long for an engine')
     expect(w.score()['cause'], (0, 0, 1), 'it is our own fault')
     w.engine = Engine(w.dir + '/run').accept()
     eventually('its hello is heard', lambda: w.score()['state'] == 1)
@@ -815,8 +823,9 @@ def another_engine_steps_in(start):
 
 def what_full_engines_do_not_take_is_sent_later(start):
     """Each question once, though both sockets are full meanwhile."""
-    with open('/proc/sys/net/core/wmem_max', encoding='ascii') as f:
-        room = 2 * min(1 << 20, int(f.read()))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)  # as the worker does
+        room = s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     n = 2 * (room // 512) + 200  # a packet takes more of it
     w = start(engines=2, start_engine=False, in_flight=4 * n, deadline=60000)
     engines = [Engine(w.dir + '/run', i) for i in range(2)]
@@ -1052,7 +1061,7 @@ def tcp_closes_what_is_no_query(start):
 
 
 def tcp_silence_ends(start):
-    w = start(idle=400)
+    w = start(idle=2000)
     idle, slow, waiting = w.tcp(), w.tcp(), w.tcp()
     waiting.sendall(frame(dns.query('www.test')))
     ask = w.engine.ask()
@@ -1060,13 +1069,13 @@ def tcp_silence_ends(start):
     began = time.monotonic()
     for octet in message:  # an octet now and then does not make it any less slow
         slow.sendall(bytes([octet]))
-        time.sleep(0.05)
+        time.sleep(0.1)
         if select.select([slow], [], [], 0)[0]:
             break
     expect(is_closed(slow), True, 'a query that takes too long')
     expect(is_closed(idle), True, 'a silent connection')
-    if not 0.3 < time.monotonic() - began < 5:
-        raise Failed('idle for 0.4 s, closed after %.1f s' % (time.monotonic() - began))
+    if time.monotonic() - began < 1:
+        raise Failed('idle for 2 s, closed after %.1f s' % (time.monotonic() - began))
     w.engine.tell(ask)
     expect(len(unframe(waiting).answers), 1, 'who waits for an answer is not idle')
 
@@ -1191,10 +1200,7 @@ def sigterm_does_not_wait_for_ever(start):
     s.send(dns.query('www.test'))
     w.engine.ask()
     w.process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    expect(w.process.wait(PATIENCE), 0, 'its exit status')
-    if time.monotonic() - began > 4:
-        raise Failed('it took more than 4 s')
+    expect(w.process.wait(PATIENCE), 0, 'its exit status')  # long before the question's deadline
     if '"1 clients were left' not in w.text():
         raise Failed('it does not say who was left alone')
 
@@ -1207,12 +1213,12 @@ def sighup_changes_nothing_and_says_so(start):
 
 
 def what_lay_too_long_is_dropped(start):
-    w = start(old=300)
+    w = start(old=2000)
     s = w.udp()
     w.process.send_signal(signal.SIGSTOP)
     for i in range(3):
         s.send(dns.query('id.server', dns.TXT, dns.CH, qid=i))
-    time.sleep(0.5)  # the age is what is tested
+    time.sleep(2.5)  # the age is what is tested
     s.send(dns.query('id.server', dns.TXT, dns.CH, qid=9))
     w.process.send_signal(signal.SIGCONT)
     expect(dns.Answer(s.recv(4096)).id, 9, 'only the young one is answered')
@@ -1394,6 +1400,7 @@ def run(case):
 
 
 def main():
+    own_network()
     chosen = [c for c in CASES if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
     results = [run(c) for c in chosen]
     print(f'{results.count(True)} passed, {results.count(False)} failed')

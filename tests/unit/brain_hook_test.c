@@ -80,7 +80,7 @@ until(struct brain *b, int n_lines, uint64_t n_failed)
 	struct ev_timer late;
 	bool is_late = false;
 
-	ev_timer_init(&late, on_late, 10, 0);
+	ev_timer_init(&late, on_late, 60, 0);
 	late.data = &is_late;
 	ev_timer_start(b->loop, &late);
 	while (!is_late && (lines() < n_lines || b->counters.hooks_failed < n_failed))
@@ -195,7 +195,8 @@ ends(int pid)
 static void
 one_that_hangs_is_killed_with_all_that_it_started(void **state)
 {
-	struct brain *b = hooked("mkfifo $1.fifo; cat $1.fifo & echo $! >>$1; wait", 200);
+	struct brain *b = hooked("mkfifo $1.fifo; cat $1.fifo & echo $! >>$1; wait",
+	    2000); /* within which it has come so far */
 	struct err err;
 	int started;
 	char *text;

@@ -55,8 +55,11 @@ serve(const char *text, size_t length, int stay)
 	_exit(0);
 }
 
+#define PATIENCE_MS 20000 /* for what comes at some time; the other end may be slow to start */
+
+/* `wait_ms`: how long silence is borne. */
 static json_t *
-ask(const char *text, size_t length, int stay, struct err *err)
+ask(const char *text, size_t length, int stay, int64_t wait_ms, struct err *err)
 {
 	struct control *c;
 	json_t *answer = NULL;
@@ -68,7 +71,7 @@ ask(const char *text, size_t length, int stay, struct err *err)
 	if (c == NULL)
 		fail_msg("%s", err->text);
 	assert_int_equal(control_ask(c, "status", json_pack("{s:i}", "n", 1), err), 0);
-	answer = control_next(c, 200, err);
+	answer = control_next(c, wait_ms, err);
 	saved = errno;
 	control_close(c);
 	kill(child, SIGKILL);
@@ -100,7 +103,7 @@ static void
 an_answer_comes_back(void **state)
 {
 	struct err err;
-	json_t *answer = ask("{\"ok\":true}\n", 12, 0, &err);
+	json_t *answer = ask("{\"ok\":true}\n", 12, 0, PATIENCE_MS, &err);
 
 	(void)state;
 	assert_true(json_is_true(json_object_get(answer, "ok")));
@@ -119,7 +122,7 @@ a_long_answer_comes_back(void **state)
 	(void)state;
 	memset(text + at, 'z', n);
 	strcpy(text + (size_t)at + n, "\"}\n");
-	answer = ask(text, strlen(text), 0, &err);
+	answer = ask(text, strlen(text), 0, PATIENCE_MS, &err);
 	assert_int_equal(json_string_length(json_object_get(answer, "t")), n);
 	json_decref(answer);
 	free(text);
@@ -144,7 +147,8 @@ bad_answers_are_errors_with_a_mend(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_null(ask(rows[i].text, strlen(rows[i].text), rows[i].stay, &err));
+		assert_null(ask(rows[i].text, strlen(rows[i].text), rows[i].stay,
+		    rows[i].stay ? 200 : PATIENCE_MS, &err));
 		assert_int_equal(errno, rows[i].number);
 		if (strstr(err.text, rows[i].error) == NULL)
 			fail_msg("row %zu: %s", i, err.text);
@@ -160,7 +164,7 @@ an_endless_line_is_cut(void **state)
 
 	(void)state;
 	memset(text, ' ', n);
-	assert_null(ask(text, n, 1, &err));
+	assert_null(ask(text, n, 1, PATIENCE_MS, &err));
 	assert_int_equal(errno, EPROTO);
 	assert_non_null(strstr(err.text, "longer than 4 MiB"));
 	free(text);

@@ -58,8 +58,11 @@ setup(void **state)
 
 	(void)state;
 	loop = ev_loop_new(0);
-	port = free_port();
-	metrics = metrics_new(loop, "127.0.0.1", port, render, NULL, &err);
+	metrics = NULL;
+	for (int i = 0; i < 10 && metrics == NULL; i++) { /* it may be somebody's by now */
+		port = free_port();
+		metrics = metrics_new(loop, "127.0.0.1", port, render, NULL, &err);
+	}
 	if (metrics == NULL)
 		fail_msg("%s", err.text);
 	return 0;
