@@ -67,6 +67,8 @@ reap_one(struct keeper *k, pid_t pid, int status)
 		gates_drained(k, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 		if (k->brain.state == BRAIN_NONE && k->phase <= KEEPER_TRYING)
 			brain_again(k);
+	} else if (pid == k->holder.pid) {
+		k->holder.pid = 0; /* what it has said tells the rest */
 	} else if (pid == k->snapshot) {
 		snapshot_gone(k, status);
 	} else if (k->purging) {
@@ -134,7 +136,7 @@ on_phase_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	switch (k->phase) {
 	case KEEPER_RUN:
 	case KEEPER_YIELDING:
-		slots_trim(k);
+		slots_trim(k, true);
 		break;
 	case KEEPER_TRYING:
 		reload_timeout(k);
@@ -169,6 +171,7 @@ watch(struct keeper *k)
 	brain_init(k);
 	steer_init(k);
 	snapshot_init(k);
+	holder_init(k);
 	signal(SIGPIPE, SIG_IGN);
 	watch_signal(k, &k->chld, SIGCHLD);
 	watch_signal(k, &k->hup, SIGHUP);
@@ -351,11 +354,12 @@ keeper_run(const char *path)
 		return refuse_start(&(struct err){"no event loop: out of descriptors"}, 1);
 	watch(k);
 	keeper_reap(k);
-	slots_trim(k);
+	slots_trim(k, false);
 	steer_start(k);
 	snapshot_start(k);
 	gates_reflex(k);
 	brain_start_soon(k, 0);
+	hold_again(k);
 	ev_run(k->loop, 0);
 	return k->exit_status;
 }

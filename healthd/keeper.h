@@ -9,6 +9,7 @@
  *	keeper_brain.c	  the brain's life: start, bond, lease, fence
  *	keeper_slots.c	  workers, engines and orphans
  *	keeper_hold.c	  what outlives them: sockets, memory, scoreboards
+ *	keeper_holder.c	  a run of `resolver hold`, which makes these
  *	keeper_snapshot.c the shared cache written to a file, from time to time and at the end
  *	keeper_steer.c	  our own workers: who is there, and where the kernel sends datagrams
  *	keeper_gates.c	  dead-man policy, the reflex, gates at the start and at the end
@@ -38,6 +39,7 @@
 #include "lib/scoreboard.h"
 
 #define KEEPER_PATH 256
+#define HELD_BOARD "board" /* among what is held: lib/board.h, the keeper's own */
 
 enum brain_state {
 	BRAIN_NONE,	/* none; the timer starts one */
@@ -57,6 +59,7 @@ struct brain {
 	struct mono started_at, hello_at, lease_at;
 	int64_t backoff_ms;
 	bool graced;   /* the present lapse was put off once, because we were not looking either */
+	bool renewed;  /* told to make room for one that knows what is held now: no death */
 	char status[256]; /* last text of BOND_LEASE, as shown by systemd */
 };
 
@@ -75,6 +78,16 @@ struct slot {
 struct pulse {
 	struct life life; /* as last read */
 	struct mono read_at, shown_at;
+};
+
+/* A run of `resolver hold`. */
+struct holder {
+	pid_t pid;	 /* 0: none, or reaped */
+	int fd;		 /* where it sends; -1: nothing is awaited */
+	struct held got; /* what it has sent so far */
+	int n_engines, snapshot_s; /* what it has said at its end */
+	ev_io io;
+	ev_timer limit;
 };
 
 enum keeper_phase {
@@ -105,6 +118,7 @@ struct keeper {
 	int n_slots;		       /* of workers: configured, the spare included */
 	int n_engines;
 	struct held held;	       /* what outlives our own workers and engines; the board */
+	struct holder holder;	       /* who makes the next such set */
 	struct held readers;	       /* of that, what is read by others, reopened read-only */
 	struct scoreboard *scores[MAX_SLOTS]; /* mapped read-only; NULL: none */
 	struct board *board;	       /* NULL: none */
@@ -119,6 +133,7 @@ struct keeper {
 	ev_timer snapshot_timer;       /* the next one, or the limit of the one that is written */
 	bool purging;		       /* orphans are being killed until none is left */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
+	bool reload_later;	       /* asked for while the holder runs: begins after it */
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
 	bool unheard;		       /* the service manager does not read what it is told */
 	bool hot;		       /* we are a re-exec: what runs is kept */
@@ -153,6 +168,8 @@ void brain_yield(struct keeper *k);
 void brain_fence(struct keeper *k, const char *why);
 void brain_gone(struct keeper *k, int status);
 void brain_again(struct keeper *k); /* after the dead-man policy has been applied */
+void brain_renew(struct keeper *k); /* by one that knows what is held now, or a first one */
+void brain_note(struct keeper *k);  /* what is wrong with the configuration, if anything */
 
 /* keeper_slots.c */
 void slot_start(struct keeper *k, int slot);
@@ -166,7 +183,9 @@ void slots_note_none(struct keeper *k); /* after a change of who is ready */
 void slots_signal(struct keeper *k, int signal_number);
 int slots_running(const struct keeper *k);
 int slots_running_from(const struct keeper *k, int first, int end);
-void slots_trim(struct keeper *k);
+/* After a reload: workers beyond the configured number belong to nobody but us. They are told to
+ * end; those that were told so are killed when their time is up. */
+void slots_trim(struct keeper *k, bool time_is_up);
 void slots_trim_later(struct keeper *k);
 void orphans_kill(struct keeper *k);
 void orphans_end(struct keeper *k); /* before any child of ours: kills all, waits for their death */
@@ -174,12 +193,26 @@ void children_store(struct keeper *k);
 void children_kill_stale(struct keeper *k);
 
 /* keeper_hold.c. Before the first child is started: takes what the service manager's store gives
- * back, has `resolver hold` complete it, and hands it to the store. */
+ * back, has `resolver hold` complete it, and hands it to the store. After a re-exec: what was
+ * handed over is in force. */
 int hold_begin(struct keeper *k, struct err *err);
+/* After a re-exec, when the loop's watchers are there: has `resolver hold` complete it beside the
+ * loop. The brain's start waits for that, but not for long. */
+void hold_again(struct keeper *k);
+void hold_made(struct keeper *k, const struct err *why); /* the holder is done; or why not */
+bool hold_has(const struct keeper *k, int slot); /* all that a child in that slot needs */
 /* What a child in that slot is given; heap, `*n` of them, borrowed descriptors. NULL: something is
  * missing. */
 struct held_one *hold_share(const struct keeper *k, int slot, int *n);
 struct held_one *hold_share_brain(const struct keeper *k, int bond, int *n);
+
+/* keeper_holder.c: `resolver hold`, run on what is held. What it makes is in k->holder when it is
+ * done; where it fails, or is stopped, nothing has changed. */
+void holder_init(struct keeper *k);
+int holder_wait(struct keeper *k, struct err *err);  /* 0 done, -1 */
+int holder_start(struct keeper *k, struct err *err); /* 0: hold_made() follows; -1 */
+bool holder_runs(const struct keeper *k);	     /* hold_made() is still to come */
+void holder_stop(struct keeper *k);		     /* it is not to come any more */
 
 /* keeper_snapshot.c */
 #define SNAPSHOT_STOP_MS 15000

@@ -78,11 +78,21 @@ on_lease(struct keeper *k, const struct bond_message *m)
 	gates_reflex(k);
 }
 
+void
+brain_note(struct keeper *k)
+{
+	struct bond_message m = {.type = BOND_NOTE, .slot = -1};
+
+	if (k->note[0] == '\0' || k->brain.state != BRAIN_WELL)
+		return;
+	snprintf(m.text, sizeof(m.text), "%s", k->note);
+	brain_send(k, &m);
+}
+
 static void
 on_hello(struct keeper *k)
 {
 	struct brain *b = &k->brain;
-	struct bond_message note = {.type = BOND_NOTE, .slot = -1};
 
 	if (b->state != BRAIN_STARTING) {
 		brain_fence(k, "it said HELLO twice");
@@ -95,10 +105,7 @@ on_hello(struct keeper *k)
 	event_say(EVENT_INFO, "brain-well", "pid %d started in %lld ms", (int)b->pid,
 	    (long long)mono_diff_ms(b->hello_at, b->started_at));
 	slots_send_roster(k);
-	if (k->note[0] != '\0') {
-		snprintf(note.text, sizeof(note.text), "%s", k->note);
-		brain_send(k, &note);
-	}
+	brain_note(k);
 	snapshot_tell(k);
 	if (!k->was_ready)
 		keeper_tell(k, "READY=1");
@@ -248,6 +255,7 @@ brain_start(struct keeper *k)
 	}
 	b->fd = pair[0];
 	b->state = BRAIN_STARTING;
+	b->renewed = false;
 	b->started_at = mono_now();
 	b->hello_at = b->lease_at = MONO_NEVER;
 	ev_io_set(&b->io, b->fd, EV_READ);
@@ -278,9 +286,12 @@ brain_over(struct keeper *k)
 		break;
 	case KEEPER_RUN:
 	case KEEPER_TRYING:
-		gates_dead_man(k);
+		if (!b->renewed)
+			gates_dead_man(k);
 		gates_reflex(k);
-		if (k->drainer == 0)
+		if (b->renewed)
+			brain_start_soon(k, 0);
+		else if (k->drainer == 0)
 			brain_again(k);
 		break;
 	}
@@ -367,6 +378,29 @@ brain_yield(struct keeper *k)
 	case BRAIN_YIELDING:
 	case BRAIN_FENCED:
 		return; /* its end is on its way */
+	}
+}
+
+void
+brain_renew(struct keeper *k)
+{
+	struct brain *b = &k->brain;
+
+	switch (b->state) {
+	case BRAIN_NONE:
+		if (k->drainer == 0)
+			brain_start_soon(k, 0);
+		return;
+	case BRAIN_STARTING:
+	case BRAIN_WELL:
+		event_say(EVENT_NOTICE, "brain-renewed", "pid %d makes room for one that knows "
+		    "what is held now", (int)b->pid);
+		b->renewed = true;
+		brain_yield(k);
+		return;
+	case BRAIN_YIELDING:
+	case BRAIN_FENCED:
+		return; /* its end is on its way, and what it means stays */
 	}
 }
 

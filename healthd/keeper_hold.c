@@ -1,12 +1,7 @@
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "healthd/keeper.h"
@@ -22,13 +17,13 @@
  *
  * All of it also lies in the service manager's store, so that it outlives the keeper as well, and
  * it goes through a re-exec in place. Whoever hands it to us, `resolver hold` looks at it anew.
+ *
+ * After a re-exec what was handed over is in force at once, so that whoever runs is looked after
+ * while `hold` does its work; then the new set takes its place, whole or not at all.
  */
 
-#define HOLD_LIMIT_MS 60000	/* shards of many gigabytes take their time */
-#define HOLD_HOT_LIMIT_MS 10000 /* what runs is looked after by nobody meanwhile */
-#define SIGN_EACH_MS 1000	/* of life, for the service manager's watchdog */
+#define PATIENCE_MS 2000 /* so long the brain waits for the set that it is to know */
 #define STORE_WAIT_MS 500
-#define BOARD "board"
 
 bool
 keeper_own_workers(const struct settings *s)
@@ -81,164 +76,34 @@ store_follow(const struct held *before, const struct held *now)
 	}
 }
 
-/* ---- what `resolver hold` says --------------------------------------------------------------- */
-
-/* What goes in besides the names: the engines' number, where workers listen for probes, how often
- * the cache is written to its file. */
-static int
-take_done(struct keeper *k, const char *note, struct err *err)
-{
-	const struct settings *s = &k->settings;
-	char probe[64];
-	int engines, port, every_s;
-
-	if (sscanf(note, "engines=%d probe=%63s %d snapshot=%d", &engines, probe, &port,
-		&every_s) != 4 || engines < 1 || engines > MAX_ENGINES || every_s < -1)
-		return err_set(err,
-		    "`resolver hold` says \"%.80s\", which this release does not "
-		    "understand; install anypop whole",
-		    note);
-	if (strcmp(probe, s->workers.probe_address) != 0 || port != s->workers.probe_port)
-		return err_set(err,
-		    "workers.probe_address and probe_port are %s and %lld here, and "
-		    "%s and %d in %s; make them the same",
-		    s->workers.probe_address, (long long)s->workers.probe_port, probe, port,
-		    s->workers.resolver);
-	k->n_engines = engines;
-	k->snapshot_s = every_s;
-	return 0;
-}
-
-/* 1: more to come, 0: done, -1. */
-static int
-take_packet(struct keeper *k, int reply, struct held *out, struct err *err)
-{
-	char name[HELD_NAME], note[HELD_TEXT];
-	int fd, n;
-
-	n = held_receive(reply, name, &fd, note);
-	if (n == -1)
-		return err_errno(err, "what `resolver hold` sends cannot be read");
-	if (n == 0)
-		return err_set(err, "`resolver hold` ended without a word");
-	if (fd != -1)
-		return held_add(out, name, fd, err) == 0 ? 1 : -1;
-	if (strcmp(name, "done") == 0)
-		return take_done(k, note, err);
-	return err_set(err, "%.480s", note);
-}
-
-static int
-take_all(struct keeper *k, int reply, struct held *out, struct err *err)
-{
-	int limit_ms = k->hot ? HOLD_HOT_LIMIT_MS : HOLD_LIMIT_MS, more = 1;
-	struct mono until = mono_add_ms(mono_now(), limit_ms);
-	struct pollfd p = {.fd = reply, .events = POLLIN};
-
-	while (more == 1) {
-		if (!mono_before(mono_now(), until))
-			return err_set(err, "`resolver hold` has not ended after %d s%s",
-			    limit_ms / 1000, k->hot ? "; a restart of healthd gives it more" : "");
-		if (poll(&p, 1, SIGN_EACH_MS) == 1)
-			more = take_packet(k, reply, out, err);
-		else
-			keeper_tell(k, "WATCHDOG=1");
-	}
-	return more;
-}
-
-/* All that is held, but for the board, which is ours, and the socket for the answer. */
-static struct held_one *
-hold_input(const struct keeper *k, int reply, int *n)
-{
-	struct held_one *all = calloc((size_t)k->held.n + 1, sizeof(*all));
-
-	*n = 0;
-	if (all == NULL)
-		return NULL;
-	for (int i = 0; i < k->held.n; i++)
-		if (strcmp(k->held.all[i].name, BOARD) != 0)
-			all[(*n)++] = k->held.all[i];
-	all[(*n)++] = (struct held_one){"reply", reply};
-	return all;
-}
-
-static int
-hold_spawn(struct keeper *k, int reply, pid_t *pid, struct err *err)
-{
-	char slots[16];
-	const char *argv[] = {k->resolver_exe, "-c", k->settings.workers.resolver, "hold", slots};
-	const struct identity stay = {0};
-	struct spawn s = {
-	    .argv = argv,
-	    .n_argv = 5,
-	    .index = -1,
-	    .identity = &stay,
-	    .oom_score_adj = SPAWN_OOM_KEEP,
-	};
-	struct held_one *input = hold_input(k, reply, &s.n_held);
-	int why;
-
-	snprintf(slots, sizeof(slots), "%d", k->n_slots);
-	s.held = input;
-	why = input != NULL ? spawn(&s, pid) : ENOMEM;
-	free(input);
-	if (why == 0)
-		return 0;
-	errno = why;
-	return err_errno(err, "%s cannot be started", k->resolver_exe);
-}
-
-/* Waits for it: no child runs yet that would have to be looked after meanwhile. */
-static int
-hold_run(struct keeper *k, struct held *out, struct err *err)
-{
-	int pair[2], rc;
-	pid_t pid = 0;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return err_errno(err, "no socket for `resolver hold`");
-	held_make_room();
-	keeper_tell(k, "EXTEND_TIMEOUT_USEC=%d", HOLD_LIMIT_MS * 1000 + 5000000);
-	rc = hold_spawn(k, pair[1], &pid, err);
-	close(pair[1]);
-	if (rc == 0) {
-		rc = take_all(k, pair[0], out, err);
-		/* It has said all it had to say, or too little for too long. */
-		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-			;
-	}
-	close(pair[0]);
-	return rc;
-}
-
 /* ---- the new set ----------------------------------------------------------------------------- */
 
+/* The one that is in force goes on, with a descriptor in the new set; else there is a new one. */
 static int
-board_take(struct keeper *k, struct held *out, struct err *err)
+board_take(const struct keeper *k, struct held *next, struct board **board, struct err *err)
 {
-	int fd = held_find(&k->held, BOARD), again;
+	int fd = held_find(&k->held, HELD_BOARD), again;
 
-	k->board = fd != -1 ? board_map(fd, true, err) : NULL;
-	if (k->board == NULL) {
-		k->board = board_make(&again, err);
-		if (k->board == NULL)
+	if (*board == NULL && fd != -1)
+		*board = board_map(fd, true, err);
+	if (*board == NULL) {
+		*board = board_make(&again, err);
+		if (*board == NULL)
 			return -1;
 	} else {
 		again = dup(fd);
 		if (again == -1)
 			return err_errno(err, "no descriptor for the board");
 	}
-	return held_add(out, BOARD, again, err);
+	return held_add(next, HELD_BOARD, again, err);
 }
 
 static int
-read_only(struct held *out, const struct held_one *h, struct err *err)
+read_only(struct held *readers, const struct held_one *h, struct err *err)
 {
 	int fd = sealed_reopen(h->fd, err);
 
-	return fd == -1 ? -1 : held_add(out, h->name, fd, err);
+	return fd == -1 ? -1 : held_add(readers, h->name, fd, err);
 }
 
 /* "score.w3", "score.e0": the slot; or -1. */
@@ -263,67 +128,169 @@ score_slot(const char *name)
 static bool
 is_shared(const char *name)
 {
-	return strcmp(name, BOARD) == 0 || strncmp(name, "shard.", 6) == 0 ||
+	return strcmp(name, HELD_BOARD) == 0 || strncmp(name, "shard.", 6) == 0 ||
 	       strcmp(name, "quarantine") == 0 || strcmp(name, "secret") == 0;
 }
 
 static int
-map_readers(struct keeper *k, struct err *err)
+map_one(const struct held_one *h, struct held *readers, struct scoreboard **scores, struct err *err)
 {
-	int slot;
+	int slot = score_slot(h->name);
 
-	for (int i = 0; i < k->held.n; i++) {
-		const struct held_one *h = &k->held.all[i];
+	if (slot == -1 && !is_shared(h->name))
+		return 0;
+	if (read_only(readers, h, err) == -1)
+		return -1;
+	if (slot == -1)
+		return 0;
+	scores[slot] = scoreboard_map(readers->all[readers->n - 1].fd, false, err);
+	return scores[slot] != NULL ? 0 : -1;
+}
 
-		slot = score_slot(h->name);
-		if (slot == -1 && !is_shared(h->name))
-			continue;
-		if (read_only(&k->readers, h, err) == -1)
-			return -1;
-		if (slot == -1)
-			continue;
-		k->scores[slot] = scoreboard_map(k->readers.all[k->readers.n - 1].fd, false, err);
-		if (k->scores[slot] == NULL)
-			return -1;
+/* Maps what can be mapped; -1 with one reason where something cannot. */
+static int
+map_readers(
+    const struct held *from, struct held *readers, struct scoreboard **scores, struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < from->n; i++)
+		if (map_one(&from->all[i], readers, scores, err) == -1)
+			rc = -1;
+	return rc;
+}
+
+static void
+drop_readers(struct held *readers, struct scoreboard **scores)
+{
+	for (int i = 0; i < MAX_SLOTS; i++)
+		scoreboard_unmap(scores[i]);
+	held_fini(readers);
+}
+
+/* The same names for the same things. */
+static bool
+same_set(const struct held *a, const struct held *b)
+{
+	for (int i = 0; i < a->n; i++)
+		if (!same_file(a->all[i].fd, held_find(b, a->all[i].name)))
+			return false;
+	return a->n == b->n;
+}
+
+/* From here on what has been made is what is held. Where something of it cannot be used nothing has
+ * changed, and it is gone. `*other`: is it another set than before? */
+static int
+take(struct keeper *k, bool *other, struct err *err)
+{
+	struct scoreboard *scores[MAX_SLOTS] = {0};
+	struct held readers = {0}, before = k->held;
+	struct holder *h = &k->holder;
+	struct board *board = k->board;
+
+	if (board_take(k, &h->got, &board, err) == -1 ||
+	    map_readers(&h->got, &readers, scores, err) == -1) {
+		drop_readers(&readers, scores);
+		if (board != k->board)
+			board_unmap(board);
+		held_fini(&h->got);
+		return -1;
 	}
+	*other = k->n_engines != h->n_engines || !same_set(&before, &h->got);
+	drop_readers(&k->readers, k->scores);
+	k->readers = readers;
+	memcpy(k->scores, scores, sizeof(scores));
+	k->board = board;
+	k->held = h->got;
+	h->got = (struct held){0};
+	k->n_engines = h->n_engines;
+	k->snapshot_s = h->snapshot_s;
+	store_follow(&before, &k->held);
+	held_fini(&before);
 	return 0;
+}
+
+/* Of another release, perhaps: what it cannot read is judged by the last brain's word. */
+static void
+keep(struct keeper *k)
+{
+	struct err err;
+
+	held_make_room();
+	k->board = board_map(held_find(&k->held, HELD_BOARD), true, &err);
+	if (map_readers(&k->held, &k->readers, k->scores, &err) == -1 || k->board == NULL)
+		event_say(EVENT_WARN, "held", "of what was handed over: %s", err.text);
+}
+
+int
+hold_begin(struct keeper *k, struct err *err)
+{
+	bool ignored;
+
+	if (!keeper_own_workers(&k->settings)) {
+		k->n_engines = 0;
+		k->snapshot_s = -1;
+		store_follow(&k->held, &(struct held){0});
+		held_fini(&k->held);
+		return 0;
+	}
+	if (k->hot) {
+		keep(k);
+		return 0;
+	}
+	return holder_wait(k, err) == 0 ? take(k, &ignored, err) : -1;
 }
 
 /* What runs goes on with what it has; a slot that lacks something cannot start. */
 static void
 go_on_as_before(struct keeper *k, const struct err *why)
 {
-	struct err err;
-
+	held_fini(&k->holder.got);
 	snprintf(k->note, sizeof(k->note), "the resolver's configuration is not in force: %.190s",
 	    why->text);
 	event_say(EVENT_ALARM, "configuration", "%s", k->note);
-	k->board = board_map(held_find(&k->held, BOARD), true, &err);
-	if (k->board == NULL || map_readers(k, &err) == -1)
-		event_say(EVENT_ALARM, "held", "%s", err.text);
+	brain_note(k);
 }
 
-int
-hold_begin(struct keeper *k, struct err *err)
+void
+hold_again(struct keeper *k)
 {
-	struct held now = {0}, before = k->held;
-	bool own = keeper_own_workers(&k->settings);
+	struct err err;
 
-	if (own && (hold_run(k, &now, err) == -1 || board_take(k, &now, err) == -1)) {
-		held_fini(&now);
-		if (!k->hot)
-			return -1;
-		go_on_as_before(k, err);
-		return 0;
+	if (!k->hot || !keeper_own_workers(&k->settings))
+		return;
+	if (holder_start(k, &err) == -1)
+		go_on_as_before(k, &err);
+	else
+		brain_start_soon(k, PATIENCE_MS);
+}
+
+/* A brain that was started meanwhile looks at the set before, and makes room for one that does
+ * not. */
+void
+hold_made(struct keeper *k, const struct err *why)
+{
+	bool other = false;
+	struct err err;
+
+	if (why == NULL && take(k, &other, &err) == -1)
+		why = &err;
+	if (why != NULL) {
+		go_on_as_before(k, why);
+	} else {
+		slots_trim(k, false);
+		steer_start(k);
+		snapshot_start(k);
+		snapshot_tell(k);
+		gates_reflex(k);
 	}
-	if (!own) {
-		k->n_engines = 0;
-		k->snapshot_s = -1;
+	if (k->reload_later) {
+		k->reload_later = false;
+		reload_begin(k, "who had to wait");
 	}
-	k->held = now;
-	store_follow(&before, &now);
-	held_fini(&before);
-	return own ? map_readers(k, err) : 0;
+	/* One that would only be started to make room for the next is not: its timer runs. */
+	if (k->brain.state == BRAIN_NONE ? k->phase == KEEPER_RUN : other)
+		brain_renew(k);
 }
 
 /* ---- shares ---------------------------------------------------------------------------------- */
@@ -356,12 +323,12 @@ is_for_engine(const char *name, int number)
 }
 
 /* Without these it would make its own, which nobody would know of. */
-static bool
-is_whole(const struct keeper *k, int slot)
+bool
+hold_has(const struct keeper *k, int slot)
 {
 	char name[HELD_NAME];
 
-	if (k->scores[slot] == NULL || held_find(&k->readers, BOARD) == -1)
+	if (k->scores[slot] == NULL || held_find(&k->readers, HELD_BOARD) == -1)
 		return false;
 	if (slot == PROBATION_SLOT)
 		return held_find(&k->held, "quarantine") != -1;
@@ -379,7 +346,7 @@ hold_share(const struct keeper *k, int slot, int *n)
 	struct held_one *all;
 
 	*n = 0;
-	if (!is_whole(k, slot))
+	if (!hold_has(k, slot))
 		return NULL;
 	all = calloc((size_t)k->held.n + (size_t)k->readers.n, sizeof(*all));
 	for (int i = 0; all != NULL && i < k->held.n; i++) {

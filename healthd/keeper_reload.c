@@ -33,15 +33,11 @@ told(struct keeper *k)
 static void
 refuse(struct keeper *k, const char *why)
 {
-	struct bond_message m = {.type = BOND_NOTE, .slot = -1};
-
 	k->phase = KEEPER_RUN;
 	slots_trim_later(k); /* the trial had their timer */
 	snprintf(k->note, sizeof(k->note), "reload refused, nothing has changed: %s", why);
 	event_say(EVENT_ALARM, "reload", "%s", k->note);
-	snprintf(m.text, sizeof(m.text), "%s", k->note);
-	if (k->brain.state == BRAIN_WELL)
-		brain_send(k, &m);
+	brain_note(k);
 	told(k);
 }
 
@@ -107,6 +103,12 @@ reload_begin(struct keeper *k, const char *who)
 
 	if (k->phase != KEEPER_RUN) {
 		event_say(EVENT_NOTICE, "reload", "%s: one is under way already", who);
+		return;
+	}
+	/* The set that is being made would be lost with it, or half of it left. */
+	if (holder_runs(k)) {
+		event_say(EVENT_NOTICE, "reload", "%s: when `resolver hold` has ended", who);
+		k->reload_later = true;
 		return;
 	}
 	event_say(EVENT_NOTICE, "reload", "asked for by %s", who);

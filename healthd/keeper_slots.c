@@ -160,6 +160,10 @@ slot_start(struct keeper *k, int slot)
 		refuse(k, slot, why);
 		return;
 	}
+	/* What it needs is being made. A refusal would count as a failed start; a start that is not
+	 * answered is asked for again, by this brain or by the next. */
+	if (own && holder_runs(k) && !hold_has(k, slot))
+		return;
 	why = own ? spawn_own(k, slot) : spawn_command(k, slot);
 	if (why != 0) {
 		event_say(EVENT_WARN, "worker-failed", "slot %d: %s: %s", slot,
@@ -267,9 +271,8 @@ slots_send_roster(struct keeper *k)
 		.ready = slot_exists(k, PROBATION_SLOT)});
 }
 
-/* After a reload: workers beyond the configured number belong to nobody but us. */
 void
-slots_trim(struct keeper *k)
+slots_trim(struct keeper *k, bool time_is_up)
 {
 	bool kill_now = false;
 
@@ -277,6 +280,8 @@ slots_trim(struct keeper *k)
 		if (k->slots[i].pid == 0 || slot_exists(k, i))
 			continue;
 		kill_now = k->slots[i].excess;
+		if (kill_now && !time_is_up)
+			continue;
 		k->slots[i].excess = true;
 		k->slots[i].ready = false;
 		event_say(EVENT_NOTICE, "worker-excess", "slot %d (pid %d) is no longer "
@@ -300,7 +305,8 @@ static bool
 is_known(const struct keeper *k, pid_t pid)
 {
 	return pid == k->brain.pid || pid == k->brain.undead || pid == k->trial ||
-	    pid == k->drainer || pid == k->snapshot || slot_find(k, pid) != -1;
+	    pid == k->drainer || pid == k->holder.pid || pid == k->snapshot ||
+	    slot_find(k, pid) != -1;
 }
 
 /* Goes on at each reaped child until a look finds none: what an orphan had started comes to us when

@@ -148,7 +148,8 @@ steer_init(struct keeper *k)
 	k->look.data = k;
 }
 
-/* The group may still have the program of the keeper before us: what is true now is said anew. */
+/* The group may still have the program of the keeper before us, or of before the sockets that are
+ * held now: what is true now is said anew. */
 void
 steer_start(struct keeper *k)
 {
@@ -156,6 +157,7 @@ steer_start(struct keeper *k)
 		k->slots[i].mute = k->hot && k->slots[i].pid != 0 && !is_its_writer(k, i);
 	if (k->board == NULL)
 		return;
+	ev_timer_stop(k->loop, &k->look);
 	k->steered = 0;
 	atomic_store_explicit(&k->board->ready, 0, memory_order_relaxed);
 	steer_now(k);

@@ -41,6 +41,7 @@ stop_begin(struct keeper *k, const char *who)
 	case KEEPER_RUN:
 		break;
 	}
+	holder_stop(k);
 	event_say(EVENT_NOTICE, "stop", "asked for by %s", who);
 	/* A drain that was configured to be long is not cut short by the service manager. */
 	keeper_tell(k, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",

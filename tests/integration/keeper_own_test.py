@@ -6,6 +6,7 @@ usage: keeper_own_test.py [CASE ...]     (root; makes its own network namespace;
 What keeper_test.py promises of workers of others, where it is the keeper itself that judges who is
 there; and what happens to what it holds at a reload.
 """
+import errno
 import os
 import pwd
 import resource
@@ -32,6 +33,19 @@ worker = {{ user = "{worker}"; l1_mib = 1; l2_mib = {l2}; old_ms = 60000; }};
 engine = {{ user = "{engine}"; root_hints = ""; trust_anchor = ""; }};
 snapshot = {{ file = "{snapshot}"; every_s = {every}; }};
 '''
+# A `hold` that says "done" of a scoreboard that is none.
+LIAR = '''#!/usr/bin/python3
+import os, socket, subprocess, sys
+names = os.environ.pop('LISTEN_FDNAMES', '').split(':')
+if 'hold' in sys.argv and 'reply' in names:
+    done = subprocess.run(['{real}', *sys.argv[1:]], capture_output=True, check=True).stdout.splitlines()[-1]
+    reply = socket.socket(fileno=3 + names.index('reply'))
+    socket.send_fds(reply, [b'score.w0'.ljust(32, b'\\0')], [os.open('/dev/null', os.O_RDONLY)])
+    reply.send(b'done'.ljust(32, b'\\0') + done + b'\\0')
+    sys.exit(0)
+os.environ['LISTEN_FDNAMES'] = ':'.join(names)
+os.execv('{real}', ['{real}', *sys.argv[1:]])
+'''
 # In the place of a resolver that is not as this test's: what it does with one verb, else the real one.
 STAND_IN = '''#!/bin/sh
 case "$* " in *" {verb} "*) {does} ;; esac
@@ -52,10 +66,10 @@ class Keeper(keeper_test.Keeper):
                                     engines=engines, l2=l2, worker=worker, engine=engine,
                                     snapshot=snapshot, every=every))
 
-    def stand_in(self, does, verb='hold'):
+    def stand_in(self, does, verb='hold', text=STAND_IN):
         os.replace(self.dir + '/bin/resolver', self.dir + '/bin/real')
         with open(self.dir + '/bin/resolver', 'w', encoding='ascii') as f:
-            f.write(STAND_IN.format(does=does, verb=verb, real=self.dir + '/bin/real'))
+            f.write(text.format(does=does, verb=verb, real=self.dir + '/bin/real'))
         os.chmod(self.dir + '/bin/resolver', 0o755)
 
     def start_again(self):
@@ -272,6 +286,25 @@ def what_cannot_be_held_is_said_and_then_forgotten(make):
     expect(not any(m.get('bond', {}).get('type') == 'note' for m in b.lines.seen), 'no note any more')
 
 
+def a_set_that_cannot_be_used_changes_nothing(make):
+    k = make().start()
+    b, pids = node(k)
+    group = k.group()
+    k.stand_in('', text=LIAR)
+    b, roster = k.reload(b)
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), f'the same workers: {roster}')
+    note = b.bond('note')['text']
+    expect('not in force' in note, f'it to be said: {note}')
+    before = k.open()
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    b.start(0)
+    eventually('answers', lambda: k.group() == group and all(answers() for _ in range(20)))
+    b, roster = k.reload(b)
+    expect(len(roster) == 2, 'everything to go on')
+    eventually('as many descriptors as before', lambda: len(k.open()) == len(before))
+
+
 def an_upgrade_to_another_scoreboard_goes_on_by_the_brains_word(make):
     k = make().start()
     b, pids = node(k)
@@ -398,22 +431,146 @@ def few_descriptors_by_habit_are_enough(make):
     expect(len(roster) == 2 and served(), 'a reload with twice as many')
 
 
-def a_hold_that_hangs_stops_nobody_for_long(make):
+def reload_beside(k, brain, does):
+    """A reload whose `resolver hold` does that first; its process."""
+    if not os.path.exists(k.dir + '/bin/real'):
+        k.stand_in(does)
+    os.kill(k.pid, signal.SIGHUP)
+    brain.bond('yield')
+    brain.tell(exit=0)
+    brain.sock.close()
+    return eventually('it to run', lambda: next(
+        (pid for name, pid in children_of(k.pid).items() if name in ('sleep', 'sh')), None))
+
+
+HANGS = 'exec sleep 1000'
+
+
+def waits_for(path):
+    return f'while [ ! -e {path} ]; do sleep 0.05; done'
+
+
+def touch(path):
+    with open(path, 'w', encoding='ascii'):
+        pass
+
+
+def reflex_acts_while_hold_hangs(make):
     k = make().start()
     b, pids = node(k)
-    k.stand_in('exec sleep 1000')
-    k.said('')
-    k.notified.clear()
-    os.kill(k.pid, signal.SIGHUP)
-    b.bond('yield')
-    b.leave()
-    eventually('a sign of life for the watchdog while it waits', lambda: k.said('WATCHDOG=1'))
-    expect(served(), 'answers meanwhile')
-    k.server.settimeout(30)
+    make_gate(3, True)
+    hanging = reload_beside(k, b, HANGS)
+    os.kill(pids[0], signal.SIGKILL)
+    eventually('one death to cost no query', lambda: all(answers() for _ in range(20)), 5)
+    expect(gate_up(3) and alive(pids[1]), 'the gate to stay for the one that is there')
+    os.kill(pids[1], signal.SIGKILL)
+    eventually('the gate to be down', lambda: not gate_up(3), 5)
+    expect(alive(hanging), 'all that while it hangs')
+
+
+def a_brain_does_not_wait_for_a_hold_that_hangs(make):
+    k = make(dead_man='silent').start()
+    b, pids = node(k)
+    make_gate(3, True)
+    hanging = reload_beside(k, b, HANGS)
     b = k.brain()
-    expect(len(b.hello()) == 2 and all(alive(p) for p in pids) and served(), 'all to go on')
+    roster = b.hello()
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), f'the same workers: {roster}')
+    expect(gate_up(3) and answers(), 'all to go on')
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    pids[0] = b.start(0)
+    os.kill(pids[1], signal.SIGKILL)
+    eventually('answers of the new one', lambda: all(answers() for _ in range(20)))
+    os.kill(b.pid, signal.SIGKILL)
+    eventually('dead_man = silent to be kept', lambda: not gate_up(3), 5)
+    expect(alive(hanging), 'all that while it hangs')
+    b = k.brain()
+    b.hello()
     note = b.bond('note')['text']
     expect('has not ended' in note, f'it to be said: {note}')
+    eventually('it to be gone', lambda: hanging not in keeper_test.children(k.pid))
+    expect(alive(b.pid) and alive(pids[0]) and answers(), 'nobody else to be touched')
+
+
+def a_slow_hold_is_taken_over_without_a_death(make):
+    k = make(dead_man='silent').start()
+    b, pids = node(k)
+    make_gate(3, True)
+    go = k.dir + '/go'
+    k.resolver(engines=2, l2=2)
+    k.write_conf(count=3)
+    reload_beside(k, b, waits_for(go))
+    b = k.brain()
+    b.hello()
+    b.send(type='start', slot=3)
+    b.send(type='start', slot=ENGINE_SLOT + 1)
+    refused = b.bond('failed')
+    expect(refused['slot'] == ENGINE_SLOT + 1 and refused['status'] == errno.EINVAL,
+           f'one engine as before, and a worker that waits for its sockets: {refused}')
+    touch(go)
+    b.bond('yield')  # what it has to know is not what it was started with
+    b.tell(exit=0)
+    b = k.brain()
+    roster = b.hello()
+    expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), f'the same workers: {roster}')
+    b.start(ENGINE_SLOT + 1)
+    b.start(3)
+    expect(len(k.group()) == 4 and gate_up(3) and answers(), 'no death, and nothing lost by it')
+    os.unlink(go)
+    holder = reload_beside(k, b, waits_for(go))
+    b = k.brain()
+    b.hello()
+    touch(go)
+    eventually('its end', lambda: holder not in keeper_test.children(k.pid))
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond('exited')
+    expect(not any(m.get('bond', {}).get('type') == 'yield' for m in b.lines.seen),
+           'no other brain, where nothing is new')
+
+
+def sigterm_ends_a_hold_that_hangs(make):
+    for slow in (False, True):
+        k = make().start()
+        b, pids = node(k)
+        make_gate(3, True)
+        hanging = reload_beside(k, b, HANGS)
+        if slow:
+            b = k.brain()
+            b.hello()
+        os.kill(k.pid, signal.SIGTERM)
+        if slow:
+            b.bond('shutdown')
+            expect(all(alive(p) for p in pids) and gate_up(3), 'workers and gate to last through the drain')
+            b.send(type='drained')
+            b.bond('yield')
+            b.tell(exit=0)
+        expect(k.process.wait(5) == 0, 'a clean end')
+        eventually('all to be gone', lambda: not any(alive(p) for p in pids + [hanging]))
+        expect(keeper_test.gate_flags(3) is None, 'the gate too')
+        expect(os.path.exists(k.dir + '/run/clean'), 'the mark of a clean end')
+        k.said('')  # takes what was meant for the store, which else would keep the sockets
+
+
+def a_reload_that_is_asked_for_while_hold_runs_follows_it(make):
+    k = make().start()
+    b, pids = node(k)
+    go = k.dir + '/go'
+    reload_beside(k, b, waits_for(go))
+    b = k.brain()
+    b.hello()
+    k.write_conf(count=3)
+    os.kill(k.pid, signal.SIGHUP)
+    eventually('it to wait', lambda: 'when `resolver hold` has ended' in k.text())
+    b.send(type='start', slot=3)
+    expect(b.bond('failed')['status'] == errno.EINVAL, 'slots as before')
+    touch(go)
+    b.bond('yield')
+    b.tell(exit=0)
+    b = k.brain()
+    expect({s: m['pid'] for s, m in b.hello().items()} == dict(enumerate(pids)), 'the same workers')
+    b.start(3)
+    expect(len(k.group()) == 4 and answers(), 'its sockets')
 
 
 def the_cache_is_written_from_time_to_time_and_at_the_end(make):
