@@ -437,7 +437,7 @@ def reload_beside(k, brain, does):
         k.stand_in(does)
     os.kill(k.pid, signal.SIGHUP)
     brain.bond('yield')
-    brain.tell(exit=0)
+    brain.leave()
     brain.sock.close()
     return eventually('it to run', lambda: next(
         (pid for name, pid in children_of(k.pid).items() if name in ('sleep', 'sh')), None))
@@ -461,10 +461,10 @@ def reflex_acts_while_hold_hangs(make):
     make_gate(3, True)
     hanging = reload_beside(k, b, HANGS)
     os.kill(pids[0], signal.SIGKILL)
-    eventually('one death to cost no query', lambda: all(answers() for _ in range(20)), 5)
+    eventually('one death to cost no query', lambda: all(answers() for _ in range(20)))
     expect(gate_up(3) and alive(pids[1]), 'the gate to stay for the one that is there')
     os.kill(pids[1], signal.SIGKILL)
-    eventually('the gate to be down', lambda: not gate_up(3), 5)
+    eventually('the gate to be down', lambda: not gate_up(3))
     expect(alive(hanging), 'all that while it hangs')
 
 
@@ -483,7 +483,7 @@ def a_brain_does_not_wait_for_a_hold_that_hangs(make):
     os.kill(pids[1], signal.SIGKILL)
     eventually('answers of the new one', lambda: all(answers() for _ in range(20)))
     os.kill(b.pid, signal.SIGKILL)
-    eventually('dead_man = silent to be kept', lambda: not gate_up(3), 5)
+    eventually('dead_man = silent to be kept', lambda: not gate_up(3))
     expect(alive(hanging), 'all that while it hangs')
     b = k.brain()
     b.hello()
@@ -510,7 +510,7 @@ def a_slow_hold_is_taken_over_without_a_death(make):
            f'one engine as before, and a worker that waits for its sockets: {refused}')
     touch(go)
     b.bond('yield')  # what it has to know is not what it was started with
-    b.tell(exit=0)
+    b.leave()
     b = k.brain()
     roster = b.hello()
     expect({s: m['pid'] for s, m in roster.items()} == dict(enumerate(pids)), f'the same workers: {roster}')
@@ -544,7 +544,7 @@ def sigterm_ends_a_hold_that_hangs(make):
             expect(all(alive(p) for p in pids) and gate_up(3), 'workers and gate to last through the drain')
             b.send(type='drained')
             b.bond('yield')
-            b.tell(exit=0)
+            b.leave()
         expect(k.process.wait(5) == 0, 'a clean end')
         eventually('all to be gone', lambda: not any(alive(p) for p in pids + [hanging]))
         expect(keeper_test.gate_flags(3) is None, 'the gate too')
@@ -566,7 +566,7 @@ def a_reload_that_is_asked_for_while_hold_runs_follows_it(make):
     expect(b.bond('failed')['status'] == errno.EINVAL, 'slots as before')
     touch(go)
     b.bond('yield')
-    b.tell(exit=0)
+    b.leave()
     b = k.brain()
     expect({s: m['pid'] for s, m in b.hello().items()} == dict(enumerate(pids)), 'the same workers')
     b.start(3)
@@ -696,7 +696,7 @@ def a_snapshot_of_before_a_reload_delays_nobody_for_long(make):
     b.bond('shutdown')
     b.send(type='drained')
     b.bond('yield')
-    b.tell(exit=0)
+    b.leave()
     expect(k.process.wait(30) == 0, 'an end, though it hangs and nobody wants it any more')
 
 
