@@ -217,8 +217,8 @@ called_by_fleet(const struct turn *t)
 static bool
 called_to_help(const struct turn *t)
 {
-	return t->in->fleet.standing >= FLEET_ISOLATED &&
-	       t->in->fleet.strained > RUNG_SILENT && !ladder_silent_is_right(t);
+	return t->in->fleet.standing >= FLEET_ISOLATED && t->in->fleet.strained > RUNG_SILENT &&
+	       !ladder_silent_is_right(t);
 }
 
 /* What holds an emergency climb back while nobody's hand does: said, since a lone node that stays

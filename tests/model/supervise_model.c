@@ -497,16 +497,17 @@ settle(struct world *s)
 	s->w.pid = w.pid;
 	s->w.starts = w.starts > 0;
 	s->w.failed_starts = w.failed_starts > 4 ? 4 : w.failed_starts;
-	s->w.silent_probes = w.silent_probes > 3 ? 3 : w.silent_probes;
-	s->w.dead_probes = w.dead_probes > 3 ? 3 : w.dead_probes;
+	/* One silent probe of these makes it unready, two without life are a hang. */
+	s->w.silent_probes = w.silent_probes > 1 ? 1 : w.silent_probes;
+	s->w.dead_probes = w.dead_probes > 2 ? 2 : w.dead_probes;
 	s->w.loop_probes = w.loop_probes > 3 ? 3 : w.loop_probes;
 	s->w.stable = w.stable;
 	s->w.killed_hung = w.killed_hung;
 	s->w.started_at.us = mono_is_set(w.started_at) ? BASE : 0;
 	s->w.due = w.due;
 	s->w.backoff_ms = w.backoff_ms;
-	clip(&s->silent, 3);
-	clip(&s->dead, 3);
+	clip(&s->silent, 1);
+	clip(&s->dead, 2);
 	clip(&s->loops, 3);
 	clip(&s->fails, 3);
 	s->age = s->known ? s->age : 0;
