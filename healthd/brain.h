@@ -374,6 +374,9 @@ void workers_settle(struct brain *b); /* roster, rolling restart and timers foll
 void slot_order(struct brain *b, struct slot *s, enum worker_action action); /* to the keeper */
 /* With each look at a process: is it silent, and lives? Nothing is read while it answers. */
 bool slot_life(struct slot *s, enum outcome outcome);
+/* Has it answered anybody in the last two seconds, by its scoreboard, while the node answers at its
+ * capacity (healthd/load.h)? False where no capacity is configured. */
+bool slot_answers(const struct slot *s);
 void say_worker(const struct slot *s, enum worker_state from);
 void say_rolling(const struct rolling *r, const char *what);
 

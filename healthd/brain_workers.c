@@ -16,6 +16,7 @@
 #include "lib/event.h"
 
 #define START_PROBE_MS 20 /* a starting worker is asked so often, until it answers */
+#define ANSWERS_MS 2000	  /* one that answered so lately is no endless loop */
 
 static struct rolling_conf
 rolling_conf_of(const struct brain *b)
@@ -80,6 +81,20 @@ slot_life(struct slot *s, enum outcome outcome)
 	return shown;
 }
 
+bool
+slot_answers(const struct slot *s)
+{
+	struct traffic_counts sum = {0};
+	uint64_t answers = 0;
+
+	if (s->score == NULL || !load_is_full(s->brain->load))
+		return false;
+	traffic_window(s->traffic, ANSWERS_MS, &sum);
+	for (int i = 0; i < N_LAYERS; i++)
+		answers += sum.layer[i];
+	return answers > 0;
+}
+
 static void
 on_worker_probe(void *arg, const struct sample *sample)
 {
@@ -88,6 +103,7 @@ on_worker_probe(void *arg, const struct sample *sample)
 	    .type = WORKER_EV_PROBE, .outcome = sample->outcome, .sent = sample->sent};
 
 	ev.life = slot_life(s, sample->outcome);
+	ev.answers = ev.life && slot_answers(s);
 	s->last = *sample;
 	worker_event(s->brain, s, &ev);
 }
@@ -252,8 +268,8 @@ feed_roster(struct brain *b, struct instance *i)
 		    (long long)mono_diff_ms(now, r->none_since), r->failed_starts);
 		/* Failed starts are malfunction; none ready may be overload (facts_absorb()). */
 		checks_feed(b, i, 0,
-		    r->failed_starts >= b->settings.workers.failed_starts ? OUTCOME_WRONG
-									  : OUTCOME_SILENT,
+		    roster_broken(r, b->settings.workers.failed_starts) ? OUTCOME_WRONG
+									: OUTCOME_SILENT,
 		    0, why);
 	} else {
 		checks_feed(b, i, 0, OUTCOME_UNKNOWN, 0, "none ready yet");

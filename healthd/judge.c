@@ -404,6 +404,7 @@ judge_seen(const struct fact *given, int n, uint64_t mask, uint64_t seen, bool s
 		facts[i] = given[i];
 	facts_absorb(facts, n, starved);
 	j = judge(facts, n, mask);
+	j.starved = starved;
 	for (int i = 0; i < n; i++) {
 		bool self = facts[i].class == CLASS_SELF, own = seen >> i & 1;
 

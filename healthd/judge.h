@@ -77,6 +77,7 @@ struct judgement {
 	bool unknown;	  /* some check is unknown, or there is nothing to judge: blocks climbing */
 	bool vital_failed; /* and it is no overload */
 	bool absorbed;	  /* a vital check fails by overload, and none otherwise */
+	bool starved;	  /* overload is evident (facts_absorb()), whether or not something fails */
 	bool shared_bad;  /* a shared check is failed or unknown */
 	bool shared_well; /* at least one shared check is ok, and none is failed or unknown */
 	int8_t shared;	  /* index of the first shared check that has failed, -1: none */

@@ -116,7 +116,8 @@ enter(struct ladder *s, enum ladder_phase phase, struct mono now)
 
 /* STAY: the phase stands or START is over; ADOPT: taken over; ADOPT_FAILED: its time is over. That
  * is said again and again until it passes or is silent: a pin or a floor may hold the rung
- * meanwhile. */
+ * meanwhile. What overload keeps from answering in time says no more to this brain than it would
+ * have said to the one before. */
 static enum ladder_rule
 note_phase(
     const struct ladder_conf *conf, struct ladder *s, const struct judgement *j, struct mono now)
@@ -132,7 +133,10 @@ note_phase(
 	}
 	if (mono_before(now, mono_add_ms(s->phase_since, conf->adopt_ms)))
 		return RULE_STAY;
-	return RULE_ADOPT_FAILED;
+	if (!j->starved)
+		return RULE_ADOPT_FAILED;
+	enter(s, LADDER_RUN, now);
+	return RULE_ADOPT;
 }
 
 /* A fresh view, be it of few, shows nobody who could take our clients over on our rung or a better
@@ -469,7 +473,8 @@ ladder_step(
 		look_again(conf, &s, in, now, &out);
 	} else if (phase_rule == RULE_ADOPT) {
 		out.rule = RULE_ADOPT;
-		turn_because(&t, "self checks pass: the rung that stood is taken over");
+		turn_because(&t, "%s: the rung that stood is taken over",
+		    in->judgement.self_pass ? "self checks pass" : "overload is evident");
 	}
 	out.state = s;
 	out.severity = ladder_severity(&t);

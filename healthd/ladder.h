@@ -25,7 +25,8 @@ struct ladder_conf {
 	int64_t hold_ms, hold_cap_ms; /* between climbs: 60 s; doubled at relapse up to the cap */
 	int64_t relapse_ms;   /* a fall so soon after a climb is a relapse */
 	int64_t heal_ms;      /* so long announcing without a fall or a wait halves the hold */
-	int64_t adopt_ms;     /* a self round must pass within this to adopt: 300 ms */
+	int64_t adopt_ms;     /* a self round must pass within this to adopt, or overload be evident
+				 then: 300 ms */
 	int64_t preflight_warm_ms;
 	bool alone; /* this PoP is to be treated as the only one: emergency climb */
 	int vital_alone, proven_alone; /* enum alone_policy: how far down without a fleet view */

@@ -120,8 +120,12 @@ climb_by_time(struct turn *t)
 	int rung = t->s->rung;
 	int64_t cost = flap_cost(&t->conf->flap, rung, rung + 1);
 
-	if (help)
+	/* What the limit keeps back for falls that nobody chooses is well spent on help: without
+	 * it, others drop questions until half of the record is forgotten. */
+	if (help) {
 		held = mono_min(held, mono_add_ms(t->s->rung_since, HELP_MS));
+		cost = 0;
+	}
 	budget = flap_allowed_at(&t->conf->flap, t->s->flap, cost, t->now);
 	at = mono_max(mono_max(held, budget), t->now);
 	if (!mono_before(t->now, at) && help) {
@@ -208,6 +212,15 @@ called_by_fleet(const struct turn *t)
 	return t->in->fleet.standing != FLEET_NONE && t->in->fleet.emergency;
 }
 
+/* One that tells overload calls whoever is not silent by right: to wait until all tell it would
+ * have them drop questions beside a node that could answer those. */
+static bool
+called_to_help(const struct turn *t)
+{
+	return t->in->fleet.standing >= FLEET_ISOLATED && t->in->fleet.strained > RUNG_SILENT &&
+	       !ladder_silent_is_right(t);
+}
+
 /* What holds an emergency climb back while nobody's hand does: said, since a lone node that stays
  * silent though it answers is the first thing that an operator asks about. */
 static bool
@@ -256,7 +269,7 @@ ladder_emergency(struct turn *t)
 	struct course stay = {t->s->rung, RULE_WAIT};
 	struct mono at = t->now;
 
-	if (!t->conf->alone && !called_by_fleet(t))
+	if (!t->conf->alone && !called_by_fleet(t) && !called_to_help(t))
 		return stay;
 	if (t->s->rung != RUNG_SILENT || t->pin >= 0 || t->in->shutdown ||
 	    t->ceiling == RUNG_SILENT)
@@ -267,7 +280,9 @@ ladder_emergency(struct turn *t)
 		at = mono_add_ms(t->s->rung_since, t->s->emergency_wait_ms);
 	if (!mono_before(t->now, at)) {
 		turn_because(t, "%s, and every self check passes",
-		    called_by_fleet(t) ? "too few others announce" : "alone");
+		    called_by_fleet(t)	? "too few others announce"
+		    : called_to_help(t) ? "another node tells overload"
+					: "alone");
 		return (struct course){RUNG_DRAIN, RULE_EMERGENCY};
 	}
 	turn_limit(t, OWNER_EMERGENCY, LIMIT_CAP, RUNG_SILENT, at,

@@ -50,6 +50,12 @@ roster_failed(const struct roster *r, int64_t none_ready_ms, int64_t failed_star
 	    mono_diff_us(now, r->none_since) >= none_ready_ms * 1000;
 }
 
+bool
+roster_broken(const struct roster *r, int64_t failed_starts)
+{
+	return r->failed_starts >= failed_starts && r->slow == 0;
+}
+
 struct mono
 roster_deadline(const struct roster *r, int64_t none_ready_ms)
 {

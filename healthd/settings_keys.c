@@ -254,7 +254,7 @@ static const struct conf_key workers_keys[] = {
     {.name = "hang_probes", .type = CONF_INT, .offset = IN(workers, hang_probes), .min = 1,
 	.max = 1000, .number = 3, .help = "silent so often in a row, showing no life: killed"},
     {.name = "busy_probes", .type = CONF_INT, .offset = IN(workers, busy_probes), .min = 1,
-	.max = 10000, .number = 50, .help = "the same though it runs (slow, or a loop): killed"},
+	.max = 10000, .number = 50, .help = "the same though it runs, answering nobody: killed"},
     {.name = "start_timeout_ms", .type = CONF_INT, .offset = IN(workers, start_timeout_ms),
 	.min = 100, .max = 600000, .number = 5000, .help = "not ready after so long: failed"},
     {.name = "backoff_min_ms", .type = CONF_INT, .offset = IN(workers, backoff_min_ms),

@@ -106,7 +106,7 @@ enter(struct worker *w, enum worker_state state, struct mono due, struct mono no
 static void
 heard(struct worker *w)
 {
-	w->silent_probes = w->dead_probes = 0;
+	w->silent_probes = w->dead_probes = w->loop_probes = 0;
 	w->slow = false;
 }
 
@@ -255,19 +255,24 @@ count_up(uint16_t *n)
 }
 
 /* Without a sign of life it hangs. With one it is slow, and killing it would take away what little
- * it serves; but an endless loop looks the same, so that has an end too. */
+ * it serves; but an endless loop looks the same, so that has an end too, where it is not seen to
+ * answer others. */
 static enum worker_action
-on_silence(const struct supervise_conf *conf, struct worker *w, bool life, struct mono now)
+on_silence(const struct supervise_conf *conf, struct worker *w, bool life, bool answers,
+    struct mono now)
 {
 	count_up(&w->silent_probes);
 	count_up(&w->dead_probes);
+	count_up(&w->loop_probes);
 	if (life)
 		w->dead_probes = 0;
+	if (life && answers)
+		w->loop_probes = 0;
 	if (w->state == WORKER_STARTING)
 		return WORKER_DO_NOTHING; /* start_timeout_ms judges that */
 	w->slow = life;
 	if (w->dead_probes >= conf->hang_probes ||
-	    (conf->busy_probes > 0 && w->silent_probes >= conf->busy_probes)) {
+	    (conf->busy_probes > 0 && w->loop_probes >= conf->busy_probes)) {
 		snprintf(w->why, sizeof(w->why), "silent for %u probes%s: killed",
 		    w->silent_probes, life ? ", though it runs" : "");
 		return kill_silent(conf, w, now);
@@ -305,9 +310,9 @@ on_probe(const struct supervise_conf *conf, struct worker *w, const struct worke
 		enter(w, WORKER_UNREADY, MONO_NEVER, now);
 		return WORKER_DO_NOTHING;
 	case OUTCOME_SILENT:
-		return on_silence(conf, w, ev->life, now);
+		return on_silence(conf, w, ev->life, ev->answers, now);
 	case OUTCOME_GONE: /* whatever the process does, it does not serve */
-		return on_silence(conf, w, false, now);
+		return on_silence(conf, w, false, false, now);
 	case OUTCOME_UNKNOWN:
 	case OUTCOME_IDLE:
 		break;

@@ -20,7 +20,8 @@
 
 struct supervise_conf {
 	int64_t hang_probes; /* silent so often in a row, without a sign of life: hung */
-	int64_t busy_probes; /* silent so often in a row, whatever it does: hung too; 0: never */
+	int64_t busy_probes; /* silent so often in a row, though it runs, and answers nobody else
+				(worker_event.answers): hung too; 0: never */
 	int64_t start_timeout_ms, backoff_min_ms, backoff_max_ms;
 	int64_t quarantine_starts, quarantine_ms, stop_timeout_ms;
 	int64_t stable_ms; /* ready so long: earlier failures are forgotten. WORKER_STABLE_MS */
@@ -52,6 +53,7 @@ struct worker {
 	uint16_t failed_starts; /* in a row, since it was last ready for stable_ms */
 	uint16_t silent_probes; /* in a row */
 	uint16_t dead_probes;	/* silent in a row without a sign of life between them */
+	uint16_t loop_probes;	/* silent in a row without an answer to anybody between them */
 	bool slow;		/* the last probe was silent and the process lives: it runs, or
 				   waits for a processor */
 	bool stable;		/* has been ready for stable_ms in this life */
@@ -73,6 +75,8 @@ struct worker_event {
 	int status;		/* EXITED: wait status; START_FAILED: errno */
 	enum outcome outcome;	/* PROBE */
 	bool life; /* PROBE, silent: the process has run since the last one, or wanted to */
+	bool answers; /* PROBE, silent with life: the node answers at its capacity, and this process
+			 has its part in that: it is overloaded, and no endless loop */
 	struct mono sent;	/* PROBE: a probe sent before the start says nothing */
 };
 
@@ -124,6 +128,9 @@ struct roster {
 struct roster roster_step(struct roster r, const struct worker *w, int n, struct mono now);
 bool roster_failed(const struct roster *r, int64_t none_ready_ms, int64_t failed_starts,
     struct mono now);
+/* Of one that has failed: is that malfunction? Enough starts have failed, and no worker is there
+ * that was ready, lives and is too slow to answer. Else it is silence, as overload makes it. */
+bool roster_broken(const struct roster *r, int64_t failed_starts);
 /* When roster_failed() may turn true by time alone; never: not by time. */
 struct mono roster_deadline(const struct roster *r, int64_t none_ready_ms);
 /* Overload is evident: a worker that was ready lives and is too slow to answer, or one was so

@@ -179,6 +179,7 @@ call(const struct setup *u, const struct mutant *m, struct world *w, struct sigh
 		m->facts(facts, n);
 	facts_absorb(facts, n, w->starved);
 	in.judgement = judge(facts, n, ~0ULL);
+	in.judgement.starved = w->starved;
 	if (m && m->judged)
 		m->judged(&in.judgement);
 	if (m && m->before)

@@ -237,6 +237,12 @@ self_always_passes(struct judgement *j)
 }
 
 static void
+lets_go_under_overload(struct judgement *j)
+{
+	j->starved = false;
+}
+
+static void
 emergency_without_self(struct judgement *j)
 {
 	j->self_ok = true;
@@ -546,6 +552,27 @@ never_called(struct ladder *s, struct ladder_in *in)
 }
 
 static void
+help_at_any_price(struct ladder *s, struct ladder_in *in)
+{
+	if (s->rung > RUNG_SILENT && in->fleet.strained > s->rung)
+		s->flap.penalty = 0;
+}
+
+static void
+help_spends_no_reserve(struct ladder *s, struct ladder_in *in)
+{
+	if (s->rung > RUNG_SILENT && in->fleet.strained > s->rung && s->flap.penalty > 1000)
+		in->fleet.strained = RUNG_SILENT;
+}
+
+static void
+the_silent_not_called(struct ladder *s, struct ladder_in *in)
+{
+	if (s->rung == RUNG_SILENT)
+		in->fleet.strained = RUNG_SILENT;
+}
+
+static void
 the_ill_not_called(struct ladder *s, struct ladder_in *in)
 {
 	(void)s;
@@ -617,6 +644,9 @@ static const struct mutant mutants[] = {
     {.name = "never climbs", .in = IN_ATTRIBUTION, .judged = always_unknown},
     {.name = "announces before the first round", .in = IN_PROOF, .judged = no_round},
     {.name = "adopts without a self round", .in = IN_HOLDS, .judged = self_always_passes},
+    {.name = "lets go of what is adopted under overload",
+	.in = IN_SLOWNESS,
+	.judged = lets_go_under_overload},
     {.name = "emergency climb without self checks",
 	.in = IN_EMERGENCY,
 	.judged = emergency_without_self},
@@ -679,6 +709,11 @@ static const struct mutant mutants[] = {
     {.name = "way back not asked for", .in = IN_PRESSURE, .before = way_back_not_asked_for},
     {.name = "always called to help", .in = IN_PRESSURE, .before = always_called},
     {.name = "never called to help", .in = IN_PRESSURE, .before = never_called},
+    {.name = "help at any price", .in = IN_PRESSURE, .before = help_at_any_price},
+    {.name = "help spends no reserve", .in = IN_PRESSURE, .before = help_spends_no_reserve},
+    {.name = "the silent are not called to help",
+	.in = IN_SHARE,
+	.before = the_silent_not_called},
     {.name = "the ill are not called to help", .in = IN_PRESSURE, .before = the_ill_not_called},
     {.name = "the ill leave a rung that bears too much",
 	.in = IN_PRESSURE,

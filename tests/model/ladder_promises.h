@@ -112,7 +112,8 @@ static const char *const promises[N_PROMISES] = {
     [P_SILENT_WAIT] = "silent by proof: traffic had the time to leave a proven drain",
     [P_SILENT_COMES] = "silent by proof comes when all of this is so",
     [P_FLOOR] = "health takes nothing below a floor from outside",
-    [P_ADOPT_TRUE] = "what is adopted falls by failed adoption only when the self round is late",
+    [P_ADOPT_TRUE] = "what is adopted falls by failed adoption only when the "
+		     "self round is late, and not by overload",
     [P_ADOPT_ENDS] = "what is not adopted in time is silent",
     [P_LIMIT_TRUE] = "a fall by a limit goes exactly to it",
     [P_CLIMB_SCORE] = "a climb has a score that leaves the rung",
@@ -122,9 +123,10 @@ static const char *const promises[N_PROMISES] = {
     [P_CLIMB_HOLD] = "one rung a hold, of all holds doubled and healed, over restarts too",
     [P_CLIMB_BUDGET] = "no climb beyond the flap budget",
     [P_FIRST_DRAIN] = "from silent it is drain first",
-    [P_EMERGENCY_TRUE] = "an emergency climb is alone, at silent, with every self check well",
+    [P_EMERGENCY_TRUE] =
+	"an emergency climb is alone or called, at silent, with every self check well",
     [P_EMERGENCY_WAIT] = "emergency climbs that relapse wait longer each time",
-    [P_EMERGENCY_COMES] = "alone, an emergency climb comes when its wait is over",
+    [P_EMERGENCY_COMES] = "alone or called, an emergency climb comes when its wait is over",
     [P_PRESSED_ROOM] = "overload alone takes nothing down where nobody has room",
     [P_PRESSED_WAIT] = "in view of others overload is borne for its time first",
     [P_PRESSED_BACK] = "a fall by overload leaves budget for the way back, or was borne before",
@@ -428,7 +430,8 @@ late_to_adopt(const struct seen *o)
 {
 	const struct watch *h = &o->w->watch;
 
-	return h->adopting && h->adopt_age * 1000 >= o->u->conf.adopt_ms && !o->s.self_pass;
+	return h->adopting && h->adopt_age * 1000 >= o->u->conf.adopt_ms && !o->s.self_pass &&
+	    !o->w->starved;
 }
 
 /* Holds earned: since the last change and since everything but time has allowed it. */
@@ -477,10 +480,19 @@ check_climb(const struct seen *o)
 	return in_budget(o) ? P_NONE : P_CLIMB_BUDGET;
 }
 
+/* Another tells overload, and nothing makes silent right. */
+static bool
+called_back(const struct seen *o)
+{
+	return o->w->fresh && o->w->strained > RUNG_SILENT &&
+	    !(calls_silent(o->u, &o->s) && wrong_about_silent(o) == P_NONE);
+}
+
 static bool
 emergency(const struct seen *o)
 {
-	return o->u->conf.alone && o->before == RUNG_SILENT && o->s.self_ok && !o->s.vital &&
+	return (o->u->conf.alone || called_back(o)) && o->before == RUNG_SILENT &&
+	    o->s.self_ok && !o->s.vital &&
 	    !o->w->preflight && o->s.pin < 0 && o->s.cap > RUNG_SILENT && !o->w->shutdown;
 }
 
@@ -531,6 +543,13 @@ called_to_help(const struct seen *o)
 	return o->w->fresh && o->before >= RUNG_DRAIN && o->w->strained > o->before;
 }
 
+/* What is kept back for falls may be spent, and no more. */
+static bool
+in_reserve(const struct seen *o)
+{
+	return o->w->watch.budget * GRAIN <= o->u->conf.flap.limit;
+}
+
 static enum promise
 check_relief(const struct seen *o)
 {
@@ -540,7 +559,7 @@ check_relief(const struct seen *o)
 	for (int r = o->before; r < o->after; r++)
 		if (o->s.score < o->u->conf.leave[r])
 			return P_CLIMB_SCORE;
-	return in_budget(o) ? P_NONE : P_CLIMB_BUDGET;
+	return in_reserve(o) ? P_NONE : P_CLIMB_BUDGET;
 }
 
 /* A move against its reason. */
@@ -600,7 +619,7 @@ check_health(const struct seen *o)
 
 	if (o->s.vital && o->before != RUNG_SILENT && o->after > vital_rung(o))
 		return P_VITAL_AT_ONCE;
-	if (called_to_help(o) && o->s.may_rise && in_budget(o) && o->after <= o->before &&
+	if (called_to_help(o) && o->s.may_rise && in_reserve(o) && o->after <= o->before &&
 	    o->w->watch.moved_age >= 1)
 		return P_RELIEF_COMES;
 	if (o->s.absorbed && !o->w->fresh && o->w->watch.started && !o->w->watch.adopting &&

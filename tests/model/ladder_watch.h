@@ -38,7 +38,8 @@ watch_truth(const struct setup *u, struct world *w)
 		h->heal_age = (uint8_t)(h->heal_age - u->conf.heal_ms / 1000);
 	}
 	s = see(u, w);
-	if (h->adopting && (s.self_pass || s.vital || s.absorbed)) {
+	if (h->adopting && (s.self_pass || s.vital || s.absorbed ||
+			       (w->starved && h->adopt_age * 1000 >= u->conf.adopt_ms))) {
 		h->adopting = false;
 		h->started = true;
 	}
@@ -144,7 +145,7 @@ watch_rest(const struct setup *u, struct watch *h)
 		h->heal_age = 0;
 	if (h->announced && !u->restarts)
 		h->fall_age = NONE;
-	if (!u->conf.alone)
+	if (!u->conf.alone && !u->fleet)
 		h->emergency_age = NONE;
 }
 

@@ -200,7 +200,8 @@ take_ladder(const struct setup *u, struct world *w, const struct ladder *s)
 	    : mono_before(model_now, s->latch_until)
 	    ? (uint8_t)(mono_diff_us(s->latch_until, model_now) / 1000000)
 	    : 0;
-	w->emergency_age = u->conf.alone ? age_of(s->emergency_at, most) : NONE;
+	w->emergency_age =
+	    u->conf.alone || u->fleet ? age_of(s->emergency_at, most) : NONE;
 	w->emergency_wait = (uint8_t)(s->emergency_wait_ms / 1000);
 	w->penalty = (uint16_t)lround(flap_estimate(&u->conf.flap, s->flap, model_now) / GRAIN);
 }

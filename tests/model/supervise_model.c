@@ -47,12 +47,13 @@ struct world {
 	/* the world */
 	uint8_t alive, pid, health;
 	uint8_t busy; /* a silent one shows life */
+	uint8_t serves; /* ... and answers others, at the node's capacity */
 	uint8_t asked;	/* START was said, and its fate is not decided yet */
 	uint8_t answer; /* enum answer, on its way */
 	uint8_t exited; /* EXITED is on its way */
 	uint8_t late;	/* a message has been on its way for a step */
 	/* what the checker has seen */
-	uint8_t wanted, known, answered, well_for, stable, silent, dead, killed, told_stop;
+	uint8_t wanted, known, answered, well_for, stable, silent, dead, loops, killed, told_stop;
 	uint8_t age, stop_age, fails, fail_age;
 };
 
@@ -97,14 +98,15 @@ judge_start(const struct world *s)
 static void
 judge_kill(const struct world *s)
 {
-	bool hung = (s->dead >= conf.hang_probes || s->silent >= conf.busy_probes) &&
+	bool hung = (s->dead >= conf.hang_probes || s->loops >= conf.busy_probes) &&
 	    (s->answered || s->killed);
 	bool late = !s->answered && s->age * STEP_MS >= conf.start_timeout_ms;
 	bool stopping = s->told_stop && s->stop_age * STEP_MS >= conf.stop_timeout_ms;
 
 	promise(s->known, "no signal without a process");
 	promise(hung || late || stopping || s->killed,
-	    "killed only when hung, late or not stopping; never for wrong answers, nor for being slow");
+	    "killed only when hung, late or not stopping; never for wrong answers, for being slow, nor "
+	    "while it answers others");
 }
 
 static void
@@ -161,7 +163,7 @@ judge_rest(const struct world *s)
 	if (!looked_after)
 		return;
 	promise(!s->answered || s->dead < conf.hang_probes || s->killed, "a hung one is killed");
-	promise(!s->answered || s->silent < conf.busy_probes || s->killed,
+	promise(!s->answered || s->loops < conf.busy_probes || s->killed,
 	    "an endless loop is killed");
 	promise(s->answered || s->age * STEP_MS < conf.start_timeout_ms || s->killed,
 	    "one that never answers is killed");
@@ -218,6 +220,7 @@ move_answer(struct world *s)
 	if (answer == ANSWER_STARTED) {
 		s->known = 1;
 		s->answered = s->well_for = s->stable = s->silent = s->dead = s->killed = 0;
+		s->loops = 0;
 		s->age = s->stop_age = 0;
 		feed(s, (struct worker_event){.type = WORKER_EV_STARTED, .pid = s->pid});
 		return true;
@@ -283,6 +286,15 @@ move_busy(struct world *s)
 }
 
 static bool
+move_serves(struct world *s)
+{
+	if (!s->alive || s->health != SILENT || !s->busy)
+		return false;
+	s->serves = !s->serves;
+	return true;
+}
+
+static bool
 move_probe(struct world *s)
 {
 	static const enum outcome seen[] = {OUTCOME_SILENT, OUTCOME_OK, OUTCOME_WRONG};
@@ -293,12 +305,15 @@ move_probe(struct world *s)
 	if (health == SILENT) {
 		inc(&s->silent);
 		inc(&s->dead);
+		inc(&s->loops);
 		if (s->alive && s->busy)
 			s->dead = 0;
+		if (s->alive && s->busy && s->serves)
+			s->loops = 0;
 		if (2 * s->silent >= conf.hang_probes)
 			s->well_for = 0;
 	} else if (!s->killed) {
-		s->silent = s->dead = 0;
+		s->silent = s->dead = s->loops = 0;
 		s->answered = 1;
 		s->well_for = health == WELL ? (s->well_for == 0 ? 1 : s->well_for) : 0;
 	}
@@ -306,6 +321,7 @@ move_probe(struct world *s)
 	    (struct worker_event){.type = WORKER_EV_PROBE,
 		.outcome = seen[health],
 		.life = s->alive && s->busy,
+		.answers = s->alive && s->busy && s->serves,
 		.sent = now});
 	return true;
 }
@@ -358,7 +374,7 @@ move_time(struct world *s)
 	return true;
 }
 
-#define N_MOVES 14
+#define N_MOVES 15
 
 static bool
 move(struct world *s, int number)
@@ -398,6 +414,8 @@ move(struct world *s, int number)
 		return move_blind(s, OUTCOME_OK);
 	case 13:
 		return move_busy(s);
+	case 14:
+		return move_serves(s);
 	default:
 		return false;
 	}
@@ -479,15 +497,18 @@ settle(struct world *s)
 	s->w.pid = w.pid;
 	s->w.starts = w.starts > 0;
 	s->w.failed_starts = w.failed_starts > 4 ? 4 : w.failed_starts;
-	s->w.silent_probes = w.silent_probes > 3 ? 3 : w.silent_probes;
-	s->w.dead_probes = w.dead_probes > 3 ? 3 : w.dead_probes;
+	/* One silent probe of these makes it unready, two without life are a hang. */
+	s->w.silent_probes = w.silent_probes > 1 ? 1 : w.silent_probes;
+	s->w.dead_probes = w.dead_probes > 2 ? 2 : w.dead_probes;
+	s->w.loop_probes = w.loop_probes > 3 ? 3 : w.loop_probes;
 	s->w.stable = w.stable;
 	s->w.killed_hung = w.killed_hung;
 	s->w.started_at.us = mono_is_set(w.started_at) ? BASE : 0;
 	s->w.due = w.due;
 	s->w.backoff_ms = w.backoff_ms;
-	clip(&s->silent, 3);
-	clip(&s->dead, 3);
+	clip(&s->silent, 1);
+	clip(&s->dead, 2);
+	clip(&s->loops, 3);
 	clip(&s->fails, 3);
 	s->age = s->known ? s->age : 0;
 	clip(&s->age, 3);
@@ -496,9 +517,11 @@ settle(struct world *s)
 	s->fail_age = s->fails > 0 ? s->fail_age : 4;
 	clip(&s->fail_age, 4);
 	if (!s->known)
-		s->silent = s->dead = s->answered = s->well_for = s->stable = s->killed = 0;
+		s->silent = s->dead = s->loops = s->answered = s->well_for = s->stable = s->killed =
+		    0;
 	s->health = s->alive ? s->health : 0;
 	s->busy = s->alive && s->health == SILENT ? s->busy : 0;
+	s->serves = s->busy ? s->serves : 0;
 	s->pid = s->alive || s->exited || s->known ? s->pid : 2;
 }
 
@@ -603,6 +626,22 @@ MUTANT(never_kills_a_loop)
 
 	other.busy_probes = 1000;
 	return worker_step(&other, w, given, t);
+}
+
+MUTANT(kills_who_answers_others)
+{
+	struct worker_event ev = *given;
+
+	ev.answers = false;
+	return worker_step(c, w, &ev, t);
+}
+
+MUTANT(takes_a_loop_for_busy)
+{
+	struct worker_event ev = *given;
+
+	ev.answers = true;
+	return worker_step(c, w, &ev, t);
 }
 
 MUTANT(takes_the_dead_for_slow)
@@ -744,6 +783,8 @@ static const struct {
     M(one_silence_too_many),
     M(kills_the_slow),
     M(never_kills_a_loop),
+    M(kills_who_answers_others),
+    M(takes_a_loop_for_busy),
     M(takes_the_dead_for_slow),
     M(never_kills_the_hung),
     M(no_limit_to_a_start),

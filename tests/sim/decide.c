@@ -20,6 +20,13 @@ seen_by_us(const struct world *w, const struct node *n, const struct sim_check *
 	return true;
 }
 
+static bool
+is_starved(const struct world *w, const struct node *n)
+{
+	return w->conf.bent != BENT_NO_ABSORB &&
+	       (roster_starved(&n->roster, w->now) || load_is_full(n->load));
+}
+
 static void
 make_facts(const struct world *w, const struct node *n, struct fact *facts)
 {
@@ -32,8 +39,7 @@ make_facts(const struct world *w, const struct node *n, struct fact *facts)
 		facts[i] = tally(&c->tally, windows, c->n);
 	}
 	if (w->conf.bent != BENT_NO_ABSORB) {
-		facts_absorb(facts, w->m->n_checks,
-		    roster_starved(&n->roster, w->now) || load_is_full(n->load));
+		facts_absorb(facts, w->m->n_checks, is_starved(w, n));
 		return;
 	}
 	for (int i = 0; i < w->m->n_checks; i++)
@@ -57,6 +63,7 @@ judge_node(const struct world *w, const struct node *n, const struct fact *facts
 		j.self_pass &= seen || !facts[i].vital;
 	}
 	j.self_pass &= any_self;
+	j.starved = is_starved(w, n);
 	if (w->conf.bent == BENT_NO_BRAKE) {
 		j.proven |= !j.shared_well;
 		j.shared_bad = false;

@@ -3,6 +3,7 @@
  * which starts, probes and kills them. A process is asked for, is there, becomes ready, may hang
  * and ends; what the supervisor knows of it comes by messages and probes, as in the brain.
  */
+#include "healthd/load.h"
 #include "tests/sim/chance.h"
 #include "tests/sim/world.h"
 
@@ -193,6 +194,7 @@ probe(struct world *w, struct node *n, struct slot_state *s)
 	if (s->serving && !s->hung && chance_part(x) * 64 < n->silent64) {
 		ev.outcome = OUTCOME_SILENT;
 		ev.life = true;
+		ev.answers = load_is_full(n->load);
 	}
 	if (ev.outcome == OUTCOME_SILENT)
 		ev.sent = mono_add_ms(w->now, -w->m->settings.workers.probe_timeout_ms);

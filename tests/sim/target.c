@@ -148,8 +148,7 @@ of_roster(const struct world *w, const struct node *n)
 	}
 	if (!roster_failed(r, s->workers.none_ready_ms, s->workers.failed_starts, w->now))
 		return answer(OUTCOME_UNKNOWN);
-	return answer(
-	    r->failed_starts >= s->workers.failed_starts ? OUTCOME_WRONG : OUTCOME_SILENT);
+	return answer(roster_broken(r, s->workers.failed_starts) ? OUTCOME_WRONG : OUTCOME_SILENT);
 }
 
 static struct answer

@@ -208,6 +208,24 @@ workers_that_only_have_their_caches_are_half_workers(void **state)
 	rig_drop(b);
 }
 
+static void
+only_who_answers_while_the_node_is_at_its_capacity_is_spared(void **state)
+{
+	struct brain *b = rig_brain();
+
+	(void)state;
+	scores_second(b);
+	score_add(&worker[0]->layer[LAYER_L1], 5);
+	scores_second(b);
+	assert_false(slot_answers(&b->slots[0])); /* no capacity is known */
+	b->load = 7;
+	assert_true(slot_answers(&b->slots[0]));
+	assert_false(slot_answers(&b->slots[1]));
+	b->load = 5;
+	assert_false(slot_answers(&b->slots[0]));
+	rig_drop(b);
+}
+
 /* `qps` for the last minute, and after that none or as many as before. */
 static bool
 drain_ends_early(uint64_t qps, bool clients_leave)
@@ -267,6 +285,7 @@ main(void)
 	    TEST(failures_by_internal_causes_are_proof_from_the_time_they_are),
 	    TEST(a_new_brain_keeps_what_was_seen_until_it_has_looked_itself),
 	    TEST(workers_that_only_have_their_caches_are_half_workers),
+	    TEST(only_who_answers_while_the_node_is_at_its_capacity_is_spared),
 	    TEST(the_drain_ends_when_clients_have_left),
 	    TEST(the_drain_goes_on_while_clients_ask),
 	};

@@ -468,6 +468,34 @@ static const struct ladder_story ladder_stories[] = {
 	"strained 3\n"
 	"is full relief\n"
 	"says another node tells overload\n"},
+    {"... spending what the flap budget keeps back for falls",
+	QUIET
+	"fleet fresh\n"
+	"score 10\n"
+	"is drain score_fall\n"
+	"score 100\n"
+	"run 200\n"
+	"is full\n"
+	"score 10\n"
+	"is drain score_fall\n"
+	"score 100\n"
+	"run 600\n"
+	"is drain wait\n"
+	"limit flap\n"
+	"strained 3\n"
+	"is full relief\n"},
+    {"who is silent and well comes back as soon as another tells overload",
+	QUIET
+	"fleet fresh\n"
+	"vital vital_leave\n"
+	"is silent vital_fall\n"
+	"no vital\n"
+	"limit hold\n"
+	"strained 3\n"
+	"is drain emergency\n"
+	"says another node tells overload\n"
+	"until full 0 2\n"
+	"is full relief\n"},
     {"... no further than that",
 	QUIET
 	"fleet fresh\n"
@@ -751,6 +779,17 @@ static const struct ladder_story ladder_stories[] = {
 	"limit start\n"
 	"healthy\n"
 	"until drain 120 120\n"},
+    {"what overload keeps from answering in time is no failed adoption",
+	START
+	"restart fresh full\n"
+	"starved\n"
+	"run 0.25\n"
+	"is full adopt\n"
+	"run 0.1\n"
+	"is full\n"
+	"nolimit start\n"
+	"no starved vital\n"
+	"is silent vital_fall\n"},
     {"a vital failure during adoption falls at once",
 	START
 	"restart fresh full\n"

@@ -182,7 +182,7 @@ set_input(struct story *s, const char *name, bool on)
 	    {"leave", &s->in.fleet.granted}, {"vital_leave", &s->in.fleet.vital},
 	    {"back", &s->in.fleet.back}, {"few", &s->in.fleet.emergency},
 	    {"keep", &s->in.fleet.keep},
-	    {"denied", &j->denied},
+	    {"denied", &j->denied}, {"starved", &j->starved},
 	};
 
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {

@@ -79,6 +79,9 @@ static const struct row rows[] = {
     {"silent and alive is slow: unready, not killed", "WSo....llllll", "ssrrrrrruuuuu", "S"},
     {"a slow one that answers is ready again", "WSolllllolllllo", "ssrruuuurruuuur", "S"},
     {"silent too often is killed though it lives", "WSo....lllllll", "ssrrrrrruuuuuu", "SK"},
+    {"not while it answers others", "WSo....aaaaaaaaaa", "ssrrrrrruuuuuuuuu", "S"},
+    {"that is over: counted anew", "WSo....aaallllll", "ssrrrrrruuuuuuuu", "S"},
+    {"and then it is killed", "WSo....aaalllllll", "ssrrrrrruuuuuuuuu", "SK"},
     {"life breaks a row of dead silence", "WSosslss", "ssrruuuu", "S"},
     {"and dead silence after life is a hang all the same", "WSollsss", "ssrruuuu", "SK"},
     {"dead and alive silence add up to too much", "WSosslssls", "ssrruuuuuu", "SK"},
@@ -151,9 +154,10 @@ feed_letter(struct run *r, char c, int32_t next_pid)
 
 	if (probe != NULL)
 		ev.outcome = (enum outcome)(probe - probes);
-	else if (c == 'l' || c == 'g') {
-		ev.outcome = c == 'l' ? OUTCOME_SILENT : OUTCOME_GONE;
+	else if (c == 'l' || c == 'g' || c == 'a') {
+		ev.outcome = c == 'g' ? OUTCOME_GONE : OUTCOME_SILENT;
 		ev.life = true;
+		ev.answers = c == 'a';
 	} else if (c == 'e')
 		ev.sent = mono_add_ms(r->w.started_at, -1);
 	else if (c == 'W' || c == 'U')
@@ -311,6 +315,23 @@ failed_starts_count_over_all_slots_while_none_is_ready(void **state)
 }
 
 static void
+failed_starts_of_before_are_no_malfunction_of_a_slow_worker(void **state)
+{
+	struct worker w = worker_in(WORKER_UNREADY, false, 0);
+	struct roster r = roster_step((struct roster){0}, &w, 1, ms(0));
+
+	(void)state;
+	w.failures = 3;
+	r = roster_step(r, &w, 1, ms(1));
+	assert_true(roster_failed(&r, 300, 3, ms(1)));
+	assert_true(roster_broken(&r, 3));
+	w.slow = true; /* it was ready, and is asked more than it can answer */
+	r = roster_step(r, &w, 1, ms(2));
+	assert_true(roster_failed(&r, 300, 3, ms(2)));
+	assert_false(roster_broken(&r, 3));
+}
+
+static void
 nothing_wanted_is_never_failed(void **state)
 {
 	struct worker w = worker_init(ms(0));
@@ -442,6 +463,7 @@ main(void)
 	    cmocka_unit_test(ready_for_moments_does_not_count_as_well),
 	    cmocka_unit_test(failed_starts_count_over_all_slots_while_none_is_ready),
 	    cmocka_unit_test(nothing_wanted_is_never_failed),
+	    cmocka_unit_test(failed_starts_of_before_are_no_malfunction_of_a_slow_worker),
 	    cmocka_unit_test(a_slow_worker_shows_overload_and_a_hung_one_does_not),
 	    cmocka_unit_test(one_adopted_as_slow_is_judged_by_its_probes_and_not_as_a_start),
 	    cmocka_unit_test(overload_is_over_a_while_after_the_last_slow_worker),
