@@ -818,6 +818,7 @@ def main():
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
         sys.exit("no namespaces: " + os.strerror(ctypes.get_errno()))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)  # mounts of ours end with us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without an end of the keepers
     good = bad = 0
     for case in CASES:
         if chosen and case.__name__ not in chosen:
