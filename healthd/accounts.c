@@ -22,42 +22,49 @@ parse(char *line, const char **name, unsigned long *id)
 	return *end == ':' && *id < (unsigned long)(uid_t)-1;
 }
 
-bool
-accounts_group(const char *path, const char *name, gid_t *gid)
+/* The first entry of that name, or where `name` is NULL of that id. `*line` is heap, also where
+ * there is none; what is found points into it. */
+static bool
+find(const char *path, const char *name, unsigned long wanted, char **line, const char **found,
+    unsigned long *id)
 {
 	FILE *f = fopen(path, "re");
-	char *line = NULL;
-	const char *found;
 	size_t room = 0;
-	unsigned long id;
 	bool ok = false;
 
-	while (f != NULL && !ok && getline(&line, &room, f) > 0)
-		ok = parse(line, &found, &id) && strcmp(found, name) == 0;
-	if (ok)
-		*gid = (gid_t)id;
-	free(line);
+	*line = NULL;
+	while (f != NULL && !ok && getline(line, &room, f) > 0)
+		ok = parse(*line, found, id) &&
+		    (name != NULL ? strcmp(*found, name) == 0 : *id == wanted);
 	if (f != NULL)
 		fclose(f);
 	return ok;
 }
 
 bool
+accounts_group(const char *path, const char *name, gid_t *gid)
+{
+	const char *found;
+	unsigned long id;
+	char *line;
+	bool ok = find(path, name, 0, &line, &found, &id);
+
+	if (ok)
+		*gid = (gid_t)id;
+	free(line);
+	return ok;
+}
+
+bool
 accounts_user(const char *path, uid_t uid, char *name, size_t size)
 {
-	FILE *f = fopen(path, "re");
-	char *line = NULL;
 	const char *found;
-	size_t room = 0;
 	unsigned long id;
-	bool ok = false;
+	char *line;
+	bool ok = find(path, NULL, uid, &line, &found, &id);
 
-	while (f != NULL && !ok && getline(&line, &room, f) > 0)
-		ok = parse(line, &found, &id) && id == uid;
 	if (ok)
 		snprintf(name, size, "%s", found);
 	free(line);
-	if (f != NULL)
-		fclose(f);
 	return ok;
 }
