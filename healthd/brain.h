@@ -72,7 +72,6 @@ struct instance {
 };
 
 #define N_RECENT_MOVES 8
-#define N_ALARMS 10 /* kinds of a lane's alarms */
 
 struct move {
 	struct timespec at; /* wall clock, for people */
@@ -110,7 +109,7 @@ struct lane {
 	int8_t hand;		/* as the door last said */
 	uint32_t alarms;	/* as last said */
 	int8_t claimed;		/* rung said to be proven since it was ordered, -1 */
-	struct mono alarm_since[N_ALARMS];
+	struct mono alarm_since[N_DOOR_ALARMS];
 	uint64_t moves;
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
 	struct guard guard; /* of a lane with beacons */
@@ -355,7 +354,7 @@ void say_move(struct brain *b, struct lane *lane, int from);
 void say_proof(struct brain *b, struct lane *lane); /* when it has come */
 void say_alarms(struct brain *b, struct lane *lane, uint32_t alarms); /* what has changed in them */
 void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
-/* The n-th kind of alarm (0..N_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
+/* The n-th kind of alarm (0..N_DOOR_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
 const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
     struct mono *since, char *text, size_t size);
 

@@ -120,7 +120,7 @@ render_lanes(FILE *f, const struct brain *b)
 	}
 	metrics_head(f, "alarm", "gauge", "1 while a lane's alarm is on.");
 	for (int l = 0; l < MAX_LANES; l++)
-		for (int n = 0; b->lanes[l].exists && n < N_ALARMS; n++) {
+		for (int n = 0; b->lanes[l].exists && n < N_DOOR_ALARMS; n++) {
 			char text[160];
 			const char *name;
 			struct mono since;

@@ -166,7 +166,7 @@ slot_start(struct keeper *k, int slot)
 		return;
 	why = own ? spawn_own(k, slot) : spawn_command(k, slot);
 	if (why != 0) {
-		event_say(EVENT_WARN, "worker-failed", "slot %d: %s: %s", slot,
+		event_say(EVENT_WARN, "worker_failed", "slot %d: %s: %s", slot,
 		    own ? k->resolver_exe : k->settings.workers.command[0],
 		    why == EBADF ? "its sockets or memory are not held" : strerror(why));
 		refuse(k, slot, why);
@@ -284,7 +284,7 @@ slots_trim(struct keeper *k, bool time_is_up)
 			continue;
 		k->slots[i].excess = true;
 		k->slots[i].ready = false;
-		event_say(EVENT_NOTICE, "worker-excess", "slot %d (pid %d) is no longer "
+		event_say(EVENT_NOTICE, "worker_excess", "slot %d (pid %d) is no longer "
 		    "configured: %s", i, (int)k->slots[i].pid, kill_now ? "killed" : "stopped");
 		slot_signal(k, i, kill_now ? SIGKILL : SIGTERM);
 		keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
@@ -327,7 +327,7 @@ orphans_kill(struct keeper *k)
 		if (is_known(k, (pid_t)pid))
 			continue;
 		if (!k->purging)
-			event_say(EVENT_NOTICE, "orphan-killed", "pid %ld was left behind", pid);
+			event_say(EVENT_NOTICE, "orphan_killed", "pid %ld was left behind", pid);
 		k->purging = true;
 		kill((pid_t)pid, SIGKILL);
 	}
@@ -372,7 +372,7 @@ children_store(struct keeper *k)
 			    (int)k->slots[i].pid, process_start(k->slots[i].pid));
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CHILDREN_FILE);
 	if (file_replace_fast(path, text, at, 0600, &err) == -1)
-		event_say(EVENT_WARN, "keeper-table", "%s", err.text);
+		event_say(EVENT_WARN, "keeper_table", "%s", err.text);
 }
 
 /* Their sockets are theirs until they are dead. */
@@ -411,7 +411,7 @@ kill_stale(const char *line, bool say)
 	    process_start(pid) != start)
 		return false;
 	if (say)
-		event_say(EVENT_WARN, "worker-stale",
+		event_say(EVENT_WARN, "worker_stale",
 		    "pid %d outlived the keeper before us: killed", pid);
 	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);

@@ -36,7 +36,7 @@ view_lane_alarms(const struct brain *b, const struct lane *lane, struct mono now
 {
 	json_t *all = json_array();
 
-	for (int n = 0; n < N_ALARMS; n++) {
+	for (int n = 0; n < N_DOOR_ALARMS; n++) {
 		char buffer[160];
 		const char *name, *text;
 		struct mono since;
