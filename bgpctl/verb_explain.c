@@ -46,8 +46,8 @@ print_word(FILE *to, enum word_kind k, const struct word *w)
 static json_t *
 word_json(enum word_kind k, const struct word *w)
 {
-	return json_pack("{ssssssss}", "word", w->word, "kind", word_kind_name(k), "means", w->means,
-	    "mend", w->mend);
+	return json_pack("{ssssssss}", "word", w->word, "kind", word_kind_name(k), "means",
+	    w->means, "mend", w->mend);
 }
 
 /* Of all kinds, or of those that `word` (or NULL) is one of; the number of them. */

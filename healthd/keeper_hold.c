@@ -71,7 +71,7 @@ store_follow(const struct held *before, const struct held *now)
 
 		if (same_file(h->fd, held_find(before, h->name)))
 			continue;
-		/* Without FDPOLL=0 systemd lets go of a socket at the first error that it has pending. */
+		/* Without FDPOLL=0 systemd lets go of a socket that has an error pending. */
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", h->name);
 		store_say(text, h->fd, &heard);
 	}

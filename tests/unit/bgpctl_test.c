@@ -362,7 +362,8 @@ words_are_explained_without_anybody(void **state)
 	json_t *all;
 
 	(void)state;
-	expect("explain covered", 0, "covered: alarm (what somebody must look at)\n  A prefix of ours");
+	expect("explain covered", 0,
+	    "covered: alarm (what somebody must look at)\n  A prefix of ours");
 	expect("explain Bird-Silent", 0, "  -> Is BIRD running");
 	/* of more than one kind: all */
 	expect("explain emergency", 0, "emergency: limit");
