@@ -54,10 +54,13 @@ static const struct word alarms[] = {
 	{"recorder", "The flight recorder cannot write. Decisions go on; `bgpctl replay` and `what-if` "
 	 "will lack this time.",
 	 "Is the file system of recorder.path full, read-only or broken? It goes on by itself."},
-	{"state", "What a restart needs to know cannot be saved: a new brain would begin silent, and "
-	 "limits that were set would be lost with this one.",
-	 "Look at the file systems of paths.run_dir and paths.state_dir: full, read-only, wrong "
-	 "owner? Do not restart healthd before."},
+	{"state", "What a restart needs to know cannot be saved: a new brain would begin silent.",
+	 "Look at the file system of paths.run_dir: full, read-only, wrong owner? Do not restart "
+	 "healthd before."},
+	{"limits", "The disk does not take what was changed in limits (drain, pin, undrain), or takes "
+	 "long. It is in force all the same, and over a restart of healthd; a reboot would undo it.",
+	 "Look at the file system of paths.state_dir: does it hang, is it full, read-only, of another "
+	 "owner? It is tried again by itself. Until then, do not rely on limits over a reboot."},
 	{"workers", "Fewer workers are ready than workers.min_ready, or one is in quarantine since it "
 	 "ends at each start.",
 	 "`bgpctl workers` has the last exit of each; the worker's own log says why. A quarantined "

@@ -83,6 +83,8 @@ const struct word word_events[N_WORD_EVENTS] = {
 	{"l3_unauthenticated", "Without redis.secret_file, whoever may write to Redis is believed.",
 	 "Make a secret, the same at all nodes of the region."},
 	{"l3_up", "A Redis server is ready.", ""},
+	{"limits", "Limits cannot be written down where they should be, or can again.",
+	 "See the alarm `limits`."},
 	{"metrics", "The metrics port cannot be served, or can again.", "Who has the port?"},
 	{"not_reloaded", "A worker got SIGHUP, which it does not heed.", "`bgpctl upgrade`"},
 	{"operator", "Somebody changed something by `bgpctl`; who, and what.", ""},

@@ -19,6 +19,7 @@
 #include "bgpctl/recorder.h"
 #include "healthd/bond.h"
 #include "healthd/console.h"
+#include "healthd/durable.h"
 #include "healthd/flight.h"
 #include "healthd/guard.h"
 #include "healthd/heed.h"
@@ -248,6 +249,12 @@ struct brain {
 		uint64_t digest; /* of what a successor would miss */
 		struct mono at;
 	} saved;
+	struct {
+		struct durable *disk; /* of limits; NULL until they are first saved */
+		bool near, near_failed; /* the successor would find them in run_dir */
+		bool due;	      /* loaded, and not yet saved by us */
+		struct mono at;	      /* saved */
+	} kept;
 	struct counters counters;
 	struct {
 		bool kept;   /* the shared cache is written to a file */
@@ -431,9 +438,21 @@ void bond_tell(struct brain *b, const struct bond_message *m); /* ends the loop 
 void lease_renew(struct brain *b);
 
 /* brain_state.c */
+#define STATE_VERSION 1
 void state_load(struct brain *b);  /* into lanes[].saved, windows, counters, limits */
 void state_save(struct brain *b);  /* run_dir/brain.state */
-void limits_save(struct brain *b); /* state_dir/limits.json */
+json_t *state_read(const char *dir, const char *name); /* of our version; else NULL */
+int64_t state_integer(const json_t *o, const char *key, int64_t low, int64_t high);
+
+/* brain_limits.c */
+void limits_load(struct brain *b); /* of state_load(): the boot is known */
+void limits_save(struct brain *b); /* after each change; waits for no disk */
+void limits_step(struct brain *b); /* the disk may be done */
+void limits_second(struct brain *b);
+/* Where the last change is: "disk", "run": until a reboot, "memory": until this brain ends. */
+const char *limits_kept(const struct brain *b);
+bool limits_failing(const struct brain *b); /* the disk does not take them */
+void limits_fini(struct brain *b);
 
 /* brain_due.c: saves it when something in it has changed, or it was saved 10 s ago. */
 void state_second(struct brain *b);

@@ -231,6 +231,8 @@ render_node(FILE *f, const struct brain *b)
 	    b->recorder != NULL ? (double)recorder_dropped(b->recorder) : 0);
 	one(f, "recorder_failed", "gauge", "1 while the flight recorder cannot write.",
 	    b->recorder_failed);
+	one(f, "limits_on_disk", "gauge", "1 while a reboot would change no limit.",
+	    strcmp(limits_kept(b), "disk") == 0);
 	one(f, "brain_cpu_seconds_total", "counter", "CPU time of this brain.",
 	    (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
 		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6);
