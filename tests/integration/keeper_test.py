@@ -174,10 +174,11 @@ class Keeper:
         with open(self.path, "w") as f:
             f.write(CONF.format(**self.conf))
 
-    def start(self):
+    def start(self, shell='exec "$@"', **more):
         env = dict(os.environ, NOTIFY_SOCKET=self.dir + "/notify",
-                   STATE_DIRECTORY=self.dir + "/state")
-        self.process = subprocess.Popen([self.dir + "/bin/healthd", "-c", self.path],
+                   STATE_DIRECTORY=self.dir + "/state", **more)
+        self.process = subprocess.Popen(["/bin/sh", "-c", shell, "sh", self.dir + "/bin/healthd", "-c",
+                                         self.path],
                                         stderr=self.log, stdin=subprocess.DEVNULL, env=env)
         return self
 
@@ -458,6 +459,22 @@ def reload_keeps_pid_and_children(make):
                             timeout=PATIENCE, check=False)
     expect(second.returncode == 1 and str(pid) in second.stderr and "run_dir" in second.stderr,
            f"the lock to have come along: {second.stderr}")
+
+
+def one_without_standard_descriptors_hands_over_all_the_same(make):
+    k = make().start(shell='exec "$@" <&- >&- 2>&-')
+    b, pids = two_workers(k)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.leave()
+    b2 = k.brain()
+    roster = b2.hello()
+    expect({s: m["pid"] for s, m in roster.items()} == {0: pids[0], 1: pids[1]},
+           f"both workers in the successor's roster: {roster}")
+    expect(all(alive(p) for p in pids), "them to be untouched")
+    for pid in (b2.pid, pids[0]):
+        fds = {n: f for n, f in descriptors(pid).items() if int(n) <= 2}
+        expect(set(fds.values()) == {"/dev/null"}, f"nothing of the keeper's as its output: {fds}")
 
 
 def reload_stops_excess_workers(make):
