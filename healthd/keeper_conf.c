@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bgpctl/control.h"
+#include "bgpctl/recorder.h"
 #include "healthd/keeper.h"
 #include "lib/event.h"
 #include "lib/file.h"
@@ -123,6 +125,39 @@ is_given(int fd, const struct identity *brain)
 	       (st.st_mode & 07777) == 01775;
 }
 
+/* What a brain of another user has left is the present one's. A file with one name is no link to
+ * somebody else's; a socket has nothing in it. */
+static void
+give_file(int dir, const char *name, const struct identity *brain)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+	struct stat st;
+
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == -1 || st.st_uid == brain->uid)
+		rc = 0;
+	else if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+		rc = fchownat(fd, "", brain->uid, brain->gid, AT_EMPTY_PATH);
+	else if (S_ISSOCK(st.st_mode))
+		rc = unlinkat(dir, name, 0);
+	if (rc == -1)
+		event_say(EVENT_WARN, "directory", "%s is another user's, and cannot be given to "
+		    "the brain: %s", name, strerror(errno));
+	close(fd);
+}
+
+/* The sticky bit keeps the brain from replacing what is not its user's. */
+static void
+give_files(int dir, const struct identity *brain)
+{
+	static const char *const names[] = {"brain.state", "brain.limits", "limits.json",
+	    "recorder", "recorder" RECORDER_SET_ASIDE, CONTROL_SOCKET, CONTROL_SOCKET ".new"};
+
+	for (size_t i = 0; geteuid() == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+		give_file(dir, names[i], brain);
+}
+
 static int
 prepare_dir(const char *path, const struct identity *brain, struct err *err)
 {
@@ -130,12 +165,13 @@ prepare_dir(const char *path, const struct identity *brain, struct err *err)
 
 	if (file_mkdirs(path, err) == -1)
 		return -1;
-	if (!brain->change)
-		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || (!is_given(fd, brain) &&
-			    (fchown(fd, geteuid(), brain->gid) == -1 || fchmod(fd, 01775) == -1)))
+	if (brain->change &&
+	    (fd == -1 || (!is_given(fd, brain) && (fchown(fd, geteuid(), brain->gid) == -1 ||
+						      fchmod(fd, 01775) == -1))))
 		rc = err_errno(err, "%s cannot be given to the brain's group", path);
+	if (fd != -1 && rc == 0)
+		give_files(fd, brain);
 	if (fd != -1)
 		close(fd);
 	return rc;

@@ -577,6 +577,39 @@ def a_read_only_state_dir_ends_nobody(make):
     expect(k.brain().hello() == {}, "a cold start on it as well")
 
 
+def another_user_may_replace_what_the_one_before_has_left(make):
+    k = make(user="daemon").start()
+    b, _ = two_workers(k)
+    stop(k, b)
+    mine = {"run": ["brain.state", "brain.limits"], "state": ["limits.json", "recorder"]}
+    for place, names in mine.items():
+        for name in names:
+            with open(f"{k.dir}/{place}/{name}", "w") as f:
+                f.write("kept")
+            os.chown(f"{k.dir}/{place}/{name}", 1, 1)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.bind(k.dir + "/run/control.sock")
+    os.chown(k.dir + "/run/control.sock", 1, 1)
+    secret = k.dir + "/secret"
+    for name in ("secret", "another"):
+        with open(f"{k.dir}/{name}", "w") as f:
+            f.write("root's")
+    os.link(secret, k.dir + "/state/recorder.aside")  # as a brain that was taken over might
+    os.symlink(k.dir + "/another", k.dir + "/run/control.sock.new")
+    k.write_conf(user="nobody")
+    k.start()
+    b = k.brain()
+    for place, names in mine.items():
+        for name in names:
+            st = os.stat(f"{k.dir}/{place}/{name}")
+            expect((st.st_uid, st.st_size) == (65534, 4), f"{name} to be the next user's, whole")
+    expect(not os.path.exists(k.dir + "/run/control.sock"), "the socket to make room")
+    for name in ("secret", "another"):
+        expect(os.stat(f"{k.dir}/{name}").st_uid == 0, f"a link to {name} not to be followed")
+    expect(os.stat(k.dir + "/run/healthd.conf.active").st_uid == 0, "root's to stay root's")
+    b.hello()
+
+
 def a_state_dir_that_cannot_be_is_refused_at_a_reload(make):
     k = make().start()
     b, pids = two_workers(k)
