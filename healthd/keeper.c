@@ -71,6 +71,8 @@ reap_one(struct keeper *k, pid_t pid, int status)
 		k->holder.pid = 0; /* what it has said tells the rest */
 	} else if (pid == k->snapshot) {
 		snapshot_gone(k, status);
+	} else if (pid == k->keeping) {
+		keeper_good_kept(k, status);
 	} else if (k->purging) {
 		orphans_kill(k);
 	}

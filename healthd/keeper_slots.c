@@ -305,7 +305,7 @@ static bool
 is_known(const struct keeper *k, pid_t pid)
 {
 	return pid == k->brain.pid || pid == k->brain.undead || pid == k->trial ||
-	    pid == k->drainer || pid == k->holder.pid || pid == k->snapshot ||
+	    pid == k->drainer || pid == k->holder.pid || pid == k->snapshot || pid == k->keeping ||
 	    slot_find(k, pid) != -1;
 }
 
@@ -386,14 +386,17 @@ void
 orphans_end(struct keeper *k)
 {
 	struct mono until = mono_add_ms(mono_now(), DEATH_MS);
+	int status;
 	pid_t pid;
 
 	orphans_kill(k);
 	while (mono_before(mono_now(), until)) {
-		pid = waitpid(-1, NULL, WNOHANG);
+		pid = waitpid(-1, &status, WNOHANG);
 		if (pid == -1 && errno == ECHILD)
 			return;
-		if (pid > 0)
+		if (pid > 0 && pid == k->keeping)
+			keeper_good_kept(k, status);
+		else if (pid > 0)
 			orphans_kill(k);
 		else
 			wait_a_bit();

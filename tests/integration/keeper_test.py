@@ -577,6 +577,40 @@ def a_read_only_state_dir_ends_nobody(make):
     expect(k.brain().hello() == {}, "a cold start on it as well")
 
 
+def hung_disk(path):
+    """A library that lets fsync() hang while there is a file `path`."""
+    with open(path + ".c", "w") as f:
+        f.write('#define _GNU_SOURCE\n#include <unistd.h>\n#include <sys/syscall.h>\n'
+                'int fsync(int fd) { while (access("%s", 0) == 0) usleep(10000);'
+                ' return syscall(SYS_fsync, fd); }\n' % path)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", path + ".so", path + ".c"], check=True)
+    return path + ".so"
+
+
+def a_disk_that_hangs_holds_no_reload_up(make):
+    k = make()
+    disk, good = k.dir + "/hangs", k.dir + "/state/healthd.conf.good"
+    k.start(LD_PRELOAD=hung_disk(disk))
+    b, pids = two_workers(k)
+    before = os.stat(good).st_ino
+    with open(disk, "w"):
+        pass
+    for _ in range(2):  # what hangs of the first is not in the way of the second
+        os.kill(k.pid, signal.SIGHUP)
+        b.bond("yield")
+        b.leave()
+        b = k.brain()
+        expect(b.hello().keys() == {0, 1}, "both workers in the roster")
+    expect(all(alive(p) for p in pids), "the workers to be untouched")
+    expect("the disk has not taken the last good one" in k.text(), "it to be said")
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond("exited")
+    expect(os.stat(good).st_ino == before, "the file as it was")
+    os.unlink(disk)
+    eventually("the file when the disk is back", lambda: os.stat(good).st_ino != before)
+    stop(k, b)
+
+
 def another_user_may_replace_what_the_one_before_has_left(make):
     k = make(user="daemon").start()
     b, _ = two_workers(k)
