@@ -199,7 +199,7 @@ static const struct {
 	    COUNT(states)},
 	[WORD_SCORE] = {"score", "how a worker or an engine says that it does", scores,
 	    COUNT(scores)},
-	[WORD_EVENT] = {"event", "lines of the log", word_events, N_WORD_EVENTS},
+	[WORD_EVENT] = {"event", "lines of the log", NULL, 0}, /* words_events.c */
 };
 
 const char *
@@ -217,6 +217,8 @@ word_kind_about(enum word_kind k)
 const struct word *
 words_of(enum word_kind k, size_t *n)
 {
+	if (k == WORD_EVENT)
+		return word_events(n);
 	*n = kinds[k].n;
 	return kinds[k].all;
 }
@@ -238,9 +240,12 @@ same(const char *a, const char *b)
 const struct word *
 word_find(enum word_kind k, const char *word)
 {
-	for (size_t i = 0; i < kinds[k].n; i++)
-		if (same(kinds[k].all[i].word, word))
-			return &kinds[k].all[i];
+	size_t n;
+	const struct word *all = words_of(k, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (same(all[i].word, word))
+			return &all[i];
 	return NULL;
 }
 
@@ -278,12 +283,15 @@ word_near(const char *word)
 	if (strlen(word) > NEAR_LONGEST)
 		return NULL;
 	for (int k = 0; k < N_WORD_KINDS; k++) {
-		for (size_t i = 0; i < kinds[k].n; i++) {
-			size_t d = distance(word, kinds[k].all[i].word);
+		size_t n;
+		const struct word *all = words_of((enum word_kind)k, &n);
+
+		for (size_t i = 0; i < n; i++) {
+			size_t d = distance(word, all[i].word);
 
 			if (d <= least && (d < least || near == NULL)) {
 				least = d;
-				near = kinds[k].all[i].word;
+				near = all[i].word;
 			}
 		}
 	}

@@ -3,7 +3,7 @@
  */
 #include "bgpctl/words_events.h"
 
-const struct word word_events[N_WORD_EVENTS] = {
+static const struct word events[] = {
 	{"address_restore", "A service address was gone and was put back (or could not be).",
 	 "Who takes it away? Often a network manager that does not know of it."},
 	{"adopt", "A new brain found a rung in force and takes it over.", ""},
@@ -128,3 +128,10 @@ const struct word word_events[N_WORD_EVENTS] = {
 	{"worker_stopped", "A worker has ended.", ""},
 	{"yield", "A brain makes way for its successor.", ""},
 };
+
+const struct word *
+word_events(size_t *n)
+{
+	*n = sizeof(events) / sizeof(events[0]);
+	return events;
+}

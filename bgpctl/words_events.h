@@ -7,7 +7,6 @@
 
 #include "bgpctl/words.h"
 
-#define N_WORD_EVENTS 88
-extern const struct word word_events[N_WORD_EVENTS];
+const struct word *word_events(size_t *n);
 
 #endif
