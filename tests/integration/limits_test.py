@@ -168,6 +168,7 @@ def who_speaks_of_cookies_gets_one_instead_of_tc(r):
     f = Flood(r, same(2000, edns=dns.opt(options=dns.option(COOKIE, b'clientco'))))
     expect(f.count(tc=True), 0, 'TC')
     between(100, f.count(rcode=BADCOOKIE), 2000, 'BADCOOKIE')
+    expect(score(r)['rcode'][BADCOOKIE], f.count(rcode=BADCOOKIE), 'counted as that')
     bad = [a for a in f.answers if a.rcode == BADCOOKIE]
     expect({(len(a.options[COOKIE]), len(a.answers)) for a in bad}, {(24, 0)}, 'with a cookie')
     with client() as s:
