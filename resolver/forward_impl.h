@@ -30,7 +30,8 @@ struct stream {
 	uint64_t answers; /* since it was opened */
 	struct mono last; /* when the last of them came */
 	int foreign;
-	bool tls_wants_write, write_wants_read;
+	bool tls_wants_write;  /* the handshake, or reading, goes on once something is written */
+	bool write_wants_read; /* writing goes on once something is read */
 	uint8_t *in, *out; /* owned, while it is open */
 	size_t in_used, out_used;
 };
