@@ -308,8 +308,8 @@ answer(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 }
 
 /* TC, for who is there to come back by TCP; BADCOOKIE for who can do so by UDP. */
-static size_t
-slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
+size_t
+worker_slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
 {
 	struct reply_opt opt = opt_of(w, a, EDE_NONE, NULL);
 	bool tc = a->cookie == ASKER_NO_COOKIE;
@@ -350,7 +350,7 @@ judged(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 	case LIMITS_DROP:
 		return 0;
 	case LIMITS_TRUNCATE:
-		return slip(w, from, wire, out, room);
+		return worker_slip(w, from, wire, out, room);
 	default:
 		break;
 	}
@@ -399,7 +399,7 @@ worker_release(struct worker *w, const struct asker *a, const struct key *k, con
 		return 0;
 	}
 	if (verdict == RRL_SLIP)
-		n = slip(w, a, wire, out, worker_limit(w, a));
+		n = worker_slip(w, a, wire, out, worker_limit(w, a));
 	score_add(&w->score->rcode[w->tally.rcode % SCORE_RCODES], 1);
 	score_add(&w->score->layer[w->tally.layer], 1);
 	score_add(&w->score->latency[latency_bucket(mono_diff_us(w->now, a->since))], 1);
