@@ -239,7 +239,8 @@ peer_gives(struct rig *r, int most)
 	int n;
 
 	while (most > 0) {
-		n = BIO_read(r->to, buffer, most < (int)sizeof(buffer) ? most : (int)sizeof(buffer));
+		n = BIO_read(r->to, buffer,
+		    most < (int)sizeof(buffer) ? most : (int)sizeof(buffer));
 		if (n <= 0)
 			break;
 		assert_int_equal(send(r->fd, buffer, (size_t)n, MSG_NOSIGNAL), n);
