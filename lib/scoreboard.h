@@ -16,7 +16,7 @@
 #include "lib/mono.h"
 
 #define SCOREBOARD_MAGIC 0x70706e61u /* "anpp" */
-#define SCOREBOARD_VERSION 3
+#define SCOREBOARD_VERSION 4
 
 enum score_state {
 	SCORE_STARTING,	  /* or not there; ends when its loop turns */
@@ -44,8 +44,8 @@ enum score_layer {
  * A worker counts answers that it gave to clients, each once in `rcode` and once in `layer`; what
  * it gave no answer to is in `drop`. An answer is a failure when its rcode is neither NOERROR,
  * NXDOMAIN nor YXDOMAIN and it is not one that the query itself deserves (FORMERR, NOTIMP, BADVERS,
- * REFUSED); a failure counts in exactly one `cause`, whatever layer it came from, each time it is
- * told:
+ * BADCOOKIE, REFUSED); a failure counts in exactly one `cause`, whatever layer it came from, each
+ * time it is told:
  * - upstream: servers or forwarders did not answer, or with errors; also when the worker's deadline
  *   ran out while the engine told other answers;
  * - bogus: an answer came that must not be believed;
@@ -85,7 +85,7 @@ enum score_event {
 	SCORED_L3_TIMEOUT,   /* asked of a server that then was silent for too long */
 	N_SCORED
 };
-#define SCORE_RCODES 16
+#define SCORE_RCODES 24 /* up to BADCOOKIE: extended ones count as what they are */
 #define SCORE_UPSTREAMS 16 /* recursion itself (0), backup resolvers in the file's order */
 #define SCORE_SERVERS 16   /* of Redis, in the file's order */
 #define SCORE_BUCKETS 32 /* of latency: bucket i counts answers under 2^i microseconds */

@@ -21,6 +21,7 @@ struct backup_conf {
 	const char *tls_name; /* DoT: whom the certificate has to be for */
 	const char *ca_file; /* DoT: who may have signed it */
 	bool trusted;	     /* DoT: its AD is believed */
+	bool mix_case;	     /* UDP: names are asked in random case */
 	int line;
 };
 

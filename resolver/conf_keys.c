@@ -44,6 +44,12 @@ by_dot(const void *in)
 	return ((const struct backup_conf *)in)->transport == BACKUP_DOT;
 }
 
+static bool
+by_udp(const void *in)
+{
+	return ((const struct backup_conf *)in)->transport == BACKUP_UDP;
+}
+
 /* clang-format off */
 #define ROOT .applies = by_root, .only = "mode \"root\""
 #define FORWARD .applies = by_forwarders, .only = "mode \"forward\""
@@ -218,12 +224,15 @@ static const struct conf_key snapshot_keys[] = {
 };
 
 #define DOT .applies = by_dot, .only = "transport \"dot\""
+#define UDP .applies = by_udp, .only = "transport \"udp\""
 
 static const struct conf_key backup_keys[] = {
     {.name = "address", .type = CONF_STR, .offset = BACKUP(address), .required = true,
 	.help = "\"address\" or \"address@port\"; port 53, with transport \"dot\" 853"},
     {.name = "transport", .type = CONF_ENUM, .offset = BACKUP(transport),
 	.names = transport_words, .help = "udp (TCP where an answer is too long), tcp, or dot: TLS"},
+    {.name = "mix_case", UDP, .type = CONF_BOOL, .offset = BACKUP(mix_case), .number = 1,
+	.help = "letters of names in random case, which its answers have to bring back (0x20)"},
     {.name = "tls_name", DOT, .type = CONF_STR, .offset = BACKUP(tls_name), .text = "",
 	.help = "whom its certificate has to be for"},
     {.name = "ca_file", DOT, .type = CONF_STR, .offset = BACKUP(ca_file),

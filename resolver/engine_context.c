@@ -173,6 +173,9 @@ context_options(FILE *to, const struct resolver_conf *c, int number, long ports)
 	 * large for UDP that are not. */
 	fprintf(to, "\tedns-buffer-size: %d\n\taggressive-nsec: yes\n\tminimal-responses: yes\n",
 	    DNS_UDP_PAYLOAD);
+	/* A zone's keys are asked for on the way down, as soon as a DS is seen, and not one after
+	 * the other once the answer is there: a way there and back for each zone. */
+	fputs("\tprefetch-key: yes\n", to);
 	put_caches(to, c, number);
 	put_patience(to);
 	put_addresses(to, c);

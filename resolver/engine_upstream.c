@@ -226,6 +226,8 @@ backups_open(struct engine *e, struct err *err)
 		    (enum backup_transport)b->transport, tls ? b->tls_name : NULL, b->ca_file, err);
 		if (u->server == NULL)
 			return -1;
+		if (!b->mix_case)
+			forward_server_plain(u->server);
 	}
 	e->n_upstreams = 1 + e->conf->n_backup;
 	return 0;

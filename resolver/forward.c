@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/ensure.h"
+#include "lib/event.h"
 
 #define RESEND_MS 500
 #define GUESSES_MOST 8	   /* datagrams that are not the answer, then it goes by TCP */
@@ -44,6 +45,23 @@ exchange_unlink(struct exchange *x)
 	*x->self = x->next;
 	if (x->next != NULL)
 		x->next->self = x->self;
+}
+
+/* The one door of what is known of a server's way with letters. */
+static void
+casing_note(struct forward_server *s, enum casing_event event)
+{
+	enum casing_way was = casing_way(&s->casing);
+	char buf[ADDR_TEXT];
+
+	s->casing = casing_step(s->casing, event);
+	if (casing_way(&s->casing) == was)
+		return;
+	event_say(EVENT_NOTICE, "upstream_case", "%s port %u does not keep the case of names; %s",
+	    addr_render(&s->address, buf), s->port,
+	    casing_way(&s->casing) == CASING_STREAM
+		? "it is asked by TCP from now on"
+		: "nor does it answer by TCP, so it is asked in lower case from now on");
 }
 
 static void
@@ -81,6 +99,9 @@ exchange_end(struct exchange *x, const struct forward_told *told)
 	void *arg = x->arg;
 
 	t.us = mono_diff_us(mono_now(), x->asked);
+	if (x->recased)
+		casing_note(x->server,
+		    t.end == FORWARD_TOLD ? CASING_STREAM_TOLD : CASING_STREAM_FAILED);
 	forward_forget(x);
 	done(arg, &t);
 }
@@ -131,12 +152,32 @@ forward_socket(struct forward_server *s, int type)
 static void
 to_stream(struct exchange *x)
 {
+	forward_case_drop(x->question, x->length, x->question);
 	udp_close(x);
 	exchange_unlink(x);
 	if (stream_take(x))
 		return;
 	exchange_link(x, &x->server->datagrams);
 	exchange_broken(x);
+}
+
+/* Has this answer, in f->datagram, the case of the question? It is in lower case then. */
+static bool
+case_is_kept(struct exchange *x)
+{
+	uint8_t *answer = x->forward->datagram;
+
+	if (x->capitals < 0)
+		return true;
+	if (!forward_case_kept(x->question, x->length, answer)) {
+		x->recased = true;
+		casing_note(x->server, CASING_FOLDED);
+		return false;
+	}
+	if (x->capitals > 0)
+		casing_note(x->server, CASING_KEPT);
+	forward_case_drop(x->question, x->length, answer);
+	return true;
 }
 
 /* False: this exchange is over, or has no socket any more. */
@@ -158,7 +199,8 @@ udp_read_one(struct exchange *x)
 	told.read = forward_read(x->question, x->length, f->datagram, told.length);
 	if (told.read.kind == FORWARD_FOREIGN && ++x->foreign < GUESSES_MOST)
 		return true;
-	if (told.read.kind == FORWARD_FOREIGN || told.read.kind == FORWARD_TRUNCATED)
+	if (told.read.kind == FORWARD_FOREIGN || !case_is_kept(x) ||
+	    told.read.kind == FORWARD_TRUNCATED)
 		to_stream(x);
 	else
 		exchange_end(x, &told);
@@ -213,10 +255,15 @@ static bool
 udp_begin(struct exchange *x)
 {
 	int fd = forward_socket(x->server, SOCK_DGRAM);
+	uint8_t bits[FORWARD_CASE];
 
 	if (fd < 0)
 		return false;
 	forward_id_set(x->question, forward_random());
+	if (casing_way(&x->server->casing) == CASING_MIXED) {
+		ENSURE(getrandom(bits, sizeof(bits), 0) == sizeof(bits));
+		x->capitals = forward_case_mix(x->question, x->length, bits);
+	}
 	if (send(fd, x->question, x->length, 0) < 0 && errno != EAGAIN && errno != ENOBUFS) {
 		snprintf(x->server->why, FORWARD_WHY, "%s", strerrordesc_np(errno));
 		close(fd);
@@ -246,12 +293,16 @@ forward_ask(struct forward_server *s, const uint8_t *question, size_t length, in
 	x->arg = arg;
 	x->foreign = 0;
 	x->again = false;
+	x->capitals = -1;
+	x->recased = s->transport == BACKUP_UDP && casing_way(&s->casing) == CASING_STREAM;
 	x->length = (uint16_t)length;
 	memcpy(x->question, question, length);
-	if (s->transport == BACKUP_UDP ? udp_begin(x) : stream_take(x)) {
+	if (s->transport == BACKUP_UDP && !x->recased ? udp_begin(x) : stream_take(x)) {
 		timer_set(x);
 		return x;
 	}
+	if (x->recased)
+		casing_note(s, CASING_STREAM_FAILED);
 	x->server = NULL;
 	x->next = f->free;
 	f->free = x;
@@ -278,6 +329,12 @@ forward_server_new(struct forward *f, const struct addr *address, uint16_t port,
 		return s;
 	free(s);
 	return NULL;
+}
+
+void
+forward_server_plain(struct forward_server *s)
+{
+	s->casing.off = true;
 }
 
 void

@@ -1,9 +1,10 @@
 /*
  * forward: asking other resolvers, on libev: UDP, TCP, and TLS (RFC 7858) by OpenSSL.
  *
- * UDP: a socket, so a source port of the kernel's choice, and a random id for each exchange; what
- * comes from elsewhere, with another id or another question is passed over, and after some of
- * those the question goes by TCP, where nobody can guess; so it does after TC. Streams are kept
+ * UDP: a socket, so a source port of the kernel's choice, a random id and letters in random case
+ * (casing.h) for each exchange; what comes from elsewhere, with another id or another question is
+ * passed over, and after some of those the question goes by TCP, where nobody can guess; so it does
+ * after TC, and where the case is not kept. Streams are kept
  * open and shared: a few connections a server, many questions on each, answers in any order.
  * Everything is bounded: exchanges, connections, what a server may send that nobody asked for.
  *
@@ -54,11 +55,14 @@ void forward_free(struct forward *f); /* its servers first; NULL is fine */
 struct forward_server *forward_server_new(struct forward *f, const struct addr *address,
     uint16_t port, enum backup_transport transport, const char *tls_name, const char *ca_file,
     struct err *err);
+/* By UDP it is asked in lower case: it does not keep the case of names, and that is known. */
+void forward_server_plain(struct forward_server *s);
 void forward_server_free(struct forward_server *s); /* its exchanges are not called back */
 /* Why the last connection failed or ended, one phrase; "" when none did. */
 const char *forward_server_why(const struct forward_server *s);
 
-/* `question` is of forward_wire, its id is set here; an answer has to come within so long. NULL:
+/* `question` is of forward_wire, its name in lower case; id and case are set here, and what is told
+ * is in lower case as asked. An answer has to come within so long. NULL:
  * it cannot be asked now (no room, no route). */
 struct exchange *forward_ask(struct forward_server *s, const uint8_t *question, size_t length,
     int64_t within_ms, forward_done *done, void *arg);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "lib/mono.h"
+#include "resolver/casing.h"
 #include "resolver/forward.h"
 
 #define FORWARD_STREAMS 4   /* connections to a server */
@@ -30,7 +31,8 @@ struct stream {
 	uint64_t answers; /* since it was opened */
 	struct mono last; /* when the last of them came */
 	int foreign;
-	bool tls_wants_write, write_wants_read;
+	bool tls_wants_write;  /* the handshake, or reading, goes on once something is written */
+	bool write_wants_read; /* writing goes on once something is read */
 	uint8_t *in, *out; /* owned, while it is open */
 	size_t in_used, out_used;
 };
@@ -44,6 +46,7 @@ struct forward_server {
 	SSL_CTX *tls;	      /* owned; NULL: plain */
 	struct stream streams[FORWARD_STREAMS];
 	struct exchange *datagrams; /* exchanges by UDP */
+	struct casing casing;
 	char why[FORWARD_WHY];
 };
 
@@ -58,6 +61,8 @@ struct exchange {
 	forward_done *done;
 	void *arg;
 	uint8_t foreign;
+	int capitals; /* in its question, by UDP; -1: its case is not looked at */
+	bool recased; /* on a connection for the case's sake */
 	bool again; /* its connection broke once */
 	uint16_t length;
 	uint8_t question[DNS_QUERY_MAX];

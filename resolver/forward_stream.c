@@ -17,23 +17,33 @@
 
 #define READS_A_TURN 8
 
+/* What it can go on with, and nothing else: what is ready and of no use would be told at each turn
+ * of the loop. Where TLS has to write before it reads on (the answer to a KeyUpdate that the socket
+ * did not take), what can be read is of no use. */
+static int
+events_of(const struct stream *s)
+{
+	if (s->state == STREAM_CONNECTING || s->tls_wants_write)
+		return EV_WRITE;
+	if (s->state == STREAM_OPEN && s->out_used > 0 && !s->write_wants_read)
+		return EV_READ | EV_WRITE;
+	return EV_READ;
+}
+
 static void
 watch(struct stream *s)
 {
 	struct ev_loop *loop = s->server->forward->loop;
-	int events = EV_READ;
+	int events = events_of(s), fed;
 
-	if (s->state == STREAM_CONNECTING)
-		events = EV_WRITE;
-	else if (s->state == STREAM_SHAKING)
-		events = s->tls_wants_write ? EV_WRITE : EV_READ;
-	else if (s->tls_wants_write || (s->out_used > 0 && !s->write_wants_read))
-		events |= EV_WRITE;
 	if (ev_is_active(&s->io) && (s->io.events & (EV_READ | EV_WRITE)) == events)
 		return;
+	fed = ev_clear_pending(loop, &s->io); /* which stopping would: see stream_hear() */
 	ev_io_stop(loop, &s->io);
 	ev_io_set(&s->io, s->fd, events);
 	ev_io_start(loop, &s->io);
+	if (fed != 0)
+		ev_feed_event(loop, &s->io, fed);
 }
 
 static void
@@ -344,6 +354,7 @@ stream_progress(struct stream *s)
 			return false;
 		}
 		s->state = STREAM_OPEN;
+		s->tls_wants_write = false;
 	}
 	return true;
 }
@@ -356,7 +367,8 @@ on_stream(struct ev_loop *loop, struct ev_io *io, int revents)
 	(void)loop;
 	if (s->state != STREAM_OPEN && !stream_progress(s))
 		return;
-	if (s->state == STREAM_OPEN && (revents & EV_READ) && !stream_hear(s))
+	if (s->state == STREAM_OPEN && ((revents & EV_READ) || s->tls_wants_write) &&
+	    !stream_hear(s))
 		return;
 	if (s->state == STREAM_OPEN && !stream_say(s))
 		return;

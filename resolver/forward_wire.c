@@ -53,6 +53,50 @@ forward_id(const uint8_t *message)
 	return (uint16_t)(message[0] << 8 | message[1]);
 }
 
+/* Where the name of a question of ours ends: it is followed by type, class and an OPT. */
+static size_t
+name_end(const uint8_t *question, size_t length)
+{
+	size_t at = DNS_HEADER;
+
+	while (at < length && question[at] != 0)
+		at += 1u + question[at];
+	return at < length ? at : length;
+}
+
+int
+forward_case_mix(uint8_t *question, size_t length, const uint8_t bits[static FORWARD_CASE])
+{
+	size_t end = name_end(question, length);
+	int capitals = 0;
+
+	/* Lengths of labels are no letters. */
+	for (size_t at = DNS_HEADER, i = 0; at < end; at++, i++) {
+		if (question[at] < 'a' || question[at] > 'z' || (bits[i / 8] >> i % 8 & 1) == 0)
+			continue;
+		question[at] = (uint8_t)(question[at] - 'a' + 'A');
+		capitals++;
+	}
+	return capitals;
+}
+
+void
+forward_case_drop(const uint8_t *question, size_t length, uint8_t *message)
+{
+	size_t end = name_end(question, length);
+
+	for (size_t at = DNS_HEADER; at < end; at++)
+		if (message[at] >= 'A' && message[at] <= 'Z')
+			message[at] = (uint8_t)(message[at] - 'A' + 'a');
+}
+
+bool
+forward_case_kept(const uint8_t *question, size_t length, const uint8_t *answer)
+{
+	return memcmp(question + DNS_HEADER, answer + DNS_HEADER,
+		   name_end(question, length) - DNS_HEADER) == 0;
+}
+
 /* RFC 8914: what a validator says of data that it must not give out. */
 static bool
 is_bogus(uint16_t ede)

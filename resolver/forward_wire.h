@@ -21,6 +21,17 @@ size_t forward_trial(uint16_t id, bool rd, uint8_t out[static DNS_QUERY_MAX]);
 void forward_id_set(uint8_t *question, uint16_t id);
 uint16_t forward_id(const uint8_t *message);
 
+
+/* The letters of the question's name, in lower case so far, in random case: each by its bit of
+ * `bits`. How many are capitals. */
+#define FORWARD_CASE ((DNS_NAME_MAX + 7) / 8)
+int forward_case_mix(uint8_t *question, size_t length, const uint8_t bits[static FORWARD_CASE]);
+/* Back to lower case: of the question itself, or of an answer to it, which then is as if it had
+ * been asked so. */
+void forward_case_drop(const uint8_t *question, size_t length, uint8_t *message);
+/* Has the answer, which is one to this question but for that, its case? */
+bool forward_case_kept(const uint8_t *question, size_t length, const uint8_t *answer);
+
 enum forward_kind {
 	FORWARD_FOREIGN,   /* another id, another question, or no sound answer at all */
 	FORWARD_TRUNCATED, /* TC: ask by TCP */

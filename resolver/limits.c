@@ -95,3 +95,9 @@ limits_miss(struct limits *l, const struct limits_source *s, int64_t now_ns)
 		return false;
 	return r->prefix_per_s == 0 || pour(l, s, PREFIX_MISSES, r->prefix_per_s, 1, now_ns) >= 0;
 }
+
+bool
+limits_place(uint32_t client_has, uint32_t prefix_has, uint32_t n_free)
+{
+	return n_free == 0 || (client_has < n_free && prefix_has / 3 < n_free);
+}

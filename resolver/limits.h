@@ -50,5 +50,11 @@ uint64_t limits_hash(const uint8_t secret[static LIMITS_SECRET], uint64_t bits, 
 enum limits_verdict limits_query(struct limits *l, const struct limits_source *s, int64_t now_ns);
 /* One more question for an engine: false when it is one too many. */
 bool limits_miss(struct limits *l, const struct limits_source *s, int64_t now_ns);
+/* One more to wait for an engine, of the so many places that are free: false when the source has
+ * its share. A client may have as many as it leaves to others, a prefix three times as many:
+ * whoever is alone has half of all, and however many there are, a place is left for the next.
+ * (Thresholds that follow what is free: Choudhury and Hahne, 1998.) Where none is free that is
+ * nobody's share. */
+bool limits_place(uint32_t client_has, uint32_t prefix_has, uint32_t n_free);
 
 #endif

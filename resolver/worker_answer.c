@@ -8,6 +8,7 @@
 #include "resolver/worker_parts.h"
 
 #define YXDOMAIN 6 /* RFC 6672: a DNAME made the name too long; an answer like any other */
+#define BADVERS 16 /* RFC 6891, 9 */
 #define BADCOOKIE 23 /* RFC 7873, 8 */
 
 static int64_t
@@ -278,7 +279,7 @@ verdict_rcode(enum query_verdict verdict)
 	case QUERY_NOTIMP:
 		return DNS_NOTIMP;
 	case QUERY_BADVERS:
-		return 16;
+		return BADVERS;
 	case QUERY_REFUSED:
 		return DNS_REFUSED;
 	default:
@@ -307,8 +308,8 @@ answer(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 }
 
 /* TC, for who is there to come back by TCP; BADCOOKIE for who can do so by UDP. */
-static size_t
-slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
+size_t
+worker_slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out, size_t room)
 {
 	struct reply_opt opt = opt_of(w, a, EDE_NONE, NULL);
 	bool tc = a->cookie == ASKER_NO_COOKIE;
@@ -317,8 +318,7 @@ slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out,
 	    reply_head(&a->query, wire, rcode, tc ? REPLY_TC | REPLY_RA : REPLY_RA, out, room);
 
 	score_add(&w->score->event[SCORED_SLIPPED], 1);
-	/* There is no counter of BADCOOKIE, which also says: not now, not so. */
-	account(w, tc ? DNS_NOERROR : DNS_REFUSED, LAYER_LOCAL, -1);
+	account(w, rcode, LAYER_LOCAL, -1);
 	return length == 0 ? 0 : reply_opt(&a->query, rcode, &opt, out, length, room);
 }
 
@@ -331,7 +331,7 @@ cookie_answer(struct worker *w, const struct asker *a, const uint8_t *wire, uint
 	    : a->cookie == ASKER_BAD_COOKIE	      ? BADCOOKIE
 						      : DNS_NOERROR;
 
-	account(w, rcode == BADCOOKIE ? DNS_REFUSED : rcode, LAYER_LOCAL, -1);
+	account(w, rcode, LAYER_LOCAL, -1);
 	return plain(w, a, wire, rcode, EDE_NONE, NULL, out, room);
 }
 
@@ -350,14 +350,14 @@ judged(struct worker *w, enum query_verdict verdict, struct asker *from, const s
 	case LIMITS_DROP:
 		return 0;
 	case LIMITS_TRUNCATE:
-		return slip(w, from, wire, out, room);
+		return worker_slip(w, from, wire, out, room);
 	default:
 		break;
 	}
 	if (!admitted(w, from))
 		return refuse(w, from, wire, out, room);
 	if (rcode >= 0) {
-		account(w, (unsigned)rcode & 0xf, LAYER_LOCAL, -1);
+		account(w, (unsigned)rcode, LAYER_LOCAL, -1);
 		return plain(w, from, wire, (unsigned)rcode, from->query.ede, NULL, out, room);
 	}
 	if (verdict == QUERY_COOKIE)
@@ -399,7 +399,7 @@ worker_release(struct worker *w, const struct asker *a, const struct key *k, con
 		return 0;
 	}
 	if (verdict == RRL_SLIP)
-		n = slip(w, a, wire, out, worker_limit(w, a));
+		n = worker_slip(w, a, wire, out, worker_limit(w, a));
 	score_add(&w->score->rcode[w->tally.rcode % SCORE_RCODES], 1);
 	score_add(&w->score->layer[w->tally.layer], 1);
 	score_add(&w->score->latency[latency_bucket(mono_diff_us(w->now, a->since))], 1);

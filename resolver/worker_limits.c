@@ -13,17 +13,25 @@
 #include "resolver/worker_parts.h"
 
 /* Sets of METER_WAYS places: 2 MiB for sources of each sort, 4 MiB for kinds of responses. */
-enum { SOURCE_SETS = 32768, RESPONSE_SETS = 65536, PLACES_A_CONN = 8 };
-enum kind { CONNS_OF_CLIENT = 0x1000, CONNS_OF_PREFIX = 0x1001, CONNS_V6 = 0x2000 };
+enum { SOURCE_SETS = 32768, RESPONSE_SETS = 65536, COUNTS_A_CONN = 8, COUNTS_A_WAITER = 4 };
+/* What is counted of a source; the two last are added to it. */
+enum kind {
+	CONNS_OF_CLIENT = 0x1000,
+	CONNS_OF_PREFIX = 0x1001,
+	WAITERS_OF_CLIENT = 0x1002,
+	WAITERS_OF_PREFIX = 0x1003,
+	KIND_V6 = 0x2000,
+	KIND_PROVEN = 0x4000
+};
 
 struct limiter {
 	struct limits_widths widths;
 	struct cookie_secrets secrets; /* none: cookies are not answered */
 	struct limits limits;
 	struct rrl rrl;
-	struct crowd crowd;
-	struct meter_set *sets; /* owned, as the next */
-	uint32_t *counts;
+	struct crowd conns, waiters;
+	struct meter_set *sets; /* owned, as the two next */
+	uint32_t *conn_counts, *waiter_counts;
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -42,20 +50,31 @@ limiting_of(const struct resolver_conf *c)
 	return bits;
 }
 
+/* For so many at most; the memory, NULL: there is none. */
+static uint32_t *
+crowd_make(struct crowd *c, int64_t most, int64_t counts_each)
+{
+	uint32_t n = 64, *counts;
+
+	while (n < most * counts_each)
+		n *= 2;
+	counts = calloc(2 * (size_t)n, sizeof(*counts));
+	if (counts != NULL)
+		crowd_init(c, counts, n);
+	return counts;
+}
+
 static int
-tables_make(struct limiter *l, const struct resolver_conf *c, unsigned limiting)
+tables_make(struct limiter *l, const struct resolver_conf *c, unsigned limiting, uint32_t waiters)
 {
 	size_t n_sources = limiting & (LIMITING_QUERIES | LIMITING_MISSES) ? 2 * SOURCE_SETS : 0,
 	       n_responses = limiting & LIMITING_RESPONSES ? RESPONSE_SETS : 0,
 	       bytes = (n_sources + n_responses) * sizeof(*l->sets);
-	uint32_t places = 64;
 
-	while (places < c->worker.tcp_clients * PLACES_A_CONN)
-		places *= 2;
-	l->counts = calloc(2 * (size_t)places, sizeof(*l->counts));
-	if (l->counts == NULL)
+	l->conn_counts = crowd_make(&l->conns, c->worker.tcp_clients, COUNTS_A_CONN);
+	l->waiter_counts = crowd_make(&l->waiters, waiters, COUNTS_A_WAITER);
+	if (l->conn_counts == NULL || l->waiter_counts == NULL)
 		return -1;
-	crowd_init(&l->crowd, l->counts, places);
 	if (bytes == 0)
 		return 0;
 	l->sets = aligned_alloc(sizeof(*l->sets), bytes);
@@ -97,7 +116,7 @@ limiter_open(struct worker *w, struct held *given, struct err *err)
 
 	w->limiter = l;
 	w->limiting = limiting_of(c);
-	if (l == NULL || tables_make(l, c, w->limiting) == -1)
+	if (l == NULL || tables_make(l, c, w->limiting, w->join.n_waiters) == -1)
 		return err_set(err, "not enough memory for the tables of limits");
 	rates_set(l, c);
 	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret) ||
@@ -113,7 +132,8 @@ limiter_free(struct worker *w)
 {
 	if (w->limiter == NULL)
 		return;
-	free(w->limiter->counts);
+	free(w->limiter->conn_counts);
+	free(w->limiter->waiter_counts);
 	free(w->limiter->sets);
 	free(w->limiter);
 }
@@ -238,33 +258,95 @@ limiter_response(struct worker *w, const struct asker *a, const struct key *k, c
 	    &w->limiter->rrl, &to, class, k != NULL ? key_hash(k, w->secret) : 0, now_ns(w));
 }
 
-/* ---- connections ----------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
-struct places {
+struct counted {
 	uint64_t client, prefix;
 };
 
-static struct places
-places_of(const struct worker *w, const struct addr *client)
+static struct counted
+counted_of(const struct limiter *l, const struct limits_source *s, enum kind client,
+    enum kind prefix)
 {
-	const struct limiter *l = w->limiter;
-	struct limits_source s = limits_source(&l->widths, client, true);
-	uint64_t v6 = s.v6 ? CONNS_V6 : 0;
+	uint64_t more = (s->v6 ? KIND_V6 : 0) | (s->proven ? KIND_PROVEN : 0);
 
-	return (struct places){limits_hash(l->limits.secret, s.client, CONNS_OF_CLIENT | v6),
-	    limits_hash(l->limits.secret, s.prefix, CONNS_OF_PREFIX | v6)};
+	return (struct counted){limits_hash(l->limits.secret, s->client, client | more),
+	    limits_hash(l->limits.secret, s->prefix, prefix | more)};
 }
+
+static void
+enter(struct crowd *c, const struct counted *at)
+{
+	crowd_enter(c, at->client);
+	crowd_enter(c, at->prefix);
+}
+
+static void
+leave(struct crowd *c, const struct counted *at)
+{
+	crowd_leave(c, at->client);
+	crowd_leave(c, at->prefix);
+}
+
+/* ---- who waits ------------------------------------------------------------------------------- */
+
+/* False: nobody counts it. Who is where he says is counted apart: nobody can take places in his
+ * name from him. */
+static bool
+waiter_counted(const struct worker *w, const struct asker *a, struct counted *out)
+{
+	struct limits_source s = source_of(w, a);
+	struct addr client = endpoint_addr(&a->client);
+
+	if (is_exempt(w, &client, a->trusted))
+		return false;
+	*out = counted_of(w->limiter, &s, WAITERS_OF_CLIENT, WAITERS_OF_PREFIX);
+	return true;
+}
+
+bool
+limiter_place(const struct worker *w, const struct asker *a)
+{
+	const struct crowd *c = &w->limiter->waiters;
+	struct counted at;
+
+	return !waiter_counted(w, a, &at) ||
+	    limits_place(crowd_count(c, at.client), crowd_count(c, at.prefix),
+		w->join.n_waiters - w->join.n_waiting);
+}
+
+void
+limiter_wait_begin(struct worker *w, const struct asker *a)
+{
+	struct counted at;
+
+	if (waiter_counted(w, a, &at))
+		enter(&w->limiter->waiters, &at);
+}
+
+void
+limiter_wait_end(struct worker *w, const struct asker *a)
+{
+	struct counted at;
+
+	if (waiter_counted(w, a, &at))
+		leave(&w->limiter->waiters, &at);
+}
+
+/* ---- connections ----------------------------------------------------------------------------- */
 
 /* False: nobody counts it. */
 static bool
-is_counted(const struct worker *w, const union endpoint *client, bool trusted, struct places *out)
+conn_counted(const struct worker *w, const union endpoint *client, bool trusted,
+    struct counted *out)
 {
 	struct addr a = endpoint_addr(client);
+	struct limits_source s = limits_source(&w->limiter->widths, &a, true);
 
 	if ((w->conf->limits.tcp_clients == 0 && w->conf->limits.prefix_tcp_clients == 0) ||
 	    is_exempt(w, &a, trusted))
 		return false;
-	*out = places_of(w, &a);
+	*out = counted_of(w->limiter, &s, CONNS_OF_CLIENT, CONNS_OF_PREFIX);
 	return true;
 }
 
@@ -272,10 +354,10 @@ enum limiter_full
 limiter_conn(struct worker *w, const union endpoint *client, bool trusted)
 {
 	const struct resolver_conf *c = w->conf;
-	const struct crowd *crowd = &w->limiter->crowd;
-	struct places at;
+	const struct crowd *crowd = &w->limiter->conns;
+	struct counted at;
 
-	if (!is_counted(w, client, trusted, &at))
+	if (!conn_counted(w, client, trusted, &at))
 		return LIMITER_FITS;
 	if (c->limits.tcp_clients > 0 && crowd_count(crowd, at.client) >= c->limits.tcp_clients)
 		return LIMITER_CLIENT_FULL;
@@ -288,23 +370,19 @@ limiter_conn(struct worker *w, const union endpoint *client, bool trusted)
 void
 limiter_conn_begin(struct worker *w, const union endpoint *client, bool trusted)
 {
-	struct places at;
+	struct counted at;
 
-	if (!is_counted(w, client, trusted, &at))
-		return;
-	crowd_enter(&w->limiter->crowd, at.client);
-	crowd_enter(&w->limiter->crowd, at.prefix);
+	if (conn_counted(w, client, trusted, &at))
+		enter(&w->limiter->conns, &at);
 }
 
 void
 limiter_conn_end(struct worker *w, const union endpoint *client, bool trusted)
 {
-	struct places at;
+	struct counted at;
 
-	if (!is_counted(w, client, trusted, &at))
-		return;
-	crowd_leave(&w->limiter->crowd, at.client);
-	crowd_leave(&w->limiter->crowd, at.prefix);
+	if (conn_counted(w, client, trusted, &at))
+		leave(&w->limiter->conns, &at);
 }
 
 bool

@@ -224,6 +224,10 @@ size_t worker_release(struct worker *w, const struct asker *a, const struct key 
 size_t worker_spare_engine(struct worker *w, const struct asker *a, const struct key *k,
     const uint8_t *wire, uint8_t *out);
 
+/* TC, for who is there to come back by TCP; BADCOOKIE for who can do so by UDP. */
+size_t worker_slip(struct worker *w, const struct asker *a, const uint8_t *wire, uint8_t *out,
+    size_t room);
+
 /* worker_limits.c: who asks too much (limits.h, rrl.h, crowd.h), who has proven his address
  * (cookie.h). */
 enum limiting { LIMITING_QUERIES = 1, LIMITING_MISSES = 2, LIMITING_RESPONSES = 4 };
@@ -231,10 +235,16 @@ int limiter_open(struct worker *w, struct held *given, struct err *err);
 void limiter_free(struct worker *w);
 /* Reads its COOKIE option and puts what goes back in its place. */
 void limiter_cookie(struct worker *w, struct asker *a);
-/* The next three where w->limiting is not 0. One more query; sets a->exempt, a->cache_only. */
+/* The next two, and limiter_response(), where w->limiting is not 0. One more query; sets a->exempt,
+ * a->cache_only. */
 enum limits_verdict limiter_query(struct worker *w, struct asker *a);
 /* May it have an engine asked? */
 bool limiter_miss(struct worker *w, const struct asker *a);
+/* May it wait for one, or has its source its share of the places already (limits_place())? */
+bool limiter_place(const struct worker *w, const struct asker *a);
+/* It waits; it waits no more. */
+void limiter_wait_begin(struct worker *w, const struct asker *a);
+void limiter_wait_end(struct worker *w, const struct asker *a);
 enum rrl_verdict limiter_response(struct worker *w, const struct asker *a, const struct key *k,
     const uint8_t *out);
 /* Whose connections are at their cap. */

@@ -58,6 +58,7 @@ waiter_answer(struct worker *w, uint32_t waiter, const struct outcome *o)
 		tcp_answer(w, a, out, length);
 	else if (length > 0)
 		udp_commit(w, a->source, &a->client, length);
+	limiter_wait_end(w, a);
 	join_leave(&w->join, waiter);
 }
 
@@ -286,6 +287,18 @@ overfull(struct worker *w, const struct asker *a, const struct key *k, const uin
 	return outcome_write(w, a, wire, &o, out);
 }
 
+/* Its source has its share of the places. Somebody may take them in its name, so that who is there
+ * is brought to where nobody else can be him; to who is known to be there it is a limit as any. */
+static size_t
+crowded_out(struct worker *w, const struct asker *a, const struct key *k, const uint8_t *wire,
+    uint8_t *out)
+{
+	if (!a->proven && worker_find_stale(w, k) == NULL)
+		return worker_slip(w, a, wire, out, worker_limit(w, a));
+	score_add(&w->score->event[SCORED_CACHE_ONLY], 1);
+	return worker_spare_engine(w, a, k, wire, out);
+}
+
 /* A new question, with a waiter or without. */
 static void
 question_begin(struct worker *w, uint32_t question)
@@ -338,9 +351,12 @@ worker_ask(
 	n = stale_meanwhile(w, a, k, hash, wire, out);
 	if (n > 0)
 		return n;
+	if (!limiter_place(w, a))
+		return crowded_out(w, a, k, wire, out);
 	verdict = join_enter(&w->join, k, hash, w->now, &question, &waiter);
 	if (verdict == JOIN_FULL)
 		return overfull(w, a, k, wire, out);
+	limiter_wait_begin(w, a);
 	a->waits = true;
 	x = &w->waiting[waiter];
 	x->asker = *a;

@@ -11,7 +11,7 @@ import stage
 
 ANSWERING, STOPPING = 1, 4  # enum score_state
 READY_AT = 64  # struct board
-KIND_AT, PID_AT, STATE_AT, RCODE_AT, RCODES = 12, 80, 96, 144, 16  # struct scoreboard
+KIND_AT, PID_AT, STATE_AT, RCODE_AT, RCODES = 12, 80, 96, 144, 24  # struct scoreboard
 LOOK_S = 0.0002
 
 

@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct ttl_policy policy = {0, 60, 30, 60, 5};
-static uint8_t plain[65535];
+static uint8_t plain[65535], lower[65535];
 static _Alignas(8) uint8_t entry[ENTRY_ROOM];
 
 static bool
@@ -25,6 +25,16 @@ key_of(const uint8_t *data, size_t size, bool dnssec_ok, struct key *k)
 	return size > DNS_HEADER && dns_name_read(data, size, &at, &name) && at + 4 <= size &&
 	       key_make(k, name.wire, name.length, (uint16_t)(data[at] << 8 | data[at + 1]),
 		   (uint16_t)(data[at + 2] << 8 | data[at + 3]), dnssec_ok, false);
+}
+
+/* In lower case it is the question's. */
+static void
+case_looked_at(const uint8_t *question, size_t n, const uint8_t *data, size_t size)
+{
+	memcpy(lower, data, size);
+	forward_case_drop(question, n, lower);
+	ENSURE(forward_case_kept(question, n, lower));
+	ENSURE(forward_read(question, n, lower, size).kind != FORWARD_FOREIGN);
 }
 
 static void
@@ -46,6 +56,7 @@ read_as_answer(const uint8_t *data, size_t size, bool dnssec_ok)
 	ENSURE(dns_message_parse(data, size, &m) == DNS_SOUND);
 	ENSURE(m.qr && m.id == forward_id(question) && m.qdcount == 1 && r.rcode <= 15);
 	ENSURE(r.kind != FORWARD_TRUNCATED || m.tc);
+	case_looked_at(question, n, data, size);
 	if (r.kind != FORWARD_ANSWER)
 		return;
 	n = size;

@@ -106,8 +106,9 @@ def make_internet(base):
         if leaf == 'unsigned':  # a zone whose parent promised signatures
             with open(f'{zones}/{leaf}.zone', 'w', encoding='ascii') as f:
                 f.write(internet.SOA.format(zone=zone, host=zone) + text)
-    for name, server in (('silent.test.', SILENT), ('slow.test.', SLOW)):
+    for name, server in (('silent.test.', SILENT), ('deaf.test.', SILENT), ('slow.test.', SLOW)):
         delegations += NS.format(zone=name, server=server)
+    delegations += f'deaf.test. 3600 IN DS 1 13 2 {"0" * 64}\n'  # signed, and of no use
     ds, _ = internet._sign(work, 'test.', NS.format(zone='test.', server='10.9.1.1') + delegations,
                            '../zones/test.zone')
     root = '. 3600 IN NS a.root-server.\na.root-server. 3600 IN A 10.9.0.1\n' + \
@@ -184,6 +185,18 @@ def silence_heard(names):
         if question[13:14] == b'h':
             seconds, nanoseconds = struct.unpack('@qq', extra[0][2])
             names.setdefault(question[12:question.index(b'\0', 12)], seconds + nanoseconds / 1e9)
+
+
+def silence_asked():
+    """What the silent server has been asked since: names as in a message, and types."""
+    asked = set()
+    while True:
+        try:
+            question = silent[0].recv(4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return asked
+        end = question.index(b'\0', 12) + 1
+        asked.add((question[12:end].lower(), question[end + 1]))
 
 
 def serve_slowly():
@@ -552,6 +565,19 @@ class Rest:
         # Unless the server was taken for dead before, which after a pause of seconds it may be.
         wider = [came[2 * FIRST] - came[FIRST]] if len(came) > 2 * FIRST else []
         assert all(s > 0.8 * WIDER_S for s in wider), wider
+        w.close()
+        assert e.stop() == 0
+
+    def keys_are_asked_for_beside_the_answer(self, _):
+        """Not after it: here there is none."""
+        e = self.engine(15)
+        w = self.worker(15)
+        silence_asked()
+        asked = set()
+        w.ask('www.deaf.test')
+        for name, qtype in ((b'\3www\4deaf\4test\0', 1), (b'\4deaf\4test\0', 48)):
+            wait_for(lambda n=name, t=qtype: asked.update(silence_asked()) or (n, t) in asked,
+                     f'type {qtype} is asked for')
         w.close()
         assert e.stop() == 0
 

@@ -168,6 +168,7 @@ def who_speaks_of_cookies_gets_one_instead_of_tc(r):
     f = Flood(r, same(2000, edns=dns.opt(options=dns.option(COOKIE, b'clientco'))))
     expect(f.count(tc=True), 0, 'TC')
     between(100, f.count(rcode=BADCOOKIE), 2000, 'BADCOOKIE')
+    expect(score(r)['rcode'][BADCOOKIE], f.count(rcode=BADCOOKIE), 'counted as that')
     bad = [a for a in f.answers if a.rcode == BADCOOKIE]
     expect({(len(a.options[COOKIE]), len(a.answers)) for a in bad}, {(24, 0)}, 'with a cookie')
     with client() as s:
@@ -213,6 +214,43 @@ def a_flood_of_made_up_names_does_not_starve_hits(r):
         expect(f.events[CACHE_ONLY], len(refused), 'counted as from cache only')
         a = ask(s, 'fresh.random.example.test')
         expect((a.rcode, bool(a.answers)), (0, True), 'a miss of somebody else')
+
+
+def one_slow_name_leaves_places_for_others(r):
+    """worker = { user = "nobody"; old_ms = 60000; in_flight = 64; deadline_ms = 60000; };"""
+    slow, before = 'slow.random.example.test', score(r)
+    with client() as own, client(OTHER) as far, client(NEIGHBOUR) as near, connected() as proven:
+        for engine in r.engines:
+            engine.send_signal(signal.SIGSTOP)
+        for i in range(1, 5):
+            for wire in same(250, slow):
+                own.send(wire)
+            eventually('the worker has read it', lambda n=before['udp'] + 250 * i: asked(r) >= n)
+        # Half of the 256 places; whoever is there is brought to TCP, where he has as many again.
+        told = [dns.Answer(own.recv(65536)) for _ in range(1000 - 128)]
+        expect({(a.tc, a.rcode) for a in told}, {(True, 0)}, 'beyond its share')
+        now = score(r)
+        expect((now['joined'] - before['joined'], now['event'][SLIPPED] - before['event'][SLIPPED]),
+               (127, 1000 - 128), 'counted')
+        proven.sendall(frame(dns.query(slow)))
+        for who in (far, near):
+            for _ in range(3):  # as a stub asks again
+                who.send(dns.query(slow))
+            who.send(dns.query(f'{who.getsockname()[0]}.random.example.test'))
+        eventually('all are waited for', lambda: score(r)['joined'] - before['joined'] == 127 + 1 + 6)
+        for engine in r.engines:
+            engine.send_signal(signal.SIGCONT)
+        for who, n in ((own, 128), (far, 4), (near, 4)):
+            told = [dns.Answer(who.recv(65536)) for _ in range(n)]
+            expect({(a.rcode, a.tc, bool(a.answers)) for a in told}, {(0, False, True)}, who.getsockname())
+        expect(unframe(proven).rcode, 0, 'by TCP')
+        expect(sum(score(r)['drop']) - sum(before['drop']), 0, 'dropped')
+        # What waits no more is not counted any more.
+        for i in range(3):
+            for wire in same(100, f'later{i}.random.example.test'):
+                own.send(wire)
+            told = [dns.Answer(own.recv(65536)) for _ in range(100)]
+            expect({(a.rcode, a.tc, bool(a.answers)) for a in told}, {(0, False, True)}, 'afterwards')
 
 
 def connections_of_one_client_are_bounded(r):
@@ -389,8 +427,11 @@ def play():
     for case in rt.cases(globals()):
         if sys.argv[1:] and case.__name__ not in sys.argv[1:]:
             continue
+        mine = case.__doc__.replace('{dir}', rt.base)
         with open(rt.conf, 'w', encoding='ascii') as f:
-            f.write(plain + case.__doc__.replace('{dir}', rt.base))
+            f.writelines(line for line in plain.splitlines(keepends=True)
+                         if not (line.startswith('worker =') and mine.startswith('worker =')))
+            f.write(mine)
         for name in ('secret', 'bad'):
             with open(f'{rt.base}/{name}', 'w', encoding='ascii') as f:
                 f.write(SECRET)

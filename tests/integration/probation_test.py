@@ -27,7 +27,7 @@ if not os.path.exists(MORTAL):
 PATIENCE = 120  # for what must come, on a machine that may be busy
 WORKERS = 2
 SUSPECTS, QUARANTINED = 6, 7  # of enum score_event
-EVENTS = 128 + 8 * (2 + 16 + 7 + 3 + 6 + 32 + 3)  # see lib/scoreboard.h
+EVENTS = 128 + 8 * (2 + 24 + 7 + 3 + 6 + 32 + 3)  # see lib/scoreboard.h
 SITE = '''
 services = ( {{ name = "dns"; prefixes = [ "192.0.2.0/24" ]; addresses = [ "192.0.2.53" ]; }} );
 workers = {{ count = 1; resolver = "{conf}"; }};
@@ -244,7 +244,7 @@ def the_innocent_are_answered(m):
 def in_flight(m):
     """At the engines."""
     return sum(struct.unpack_from('=Q', os.pread(m.held[f'score.e{e}'], 8192, 0),
-                                  128 + 8 * (2 + 16 + 7 + 3 + 6 + 32))[0] for e in (0, 1))
+                                  128 + 8 * (2 + 24 + 7 + 3 + 6 + 32))[0] for e in (0, 1))
 
 
 def engines_killed_by_hand_put_nobody_in_quarantine(m):

@@ -159,7 +159,7 @@ def zone_names():
 def score(process):
     """Answers by layer."""
     return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
-                    struct.unpack_from('=5Q', scoreboard(process), 128 + 18 * 8)))
+                    struct.unpack_from('=5Q', scoreboard(process), 128 + 26 * 8)))
 
 
 def resolves(engine):
@@ -472,7 +472,7 @@ def what_is_held_outlives_every_process(r):
 
 def counted(fd):
     """Answers by layer, as long as there are readers of that memory."""
-    return struct.unpack_from('=5Q', os.pread(fd, 4096, 0), 128 + 18 * 8)
+    return struct.unpack_from('=5Q', os.pread(fd, 4096, 0), 128 + 26 * 8)
 
 
 def both_end_well(r):

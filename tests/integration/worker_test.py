@@ -260,10 +260,10 @@ def counters(data):
     """What a scoreboard says (lib/scoreboard.h)."""
     words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
     heartbeat, generation, pid, _, state = struct.unpack_from('=5Q', data, 64)
-    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:18], 'layer': words[18:25],
-            'cause': words[25:28], 'drop': words[28:34], 'latency': words[34:66],
-            'in_flight': words[66], 'joined': words[67], 'truncated': words[68],
-            'event': words[69:84], 'state': state,
+    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:26], 'layer': words[26:33],
+            'cause': words[33:36], 'drop': words[36:42], 'latency': words[42:74],
+            'in_flight': words[74], 'joined': words[75], 'truncated': words[76],
+            'event': words[77:95], 'state': state,
             'heartbeat': heartbeat, 'generation': generation, 'pid': pid}
 
 
@@ -351,6 +351,8 @@ def malformed_queries_get_what_they_deserve(start):
         s.send(wire)
         a = dns.Answer(s.recv(4096))
         expect((a.rcode, a.id, a.qr), (rcode, 0x1234, True), what)
+    expect({i: n for i, n in enumerate(w.score()['rcode']) if n},
+           {dns.FORMERR: 4, dns.NOTIMP: 1, dns.REFUSED: 2, dns.BADVERS: 1}, 'counted as what they are')
     before = w.score()['drop'][1]
     for wire in (b'', b'x' * 11, good[:2] + b'\x81\0' + good[4:]):
         s.send(wire)

@@ -285,6 +285,44 @@ misses_have_a_limit_of_their_own(void **state)
 	assert_true(limits_miss(&limits, &s, START + SECOND));
 }
 
+/* As many of each as come, one after the other; then one more of somebody else. */
+static void
+whoever_waits_leaves_places_for_the_next(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t places;
+		int prefixes, clients; /* that take all they get; of each prefix */
+		uint32_t first, free;  /* what the first client has; what is left */
+	} rows[] = {
+	    {"one client", 1000, 1, 1, 500, 500},
+	    {"two, far from each other", 1000, 2, 1, 500, 250},
+	    {"a whole prefix", 1000, 1, 250, 500, 250},
+	    {"few places", 4, 1, 1, 2, 2},
+	    {"one place", 1, 1, 1, 1, 0},
+	    {"five prefixes", 10000, 5, 1, 5000, 312},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t n_free = rows[i].places, first = 0;
+
+		for (int p = 0; p < rows[i].prefixes; p++) {
+			uint32_t prefix = 0, client;
+
+			for (int c = 0; c < rows[i].clients; c++) {
+				for (client = 0; n_free > 0 && limits_place(client, prefix, n_free);
+				     client++, prefix++)
+					n_free--;
+				first = p + c == 0 ? client : first;
+			}
+		}
+		if (first != rows[i].first || n_free != rows[i].free)
+			fail_msg("%s: %u, %u are left", rows[i].what, first, n_free);
+		assert_true(limits_place(0, 0, n_free));
+	}
+}
+
 /* The worst that forged sources can do: a table of 320 places, a hundred thousand names a second.
  */
 static void
@@ -422,6 +460,7 @@ main(void)
 	    cmocka_unit_test_setup(
 		a_flood_in_somebodys_name_leaves_the_proven_address_alone, set_up),
 	    cmocka_unit_test_setup(misses_have_a_limit_of_their_own, set_up),
+	    cmocka_unit_test_setup(whoever_waits_leaves_places_for_the_next, set_up),
 	    cmocka_unit_test_setup(a_spread_of_forged_sources_harms_no_proven_client, set_up),
 	    cmocka_unit_test_setup(responses_have_a_class, set_up),
 	    cmocka_unit_test_setup(responses_beyond_the_rate_slip_or_fall, set_up),

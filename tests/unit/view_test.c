@@ -26,6 +26,8 @@ hand_scores(struct brain *b)
 		scores_second(b);
 		score_add(&s->rcode[2], 3);
 		score_add(&s->rcode[9], 1);
+		score_add(&s->rcode[16], 5);
+		score_add(&s->rcode[23], 6);
 		score_add(&s->layer[LAYER_L1], 4);
 		score_add(&s->cause[CAUSE_INTERNAL], 2);
 		score_add(&s->latency[0], 1);
@@ -360,6 +362,8 @@ metrics_tell_what_workers_and_engines_count(void **state)
 	    "\nanypop_worker_answers_total{worker=\"0\",rcode=\"NOERROR\"} 0\n",
 	    "\nanypop_worker_answers_total{worker=\"0\",rcode=\"SERVFAIL\"} 3\n",
 	    "\nanypop_worker_answers_total{worker=\"0\",rcode=\"NOTAUTH\"} 1\n",
+	    "\nanypop_worker_answers_total{worker=\"0\",rcode=\"BADVERS\"} 5\n",
+	    "\nanypop_worker_answers_total{worker=\"0\",rcode=\"BADCOOKIE\"} 6\n",
 	    "\nanypop_worker_layer_total{worker=\"0\",layer=\"l1\"} 4\n",
 	    "\nanypop_worker_failures_total{worker=\"0\",cause=\"internal\"} 2\n",
 	    "\nanypop_worker_drops_total{worker=\"0\",reason=\"malformed\"} 0\n",
@@ -403,6 +407,23 @@ metrics_tell_what_workers_and_engines_count(void **state)
 	busy_drop(b);
 }
 
+static void
+extended_rcodes_are_shown_as_what_they_are(void **state)
+{
+	struct brain *b = busy_brain();
+	json_t *view = view_workers(b), *slot, *score, *rcodes;
+
+	(void)state;
+	slot = json_array_get(json_object_get(view, "workers"), 0);
+	score = json_object_get(slot, "score");
+	rcodes = json_object_get(score, "rcodes");
+	assert_int_equal(json_integer_value(json_object_get(rcodes, "BADVERS")), 5);
+	assert_int_equal(json_integer_value(json_object_get(rcodes, "BADCOOKIE")), 6);
+	assert_null(json_object_get(rcodes, "NOERROR"));
+	json_decref(view);
+	busy_drop(b);
+}
+
 int
 main(void)
 {
@@ -416,6 +437,7 @@ main(void)
 	    TEST(nothing_is_lost_to_bytes_that_are_no_text),
 	    TEST(metrics_are_well_formed),
 	    TEST(metrics_tell_what_workers_and_engines_count),
+	    TEST(extended_rcodes_are_shown_as_what_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
