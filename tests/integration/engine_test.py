@@ -187,14 +187,16 @@ def silence_heard(names):
 
 
 def serve_slowly():
-    """A server that takes SLOW_S for each answer: an address, whatever was asked."""
+    """A server that takes SLOW_S for each answer: an address, whatever was asked; of crooked... one
+    of five octets."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((SLOW, 53))
 
     def answer(question, client):
         end = question.index(b'\0', 12) + 5
+        address = b'\xcb\0\x71\7' + (b'\7' if question[13:20] == b'crooked' else b'')
         s.sendto(question[:2] + b'\x84\0\0\1\0\1\0\0\0\0' + question[12:end] +
-                 b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xcb\0\x71\7', client)
+                 b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0' + bytes([len(address)]) + address, client)
 
     def loop():
         while True:
@@ -448,6 +450,12 @@ def the_root_itself_resolves(w):
 def what_is_no_data_is_not_resolved(w):
     for kind in ('TYPE251', 'TYPE41', 'TYPE0', 'TYPE128'):
         expect(w.get('www.example.test', kind), rcode=2, cause=INTERNAL)
+
+
+def what_is_no_sound_answer_is_upstreams_fault(w):
+    """Whoever owns a zone can send such; it must not speak against this node."""
+    expect(w.get('good.slow.test'), rcode=0)
+    expect(w.get('crooked.slow.test'), rcode=2, failure=1, cause=UPSTREAM)
 
 
 def many_at_once_each_get_their_own(w):

@@ -444,6 +444,7 @@ def a_full_table_drops_and_counts(start):
     t.sendall(frame(dns.query('n9.test', edns=dns.opt())))
     a = unframe(t)
     expect((a.rcode, a.ede), (dns.SERVFAIL, 0), 'by TCP it is said')
+    expect(w.score()['cause'], (1, 0, 0), 'who fills the places waits for upstream')
     for ask in asks:
         w.engine.tell(ask)
     expect({dns.Answer(s.recv(4096)).id for _ in asks}, {0, 1, 2, 3}, 'the others')
@@ -492,6 +493,21 @@ def an_engine_that_is_silent_is_not_waited_for_for_ever(start):
     w.engine.tell(slow)
     a = w.get('slow.test')
     expect(a.rcode, dns.SERVFAIL, 'what comes late is nobody\'s')
+
+
+def a_full_engine_is_no_fault_of_this_node(start):
+    """Its places are full of what upstream has not answered. As `internal` it would prove that the
+    fault is here, and take a node that is merely asked a lot out of the fleet."""
+    w = start()
+    s = w.udp()
+    s.send(dns.query('full.test', edns=dns.opt()))
+    w.engine.tell(w.engine.ask(), b'')
+    a = dns.Answer(s.recv(4096))
+    expect((a.rcode, a.options[dns.EDE]), (dns.SERVFAIL, b'\0\0the engine is full'), 'declined')
+    expect(w.score()['cause'], (1, 0, 0), 'causes')
+    a = w.get('full.test', edns=dns.opt())
+    expect((a.rcode, a.edes), (dns.SERVFAIL, [0, 13]), 'again')
+    expect(w.score()['cause'], (2, 0, 0), 'causes of the second')
 
 
 def every_failed_answer_has_one_cause(start):
