@@ -281,6 +281,8 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	ENSURE(e != NULL);
 	e->conf = number == ENGINE_PROBATION ? probation_conf(conf) : conf;
 	e->capacity = number == ENGINE_PROBATION ? 1 : conf->engine.in_flight;
+	/* The probation engine has one question at a time, a late one too. */
+	e->slots = number == ENGINE_PROBATION ? 1 : context_questions(conf);
 	e->number = number;
 	e->shard_reader = e->score_reader = -1;
 	e->loop = ev_default_loop(EVFLAG_NOENV);

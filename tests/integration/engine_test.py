@@ -537,6 +537,18 @@ class Rest:
         w.close()
         assert e.stop() == 0
 
+    def what_nobody_waits_for_any_more_takes_no_place_of_others(self, _):
+        """Told at its deadline, it is libunbound's for a while yet; whoever asks next is not to pay."""
+        e = self.engine(2, in_flight=4, deadline=500)
+        w = self.worker(2)
+        wait_for(lambda: w.get('www.example.test').get('rcode') == 0, 'the way down is known')
+        for number in [w.ask(f'n{i}.silent.test') for i in range(4)]:
+            expect(w.told(number), rcode=2, cause=UPSTREAM)
+        expect(w.get('www.example.test'), rcode=0)
+        expect(w.get('other.random.insecure.test'), rcode=0)
+        w.close()
+        assert e.stop() == 0
+
     def one_that_has_just_begun_asks_for_few_names_at_a_time(self, _):
         e = self.engine(15, deadline=6000)  # so that those which wait for a place still get one
         w = self.worker(15)
