@@ -10,6 +10,8 @@
 #include "lib/conf.h"
 #include "resolver/entry.h"
 
+#define ENGINES_MAX 16
+
 enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
 
 /* Resolvers that are asked when recursion fails, in the order of the file. */
