@@ -45,7 +45,10 @@ astray.{zone} 200 IN CNAME www.bogus.test.
 loop.{zone} 200 IN CNAME pool.{zone}
 pool.{zone} 200 IN CNAME loop.{zone}
 *.random.{zone} 5 IN A 203.0.113.3
-''' + ''.join(f'big.{{zone}} 300 IN TXT "{i:03d} {"x" * 200}"\n' for i in range(60))
+hop20.{zone} 300 IN A 203.0.113.20
+link20.{zone} 300 IN A 203.0.113.20
+''' + ''.join(f'hop{i}.{{zone}} 300 IN CNAME hop{i + 1}.{{other}}\n' for i in range(20)) + \
+    ''.join(f'link{i}.{{zone}} 300 IN CNAME link{i + 1}.{{zone}}\n' for i in range(20)) + ''.join(f'big.{{zone}} 300 IN TXT "{i:03d} {"x" * 200}"\n' for i in range(60))
 LEAVES = ('example', 'insecure', 'bogus', 'expired', 'unsigned')
 SILENT, SLOW = '10.9.3.1', '10.9.4.1'
 SLOW_S = 0.25
@@ -90,7 +93,8 @@ def make_internet(base):
     work, delegations = f'{base}/work', ''
     for n, leaf in enumerate(LEAVES):
         zone = f'{leaf}.test.'
-        text, out = EXAMPLE.format(zone=zone, server='10.9.2.1'), f'../zones/{leaf}.zone'
+        other = 'example.test.' if leaf == 'insecure' else 'insecure.test.'
+        text, out = EXAMPLE.format(zone=zone, server='10.9.2.1', other=other), f'../zones/{leaf}.zone'
         delegations += NS.format(zone=zone, server='10.9.2.1')
         if leaf == 'insecure':
             with open(f'{zones}/{leaf}.zone', 'w', encoding='ascii') as f:
@@ -410,6 +414,17 @@ def an_alias_is_followed(w):
 def a_loop_of_aliases_ends(w):
     t = w.get('loop.example.test')
     assert t['rcode'] == 2 or t['negative'], t.line
+
+
+def a_chain_of_aliases_has_a_last_link(w):
+    """Eleven are followed, from zone to zone or within one: libunbound's max-query-restarts. What it
+    does not follow is a failure of whoever made the chain."""
+    for name, secure in (('hop', 0), ('link', 1)):
+        t = w.get(f'{name}8.example.test')  # the twelfth leads to the address
+        expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
+        t = w.get(f'{name}9.example.test')
+        expect(t, rcode=0, failure=0, secure=secure)
+        assert len(t.section('an')) == 12 and t.section('an')[-1] == 'A/203.0.113.20', t.line
 
 
 def a_wildcard_answers(w):
