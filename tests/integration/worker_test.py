@@ -38,7 +38,7 @@ SECURE, NEGATIVE, FAILURE = 1, 2, 4
 
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "{service}", "::1" ]; port = {port};
-probe_port = {probe}; allow = [ "127.0.0.0/24", "::1/128" ]; engines = {engines};
+probe_port = {probe}; allow = [ {allow} ]; {more} engines = {engines};
 worker = {{ deadline_ms = {deadline}; l1_mib = 1; tcp_idle_ms = {idle}; tcp_clients = {clients};
 	old_ms = {old}; in_flight = {in_flight}; max_udp_bytes = {udp}; seccomp = {seccomp}; }};
 engine = {{ root_hints = ""; trust_anchor = ""; deadline_ms = 100; }};
@@ -186,8 +186,8 @@ class Worker:
     """What makes a difference by time is far away, unless a case is about it: this machine may be slow."""
 
     def __init__(self, engines=1, deadline=60000, idle=10000, clients=64, old=60000, in_flight=64,
-                 udp=1232, failure=5, held=None, start_engine=True, seccomp=SECCOMP,
-                 binary=BINDIR + '/resolver'):
+                 udp=1232, failure=5, allow='"127.0.0.0/24", "::1/128"', more='', held=None,
+                 start_engine=True, seccomp=SECCOMP, binary=BINDIR + '/resolver'):
         self.dir = tempfile.mkdtemp(prefix='anypop-worker-')
         os.mkdir(self.dir + '/run')
         self.port, self.probe = free_port(), free_port()
@@ -196,6 +196,7 @@ class Worker:
             f.write(CONF.format(dir=self.dir, service=SERVICE, port=self.port, probe=self.probe,
                                 engines=engines, deadline=deadline, idle=idle, clients=clients,
                                 old=old, in_flight=in_flight, udp=udp, failure=failure,
+                                allow=allow, more=more,
                                 seccomp=str(seccomp).lower()))
         self.log = open(f'{self.dir}/log', 'w+', encoding='utf-8')
         self.engine = Engine(self.dir + '/run') if start_engine else None
@@ -370,6 +371,30 @@ def strangers_are_refused(start):
         expect((a.rcode, a.ede, a.answers), (dns.REFUSED, 18, []), 'a stranger gets')
     expect(w.score()['drop'][2], 2, 'counted as refused')
     w.engine.quiet()
+
+
+def strangers_are_refused_by_every_way(start):
+    """By TCP as by UDP, over IPv6 as over IPv4; and nobody else is."""
+    v4, v6 = '"127.0.0.0/24"', '"::1/128"'
+    for allow, service, source, refused in (
+            (f'{v4}, {v6}', SERVICE, STRANGER, True), (f'{v4}, {v6}', SERVICE, CLIENT, False),
+            (v4, '::1', '::1', True), (v6, '::1', '::1', False), (v6, SERVICE, CLIENT, True)):
+        w = start(allow=allow)
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with socket.socket(socket.AF_INET6 if ':' in service else socket.AF_INET, kind) as s:
+                s.settimeout(PATIENCE)
+                s.bind((source, 0))
+                s.connect((service, w.port))
+                for name, rtype, rclass in (('id.server', dns.TXT, dns.CH),
+                                            *((('www.test', dns.A, 1),) if refused else ())):
+                    asked = dns.query(name, rtype, rclass, edns=dns.opt())
+                    s.sendall(frame(asked) if kind == socket.SOCK_STREAM else asked)
+                    a = unframe(s) if kind == socket.SOCK_STREAM else dns.Answer(s.recv(4096))
+                    expect((a.rcode, a.ede, len(a.answers)),
+                           (dns.REFUSED, 18, 0) if refused else (0, None, 1),
+                           f'{source} of {service} by {kind.name} for {name}, allow {allow}')
+        expect(w.score()['drop'][2], 4 if refused else 0, f'refused, {source}, allow {allow}')
+        w.engine.quiet()
 
 
 # Hits and misses
