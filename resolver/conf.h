@@ -29,6 +29,7 @@ struct backup_conf {
 struct resolver_conf {
 	const char
 	    *identity; /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
+	const char *version; /* version.bind, version.server: "anypop %v"; "": REFUSED */
 	const char *pop, *node;
 	const char *run_dir;   /* engines' sockets: engine-N.sock */
 	struct addr *listen;   /* service addresses */

@@ -244,6 +244,8 @@ const struct conf_key resolver_conf_keys[] = {
 	.help = "this node of it"},
     {.name = "identity", .type = CONF_STR, .offset = TOP(identity), .text = "%p/%n/%i",
 	.help = "id.server, hostname.bind and NSID; %p pop, %n node, %i the worker's number"},
+    {.name = "version", .type = CONF_STR, .offset = TOP(version), .text = "anypop %v",
+	.help = "version.server and version.bind; %v the release; \"\": REFUSED"},
     {.name = "run_dir", .type = CONF_STR, .offset = TOP(run_dir), .text = "/run/anypop",
 	.help = "where engines listen, as engine-N.sock"},
     {.name = "listen", .type = CONF_ADDRS, .offset = TOP(listen), .count_offset = TOP(n_listen),

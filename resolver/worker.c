@@ -188,7 +188,7 @@ local_make(struct worker *w, struct err *err)
 	const struct resolver_conf *c = w->conf;
 
 	local_identity(c->identity, c->pop, c->node, w->number, w->local.identity);
-	memcpy(w->local.version, "anypop " ANYPOP_VERSION, sizeof("anypop " ANYPOP_VERSION));
+	local_version(c->version, ANYPOP_VERSION, w->local.version);
 	return local_health(&w->local, c->health_name, &c->health_address, err);
 }
 

@@ -320,6 +320,15 @@ def local_names_are_answered_without_an_engine(start):
     expect([x[1] for x in a.answers], [13], 'ANY (RFC 8482)')
 
 
+def the_version_may_be_hidden(start):
+    for version, wanted in (('', (dns.REFUSED, [])), ('it resolves', (0, [b'\x0bit resolves']))):
+        w = start(more=f'version = "{version}";')
+        for name in ('version.bind', 'VERSION.server'):
+            a = w.get(name, dns.TXT, dns.CH)
+            expect((a.rcode, a.data()), wanted, f'{name} with version "{version}"')
+        expect(w.get('id.server', dns.TXT, dns.CH).data(), [b'\x09lab/one/0'], 'who it is')
+
+
 def every_listener_answers_and_says_who(start):
     w = start()
     asked = dns.query('id.server', dns.TXT, dns.CH, edns=dns.opt(options=dns.option(dns.NSID)))
