@@ -233,9 +233,12 @@ open_all(struct worker *w, struct held *given, struct err *err)
 	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1 ||
 	    limiter_open(w, given, err) == -1)
 		return -1;
-	if (worker_sockets_open(w, given, err) == -1)
+	if (worker_sockets_open(w, given, err) == -1 ||
+	    cage_drop(CAGE_WORKER, w->conf->worker.user, err) == -1)
 		return -1;
-	return cage_drop(CAGE_WORKER, w->conf->worker.user, err);
+	if (geteuid() == 0)
+		event_say(EVENT_WARN, "worker_root", "the worker runs as root; write worker.user");
+	return 0;
 }
 
 static void

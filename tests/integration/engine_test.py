@@ -75,7 +75,7 @@ remote-control:
 
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = {engines};
-worker = {{ l2_mib = 4; deadline_ms = 60000; }};
+worker = {{ l2_mib = 4; deadline_ms = 60000; user = "{worker}"; }};
 engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {more}
 	deadline_ms = {deadline}; in_flight = {in_flight}; seccomp = {seccomp}; user = "{user}"; }};
 '''
@@ -220,7 +220,7 @@ def wait_for(what, name, within=WITHIN):
 
 class Engine:
     def __init__(self, base, program, number, mode='root', more='', deadline=DEADLINE_MS, in_flight=256,
-                 anchor=None, user='nobody', held=None, after='', engines=16):
+                 anchor=None, user='nobody', worker='', held=None, after='', engines=16):
         self.base, self.number = base, number
         self.conf = f'{base}/resolver-{number}.conf'
         self.log = f'{base}/engine-{number}.log'
@@ -228,7 +228,7 @@ class Engine:
             more += f' root_hints = "{base}/root.hints";'
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(CONF.format(dir=base, anchor=f'{base}/anchor.key' if anchor is None else anchor, engines=engines,
-                                mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user,
+                                mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user, worker=worker,
                                 seccomp=str(SECCOMP).lower()) + after)
         self.command = program + ['-c', self.conf, 'engine', str(number)]
         self.held = held
@@ -517,6 +517,17 @@ class Rest:
         assert status['Uid'].split() == ['65534'] * 4, status['Uid']
         assert int(status['CapPrm'], 16) == 0 and status['NoNewPrivs'].strip() == '1'
         assert status['Seccomp'].strip() == ('2' if SECCOMP else '0'), status['Seccomp']
+
+    def one_user_for_both_is_said(self, first):
+        e = self.engine(15, worker='nobody')
+        self.worker(15).close()
+        assert 'event=engine_user' in e.logged() and 'event=engine_root' not in e.logged(), e.logged()
+        assert e.stop() == 0
+        e = self.engine(15, user='')
+        self.worker(15).close()
+        assert 'event=engine_root' in e.logged(), e.logged()
+        assert e.stop() == 0
+        assert 'event=engine_user' not in first.logged(), first.logged()
 
     def killed_and_started_again_in_milliseconds(self, first):
         w = self.worker(1)

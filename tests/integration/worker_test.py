@@ -320,6 +320,12 @@ def local_names_are_answered_without_an_engine(start):
     expect([x[1] for x in a.answers], [13], 'ANY (RFC 8482)')
 
 
+def as_root_it_says_so(start):
+    """By default it stays who it was started as; etc/resolver.conf says whom it had better become."""
+    w = start(start_engine=False)
+    expect('event=worker_root' in w.text(), os.geteuid() == 0, w.text())
+
+
 def the_version_may_be_hidden(start):
     for version, wanted in (('', (dns.REFUSED, [])), ('it resolves', (0, [b'\x0bit resolves']))):
         w = start(more=f'version = "{version}";')
