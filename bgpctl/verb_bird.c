@@ -191,6 +191,70 @@ oldest(const json_t *slots)
 	return most;
 }
 
+/* Whom a process acts as; (uid_t)-1: there is none. Not the owner of its directory, which is root
+ * where it has changed its user. */
+static uid_t
+user_of(const json_t *slot)
+{
+	char path[64], line[128];
+	unsigned long real, effective = (uid_t)-1;
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%.0f/status", pick_number(slot, "pid", 0));
+	status = fopen(path, "re");
+	while (status != NULL && fgets(line, sizeof(line), status) != NULL)
+		if (sscanf(line, "Uid: %lu %lu", &real, &effective) == 2)
+			break;
+	if (status != NULL)
+		fclose(status);
+	return (uid_t)effective;
+}
+
+/* Of these processes the first that runs as root, else the first that runs at all. */
+static uid_t
+user_of_all(const json_t *slots)
+{
+	uid_t one, found = (uid_t)-1;
+	const json_t *slot;
+	size_t i;
+
+	json_array_foreach (slots, i, slot) {
+		one = user_of(slot);
+		if (one == 0 || found == (uid_t)-1)
+			found = one;
+	}
+	return found;
+}
+
+/* Both read what strangers send; each in a user of its own, who breaks into one has that alone. */
+static void
+look_users(const json_t *all, struct findings *f)
+{
+	static const char *const roles[] = {"worker", "engine"};
+	uid_t users[2] = {
+	    user_of_all(pick_part(all, "workers")), user_of_all(pick_part(all, "engines"))};
+	char mend[128];
+	bool well = true;
+
+	for (int i = 0; i < 2; i++) {
+		if (users[i] != 0)
+			continue;
+		well = false;
+		snprintf(mend, sizeof(mend),
+		    "write %s.user (such as \"anypop-%s\") in resolver.conf, then bgpctl upgrade",
+		    roles[i], roles[i]);
+		found(f, FINDING_WARN, "users", mend,
+		    "a %s runs as root: who breaks into it has this host", roles[i]);
+	}
+	if (well && users[0] == users[1] && users[0] != (uid_t)-1)
+		found(f, FINDING_WARN, "users",
+		    "write another engine.user in resolver.conf, then bgpctl upgrade",
+		    "workers and engines run as the same user (%lu): who breaks into one has the "
+		    "other", (unsigned long)users[0]);
+	else if (well && (users[0] != (uid_t)-1 || users[1] != (uid_t)-1))
+		found(f, FINDING_OK, "users", "", "workers and engines run as users of their own");
+}
+
 /* Our own resolver's processes read their configuration once. */
 static void
 look_resolver(struct cli *cli, const struct site *site, struct findings *f)
@@ -215,6 +279,7 @@ look_resolver(struct cli *cli, const struct site *site, struct findings *f)
 	up = oldest(pick_part(all, "workers"));
 	engines = oldest(pick_part(all, "engines"));
 	up = engines > up ? engines : up;
+	look_users(all, f);
 	json_decref(all);
 	if (up > difftime(time(NULL), st.st_mtime) + 1)
 		found(f, FINDING_WARN, "resolver", "bgpctl upgrade",

@@ -46,10 +46,12 @@ enum score_layer {
  * NXDOMAIN nor YXDOMAIN and it is not one that the query itself deserves (FORMERR, NOTIMP, BADVERS,
  * BADCOOKIE, REFUSED); a failure counts in exactly one `cause`, whatever layer it came from, each
  * time it is told:
- * - upstream: servers or forwarders did not answer, or with errors; also when the worker's deadline
- *   ran out while the engine told other answers;
+ * - upstream: servers or forwarders did not answer, or with errors, or with what is no answer; also
+ *   when the worker's deadline ran out while the engine told other answers, and where there was no
+ *   room: what is full, an engine or the places to wait, is full of questions that upstream has not
+ *   answered, or of more of them than a node can take, and neither is a fault that is here;
  * - bogus: an answer came that must not be believed;
- * - internal: no engine, or one that says nothing, is full or talks nonsense; no room to wait.
+ * - internal: no engine, or one that says nothing or talks nonsense.
  * An answer past its time counts in LAYER_STALE and as no failure. An engine counts likewise what
  * it told workers (it has no layers).
  */

@@ -1,7 +1,8 @@
 /*
  * `resolver cache explain`: what stands in the shared cache for a name and type, for each of the
  * four ways to ask: with DO or without, with CD or without. Each is an entry of its own, in the
- * shard of the engine that its key belongs to.
+ * shard of the engine that its key belongs to, or in that of one that stood in for it: of all
+ * shards the entry that a worker takes (l2_best()).
  */
 #include <stdlib.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #define TYPE_NSEC 47
 #define TYPE_NSEC3 50
 #define N_WAYS 4
+#define LATER_MS 500
 #define ORIGIN_TEXT 48
 
 static const char *const ways[N_WAYS] = {"without DO", "with DO", "with CD", "with DO and CD"};
@@ -24,7 +26,8 @@ static const char *const sections[] = {"answer", "authority", "additional"};
 /* One of them, as it was found. */
 struct found {
 	const struct cachectl *c;
-	int way, engine;
+	int way, engine; /* in whose shard it is */
+	int home;	 /* whose key it is */
 	int64_t now_s;
 	const struct entry *entry;
 };
@@ -33,9 +36,9 @@ struct look {
 	const struct cachectl *c;
 	struct dns_name name;
 	uint16_t type;
-	struct visit *visits; /* one an engine; those that were asked for are open */
-	bool *asked;
-	int n_found, n_absent, n_asked;
+	struct visit *visits; /* one an engine */
+	const struct l2 *shards[ENGINES_MAX]; /* theirs; NULL: it does not answer */
+	int n_found, n_absent;
 	_Alignas(8) uint8_t entry[ENTRY_ROOM];
 };
 
@@ -142,6 +145,8 @@ print_text(const struct found *f)
 	if (is_near(f))
 		printf(" (renewed when asked for)");
 	printf("; stored %s; %u octets in engine %d's shard", stored, e->size, f->engine);
+	if (f->engine != f->home)
+		printf(", which stood in for engine %d", f->home);
 	printf("; from %s\n", origin_render(e, origin));
 }
 
@@ -152,9 +157,9 @@ print_json(const struct found *f)
 	char rcode[DNS_WORD], stored[32], origin[ORIGIN_TEXT];
 
 	stored_at(f, stored, sizeof(stored));
-	printf("    {\"do\": %s, \"cd\": %s, \"engine\": %d, \"rcode\": \"%s\", ",
+	printf("    {\"do\": %s, \"cd\": %s, \"engine\": %d, \"home\": %d, \"rcode\": \"%s\", ",
 	    e->key_flags & KEY_DO ? "true" : "false", e->key_flags & KEY_CD ? "true" : "false",
-	    f->engine, dns_rcode_render(e->rcode, rcode));
+	    f->engine, f->home, dns_rcode_render(e->rcode, rcode));
 	printf("\"secure\": %s, \"negative\": %s, \"failure\": ",
 	    e->flags & ENTRY_SECURE ? "true" : "false",
 	    e->flags & ENTRY_NEGATIVE ? "true" : "false");
@@ -233,39 +238,39 @@ print_records(const struct found *f)
 		printf("    (%d of DNSSEC; --dnssec prints them)\n", hidden);
 }
 
-/* NULL: that engine does not answer. */
-static const struct l2 *
-shard_of(struct look *l, int engine)
+/* All of them, since any may have stood in for another. While the first that is away was waited for
+ * the others had their time as well. */
+static void
+open_shards(struct look *l)
 {
+	struct mono by;
 	struct err err;
 
-	if (l->asked[engine])
-		return l->visits[engine].shard;
-	l->asked[engine] = true;
-	l->n_asked++;
-	if (visit_open(l->c, engine, mono_add_ms(mono_now(), HELLO_MS), &l->visits[engine], &err) ==
-	    0)
-		return l->visits[engine].shard;
-	l->n_absent++;
-	cachectl_trouble("engine %d's shard cannot be read: %s", engine, err.text);
-	return NULL;
+	for (int i = 0; i < l->c->conf->engines; i++) {
+		by = mono_add_ms(mono_now(), l->n_absent == 0 ? HELLO_MS : LATER_MS);
+		if (visit_open(l->c, i, by, &l->visits[i], &err) < 0) {
+			l->n_absent++;
+			cachectl_trouble("engine %d's shard cannot be read: %s", i, err.text);
+		}
+		l->shards[i] = l->visits[i].shard;
+	}
 }
 
 static void
 look_at(struct look *l, int way)
 {
 	struct found f = {.c = l->c, .way = way, .entry = (const struct entry *)l->entry};
-	const struct l2 *shard;
+	int n = (int)l->c->conf->engines;
 	struct key k;
 
 	if (!key_make(&k, l->name.wire, l->name.length, l->type, DNS_CLASS_IN, way % 2 != 0,
 		way / 2 != 0))
 		return;
-	f.engine = (int)key_shard(&k, (unsigned)l->c->conf->engines);
-	shard = shard_of(l, f.engine);
-	if (shard == NULL || l2_find(shard, &k, l->entry) == 0)
-		return;
 	f.now_s = mono_now().us / 1000000;
+	f.home = (int)key_shard(&k, (unsigned)n);
+	f.engine = l2_best(l->shards, n, &k, f.now_s, l->entry);
+	if (f.engine < 0)
+		return;
 	if (l->c->json)
 		printf("%s\n", l->n_found > 0 ? "," : "");
 	l->n_found++;
@@ -336,7 +341,7 @@ look_all(struct look *l)
 		printf("(each worker's own copies cannot be read from outside)\n");
 	if (l->n_found > 0)
 		return CACHE_WELL;
-	if (l->n_absent == l->n_asked)
+	if (l->n_absent == l->c->conf->engines)
 		return CACHE_NOBODY;
 	if (!l->c->json)
 		printf("%s %s: not in the shared cache%s\n", name, type,
@@ -360,13 +365,12 @@ cachectl_explain(const struct cachectl *c)
 		    "%s is no type; write one as A, AAAA or TYPE65280", c->argv[2]);
 	l.type = (uint16_t)type;
 	l.visits = calloc(n, sizeof(*l.visits));
-	l.asked = calloc(n, sizeof(*l.asked));
-	ENSURE(l.visits != NULL && l.asked != NULL);
+	ENSURE(l.visits != NULL);
+	open_shards(&l);
 	status = look_all(&l);
 	for (size_t i = 0; i < n; i++)
 		if (l.visits[i].shard != NULL)
 			visit_close(&l.visits[i]);
 	free(l.visits);
-	free(l.asked);
 	return status;
 }

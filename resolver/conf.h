@@ -10,6 +10,8 @@
 #include "lib/conf.h"
 #include "resolver/entry.h"
 
+#define ENGINES_MAX 16
+
 enum engine_mode { ENGINE_ROOT, ENGINE_FORWARD };
 
 /* Resolvers that are asked when recursion fails, in the order of the file. */
@@ -28,6 +30,7 @@ struct backup_conf {
 struct resolver_conf {
 	const char
 	    *identity; /* id.server, hostname.bind and NSID: "%p/%n/%i" of pop, node, worker */
+	const char *version; /* version.bind, version.server: "anypop %v"; "": REFUSED */
 	const char *pop, *node;
 	const char *run_dir;   /* engines' sockets: engine-N.sock */
 	struct addr *listen;   /* service addresses */

@@ -61,6 +61,23 @@ check_identity(const struct resolver_conf *c, struct err *err)
 }
 
 static int
+check_version(const struct resolver_conf *c, struct err *err)
+{
+	const char *text = c->version, *at;
+
+	for (at = text; *at >= ' ' && *at < 0x7f; at++)
+		if (*at == '%' && *++at != 'v')
+			return SAY(c, c, "version", -1, err,
+			    "\"%s\" has a %% that means nothing; write %%v for the release", text);
+	if (*at != '\0' || at - text > 64)
+		return SAY(c, c, "version", -1, err,
+		    "\"%s\" cannot be told to clients; write at most 64 printable characters, or "
+		    "\"\" to tell them nothing",
+		    text);
+	return 0;
+}
+
+static int
 check_listen(const struct resolver_conf *c, struct err *err)
 {
 	char text[ADDR_TEXT];
@@ -377,7 +394,8 @@ check_backup(const struct resolver_conf *c, struct err *err)
 int
 resolver_conf_check(const struct resolver_conf *c, struct err *err)
 {
-	if (check_identity(c, err) < 0 || check_listen(c, err) < 0 || check_health(c, err) < 0 ||
+	if (check_identity(c, err) < 0 || check_version(c, err) < 0 ||
+	    check_listen(c, err) < 0 || check_health(c, err) < 0 ||
 	    check_times(c, err) < 0 || check_forwarders(c, err) < 0 || check_outgoing(c, err) < 0 ||
 	    check_special(c, err) < 0 || check_limits(c, err) < 0 || check_cookies(c, err) < 0 ||
 	    check_snapshot(c, err) < 0 ||

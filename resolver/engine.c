@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -186,6 +187,12 @@ enter_cage(struct engine *e, struct err *err)
 	e->user = geteuid();
 	if (geteuid() == 0)
 		event_say(EVENT_WARN, "engine_root", "the engine runs as root; write engine.user");
+	else if (e->conf->engine.user[0] != '\0' &&
+		 strcmp(e->conf->engine.user, e->conf->worker.user) == 0)
+		event_say(EVENT_WARN, "engine_user",
+		    "workers run as %s too; write another engine.user, so that who breaks into one "
+		    "has not the other",
+		    e->conf->engine.user);
 	return e->conf->engine.seccomp ? cage_close(CAGE_ENGINE, err) : 0;
 }
 
@@ -281,6 +288,8 @@ engine_run(const struct resolver_conf *conf, int number, struct err *err)
 	ENSURE(e != NULL);
 	e->conf = number == ENGINE_PROBATION ? probation_conf(conf) : conf;
 	e->capacity = number == ENGINE_PROBATION ? 1 : conf->engine.in_flight;
+	/* The probation engine has one question at a time, a late one too. */
+	e->slots = number == ENGINE_PROBATION ? 1 : context_questions(conf);
 	e->number = number;
 	e->shard_reader = e->score_reader = -1;
 	e->loop = ev_default_loop(EVFLAG_NOENV);

@@ -99,6 +99,12 @@ context_count(const struct resolver_conf *c)
 	return c->refresh.percent > 0 ? 2 : 1;
 }
 
+long
+context_questions(const struct resolver_conf *c)
+{
+	return 2 * (long)c->engine.in_flight;
+}
+
 /* Of what an engine has, this context's part. */
 static long
 part(const struct resolver_conf *c, int number, long all)
@@ -192,7 +198,7 @@ static long
 ports_for(const struct resolver_conf *c, int number)
 {
 	struct rlimit limit;
-	long wanted = c->engine.in_flight < 64 ? 64 : (long)c->engine.in_flight, room;
+	long wanted = context_questions(c) < 64 ? 64 : context_questions(c), room;
 	int n = context_count(c);
 	long others = OTHER_DESCRIPTORS + (c->n_backup > 0 ? FORWARD_MOST : 0);
 

@@ -20,6 +20,10 @@
 #define CONTEXTS_MAX 2
 int context_count(const struct resolver_conf *c);
 
+/* Questions that libunbound may have at a time, in all contexts: engine.in_flight that are waited
+ * for, and as many late ones. */
+long context_questions(const struct resolver_conf *c);
+
 /*
  * A finalised context, ready for ub_resolve_event(): every file is read, every option stands, and
  * no file is opened again. Made after the last fork, deleted (ub_ctx_delete) outside its callbacks.

@@ -4,7 +4,10 @@
  * Peers are workers' connections, in slots; questions stand in a pool as large as engine.in_flight.
  * A question begins when a peer asks and ends when libunbound calls back: only then is its slot
  * free, since libunbound cannot be made to forget it. Who asked is answered at the question's
- * deadline at the latest; an answer that comes later still goes into the shard.
+ * deadline at the latest; an answer that comes later still goes into the shard. Such late ones have
+ * as many slots of their own: where each name leads to other servers that are silent, libunbound is
+ * at it for some 15 s each, and names that are well would find all slots taken by questions that
+ * nobody waits for. Beyond that they count as the others do.
  *
  * The regional cache is asked first. Recursion begins when it has nothing, or when redis.race_ms
  * are over; from then on the first good answer is told. One that comes before ends the question.
@@ -66,6 +69,7 @@ struct question {
 	struct key key;
 	struct mono asked;
 	bool recursing; /* libunbound has it, and will call back; or it is held */
+	bool late;	/* it is told, and libunbound still has it; counted in engine.late */
 	bool held;	/* it waits for its turn with libunbound */
 	bool recursed;	/* it had it, or has it */
 	bool noted;	/* what became of that is counted */
@@ -124,8 +128,9 @@ struct engine {
 	struct ev_prepare turn_end;
 	struct ask_in in; /* what a peer sent; of one callback at a time */
 	struct question *pool, *free_questions, *oldest, *newest;
-	int64_t in_flight, refreshes; /* the second is part of the first */
-	int64_t capacity;	      /* of the pool */
+	int64_t in_flight, refreshes, late; /* the others are part of the first */
+	int64_t capacity; /* so many may be in flight that are not late */
+	int64_t slots;	  /* of the pool: with those that may be late besides */
 	struct question *starting; /* is being handed to libunbound */
 	struct slowstart opening;
 	struct question *first_held, **last_held; /* what that keeps back, in order */

@@ -45,12 +45,12 @@ question_new(struct engine *e)
 {
 	struct question *q = e->free_questions;
 
-	if (q == NULL)
+	if (q == NULL || e->in_flight - e->late >= e->capacity)
 		return NULL;
 	e->free_questions = q->next;
 	q->refresh = false;
 	q->context = 0;
-	q->recursing = q->recursed = q->held = q->noted = q->failed = false;
+	q->recursing = q->recursed = q->held = q->noted = q->failed = q->late = false;
 	q->exchange = NULL;
 	q->tried = 0;
 	q->n_tried = q->asking = 0;
@@ -72,6 +72,7 @@ question_free(struct question *q)
 	q->next = e->free_questions;
 	e->free_questions = q;
 	e->in_flight--;
+	e->late -= q->late;
 	e->refreshes -= q->refresh;
 	atomic_store_explicit(&e->score->in_flight, (uint64_t)e->in_flight, memory_order_relaxed);
 }
@@ -79,8 +80,12 @@ question_free(struct question *q)
 void
 question_release(struct question *q)
 {
-	if (!q->recursing && q->exchange == NULL)
+	if (!q->recursing && q->exchange == NULL) {
 		question_free(q);
+		return;
+	}
+	q->engine->late += !q->late;
+	q->late = true;
 }
 
 void
@@ -264,9 +269,9 @@ questions_init(struct engine *e)
 {
 	int64_t i;
 
-	e->pool = calloc((size_t)e->capacity, sizeof(*e->pool));
+	e->pool = calloc((size_t)e->slots, sizeof(*e->pool));
 	ENSURE(e->pool != NULL);
-	for (i = e->capacity - 1; i >= 0; i--) {
+	for (i = e->slots - 1; i >= 0; i--) {
 		e->pool[i].engine = e;
 		ev_init(&e->pool[i].race, on_race);
 		e->pool[i].race.data = &e->pool[i];

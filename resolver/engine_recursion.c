@@ -166,7 +166,7 @@ recursion_overdue(struct question *q)
 void
 recursion_init(struct engine *e)
 {
-	slowstart_init(&e->opening, e->capacity);
+	slowstart_init(&e->opening, e->slots);
 	e->last_held = &e->first_held;
 	ev_prepare_init(&e->opening_turn, on_turn);
 	e->opening_turn.data = e;

@@ -101,7 +101,8 @@ question_answer(struct question *q, const struct outcome *o, const struct verdic
 	}
 	if (length == 0 || entry_build(&q->key, message, length, &e->conf->ttl, v->flags, v->ede,
 			       now_s(), e->entry) == 0) {
-		question_fail(q, CAUSE_INTERNAL, EDE_NONE);
+		/* Whoever owns a zone can make such answers. */
+		question_fail(q, CAUSE_UPSTREAM, EDE_NONE);
 		return;
 	}
 	entry->origin = ORIGIN(ORIGIN_RECURSION, q->context);

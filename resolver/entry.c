@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/dns.h"
+#include "lib/scoreboard.h"
 
 _Static_assert(sizeof(struct entry) == 32, "an entry's header is a layout that processes share");
 
@@ -200,6 +201,16 @@ entry_spare(const struct entry *e, int64_t now_s)
 {
 	return (e->flags & ENTRY_FAILURE) == 0 &&
 	       age_s(e, now_s) <= (uint64_t)e->ttl_s + ENTRY_STALE_MAX_S;
+}
+
+enum entry_worth
+entry_worth(const struct entry *e, int64_t now_s)
+{
+	bool failure = (e->flags & ENTRY_FAILURE) != 0;
+
+	if (entry_fresh(e, now_s))
+		return failure && e->cause != CAUSE_BOGUS ? WORTH_FAILURE : WORTH_TELLING;
+	return entry_spare(e, now_s) ? WORTH_SPARE : WORTH_OVER;
 }
 
 static void

@@ -120,6 +120,10 @@ bool entry_fresh(const struct entry *e, int64_t now_s);
 /* May it be told where nothing newer is to be had? No failure, and past its time by
  * ENTRY_STALE_MAX_S at most. */
 bool entry_spare(const struct entry *e, int64_t now_s);
+/* What an entry is worth beside another of its key. A failure that was kept where nothing better
+ * was known is no reason to forget what is (RFC 8767); that an answer is bogus is one. */
+enum entry_worth { WORTH_NOTHING, WORTH_OVER, WORTH_FAILURE, WORTH_SPARE, WORTH_TELLING };
+enum entry_worth entry_worth(const struct entry *e, int64_t now_s); /* never WORTH_NOTHING */
 
 /* Writes the answer to one client into `out`: id, flags, question as asked (its case, name_length
  * octets), TTLs aged, no underflow; OPT is the caller's. AD is set on a secure answer where the

@@ -86,3 +86,25 @@ l2_purges(const struct l2 *s)
 {
 	return atomic_load_explicit(&s->header->purges, memory_order_acquire);
 }
+
+int
+l2_best(const struct l2 *const shards[], int n, const struct key *k, int64_t now_s, void *out)
+{
+	int own = (int)key_shard(k, (unsigned)n), held = -1, best = -1;
+	enum entry_worth worth, most = WORTH_NOTHING;
+
+	for (int i = 0; i < n && most < WORTH_TELLING; i++) {
+		const struct l2 *shard = shards[(own + i) % n];
+
+		if (shard == NULL)
+			continue;
+		/* A find in vain may leave anything there. */
+		held = l2_find(shard, k, out) > 0 ? (own + i) % n : -1;
+		worth = held == -1 ? WORTH_NOTHING : entry_worth(out, now_s);
+		if (worth > most) {
+			most = worth;
+			best = held;
+		}
+	}
+	return best == -1 || best == held || l2_find(shards[best], k, out) > 0 ? best : -1;
+}

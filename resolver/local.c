@@ -8,25 +8,41 @@
 
 enum { TYPE_HINFO = 13, TYPE_ANY = 255 };
 
+/* `form` with parts[i] for % and the i-th of these letters; any other % stands for itself. */
+static void
+fill(const char *form, const char *letters, const char *const parts[],
+    char out[static LOCAL_TEXT_MAX + 1])
+{
+	size_t at = 0, room = LOCAL_TEXT_MAX + 1;
+
+	out[0] = '\0';
+	for (const char *p = form; *p != '\0' && at < room - 1; p++) {
+		char one[2] = {*p, '\0'};
+		const char *letter = *p == '%' && p[1] != '\0' ? strchr(letters, p[1]) : NULL;
+
+		p += letter != NULL;
+		at += (size_t)snprintf(
+		    out + at, room - at, "%s", letter != NULL ? parts[letter - letters] : one);
+	}
+}
+
 void
 local_identity(const char *form, const char *pop, const char *node, int number,
     char out[static LOCAL_TEXT_MAX + 1])
 {
-	size_t at = 0, room = LOCAL_TEXT_MAX + 1;
 	char digits[12];
+	const char *const parts[] = {pop, node, digits, "%"};
 
 	snprintf(digits, sizeof(digits), "%d", number);
-	out[0] = '\0';
-	for (const char *p = form; *p != '\0' && at < room - 1; p++) {
-		char one[2] = {*p, '\0'};
-		const char *part = one;
+	fill(form, "pni%", parts, out);
+}
 
-		if (*p == '%' && p[1] != '\0' && strchr("pni%", p[1]) != NULL) {
-			p++;
-			part = *p == 'p' ? pop : *p == 'n' ? node : *p == 'i' ? digits : "%";
-		}
-		at += (size_t)snprintf(out + at, room - at, "%s", part);
-	}
+void
+local_version(const char *form, const char *release, char out[static LOCAL_TEXT_MAX + 1])
+{
+	const char *const parts[] = {release, "%"};
+
+	fill(form, "v%", parts, out);
 }
 
 int
@@ -79,7 +95,7 @@ chaos_answer(const struct local *l, const struct query *q, const struct key *key
 	uint8_t rdata[1 + LOCAL_TEXT_MAX];
 	size_t room = QUERY_UDP_LEAST + DNS_NAME_MAX;
 
-	if (text == NULL)
+	if (text == NULL || text[0] == '\0')
 		return LOCAL_REFUSED;
 	*length = reply_head(q, wire, DNS_NOERROR, REPLY_AA | REPLY_RA, out, room);
 	if (q->type == DNS_TYPE_TXT || q->type == TYPE_ANY) {

@@ -2,8 +2,8 @@
  * local: what a worker answers of itself, with every uplink cut and every engine away. Pure.
  *
  * CHAOS TXT id.server and hostname.bind (RFC 4892) say who answers, version.server and version.bind
- * what; other names of that class are refused. The health name has an address of each family; asked
- * for another type it has no data.
+ * what, unless that is hidden; other names of that class are refused. The health name has an
+ * address of each family; asked for another type it has no data.
  */
 #ifndef RESOLVER_LOCAL_H
 #define RESOLVER_LOCAL_H
@@ -17,7 +17,7 @@
 
 struct local {
 	char identity[LOCAL_TEXT_MAX + 1]; /* the NSID too */
-	char version[LOCAL_TEXT_MAX + 1];
+	char version[LOCAL_TEXT_MAX + 1];  /* "": hidden */
 	struct dns_name health; /* lower case; length 0: none */
 	struct addr health_address; /* of AAAA; A is LOCAL_HEALTH_A */
 };
@@ -26,6 +26,8 @@ struct local {
  */
 void local_identity(const char *form, const char *pop, const char *node, int number,
     char out[static LOCAL_TEXT_MAX + 1]);
+/* Likewise "anypop %v" with the release put in. */
+void local_version(const char *form, const char *release, char out[static LOCAL_TEXT_MAX + 1]);
 /* 0, or -1 with what is wrong with the name; "" is none. `address` is of IPv6. */
 int local_health(struct local *l, const char *name, const struct addr *address, struct err *err);
 

@@ -80,6 +80,12 @@ uint64_t l2_purges(const struct l2 *s);
 /* Copies into `out` (ENTRY_ROOM octets, aligned to 8) and validates; its size, 0: a miss. Never
  * waits. */
 size_t l2_find(const struct l2 *s, const struct key *k, void *out);
+/* The best that so many shards have of a key, copied as by l2_find(); of equals that of the key's
+ * own (key_shard()): an engine that stands in for one that is away keeps the answer in its own
+ * shard, and does not know what is in the other's. NULL: one that is not there. Which one has it,
+ * -1: none. */
+int l2_best(const struct l2 *const shards[], int n, const struct key *k, int64_t now_s,
+    void *out);
 /* How far a look at all of a shard has come. Zeros are its begin. */
 struct l2_walk {
 	uint64_t bucket;

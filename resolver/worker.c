@@ -188,7 +188,7 @@ local_make(struct worker *w, struct err *err)
 	const struct resolver_conf *c = w->conf;
 
 	local_identity(c->identity, c->pop, c->node, w->number, w->local.identity);
-	memcpy(w->local.version, "anypop " ANYPOP_VERSION, sizeof("anypop " ANYPOP_VERSION));
+	local_version(c->version, ANYPOP_VERSION, w->local.version);
 	return local_health(&w->local, c->health_name, &c->health_address, err);
 }
 
@@ -233,9 +233,12 @@ open_all(struct worker *w, struct held *given, struct err *err)
 	if (engine_links_open(w, given, err) == -1 || tcp_new(w, err) == -1 ||
 	    limiter_open(w, given, err) == -1)
 		return -1;
-	if (worker_sockets_open(w, given, err) == -1)
+	if (worker_sockets_open(w, given, err) == -1 ||
+	    cage_drop(CAGE_WORKER, w->conf->worker.user, err) == -1)
 		return -1;
-	return cage_drop(CAGE_WORKER, w->conf->worker.user, err);
+	if (geteuid() == 0)
+		event_say(EVENT_WARN, "worker_root", "the worker runs as root; write worker.user");
+	return 0;
 }
 
 static void

@@ -163,48 +163,16 @@ worker_serve(struct worker *w, const struct asker *a, const uint8_t *wire, const
 	return reply_opt(q, e->rcode, &opt, out, length, room);
 }
 
-/* What an entry is worth beside another of its key. A failure that was kept where nothing better
- * was known is no reason to forget what is (RFC 8767); that an answer is bogus is one. */
-enum worth { WORTH_NOTHING, WORTH_OVER, WORTH_FAILURE, WORTH_SPARE, WORTH_TELLING };
-
-static enum worth
-worth_of(const struct entry *e, int64_t now_s)
-{
-	bool failure = (e->flags & ENTRY_FAILURE) != 0;
-
-	if (entry_fresh(e, now_s))
-		return failure && e->cause != CAUSE_BOGUS ? WORTH_FAILURE : WORTH_TELLING;
-	return entry_spare(e, now_s) ? WORTH_SPARE : WORTH_OVER;
-}
-
-/*
- * The best that the shards have, of equals the one of the key's own engine: an engine that stands
- * in for one that is away keeps the answer in its own shard, and does not know what is in the
- * other's. NULL: none has it. Else in w->found.
- */
+/* NULL: no shard has it. Else in w->found. */
 static const struct entry *
 shared_find(struct worker *w, const struct key *k, int64_t now_s)
 {
-	int n = (int)w->conf->engines, own = engine_link_of(w, k)->number, held = -1, best = -1;
-	const struct entry *e = (const struct entry *)w->found;
-	enum worth worth, most = WORTH_NOTHING;
+	int n = (int)w->conf->engines;
+	const struct l2 *shards[ENGINES_MAX];
 
-	for (int i = 0; i < n && most < WORTH_TELLING; i++) {
-		const struct l2 *shard = w->engines[(own + i) % n].shard;
-
-		if (shard == NULL)
-			continue;
-		/* A find in vain may leave anything there. */
-		held = l2_find(shard, k, w->found) > 0 ? (own + i) % n : -1;
-		worth = held == -1 ? WORTH_NOTHING : worth_of(e, now_s);
-		if (worth > most) {
-			most = worth;
-			best = held;
-		}
-	}
-	if (best == -1 || (best != held && l2_find(w->engines[best].shard, k, w->found) == 0))
-		return NULL;
-	return e;
+	for (int i = 0; i < n; i++)
+		shards[i] = w->engines[i].shard;
+	return l2_best(shards, n, k, now_s, w->found) < 0 ? NULL : (const struct entry *)w->found;
 }
 
 const struct entry *
@@ -217,7 +185,7 @@ worker_find(struct worker *w, const struct key *k, enum score_layer *layer)
 	if (own != NULL && entry_fresh(own, now_s))
 		return own;
 	shared = shared_find(w, k, now_s);
-	if (shared == NULL || (own != NULL && worth_of(shared, now_s) < worth_of(own, now_s)))
+	if (shared == NULL || (own != NULL && entry_worth(shared, now_s) < entry_worth(own, now_s)))
 		return own;
 	if (entry_fresh(shared, now_s))
 		l1_put(w->l1, shared);

@@ -215,7 +215,8 @@ hits_take(struct engine_link *l, int fd)
 	close(fd);
 }
 
-/* Over its cap or about to end: another one may do it. */
+/* Over its cap or about to end: another one may do it. What fills it waits for upstream (lib/
+ * scoreboard.h), so it speaks against nobody here. */
 static void
 question_declined(struct worker *w, struct engine_link *by, uint32_t question)
 {
@@ -236,7 +237,7 @@ question_declined(struct worker *w, struct engine_link *by, uint32_t question)
 				return;
 		}
 	}
-	worker_failed(w, question, CAUSE_INTERNAL, EDE_OTHER, "the engine is full");
+	worker_failed(w, question, CAUSE_UPSTREAM, EDE_OTHER, "the engine is full");
 }
 
 /* False: it does not speak our language. */

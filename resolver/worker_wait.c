@@ -271,12 +271,15 @@ worker_refuse(struct worker *w, const struct asker *a, const struct key *k, cons
 	return outcome_write(w, a, wire, &o, out);
 }
 
-/* No room to wait: what is past its time, or nothing at all (the client asks again). */
+/* No room to wait: what is past its time, or nothing at all (the client asks again). Those who wait
+ * do so for upstream, unless there is no engine; one that hangs is told of by who waited for it. */
 static size_t
 overfull(struct worker *w, const struct asker *a, const struct key *k, const uint8_t *wire,
     uint8_t *out)
 {
-	struct outcome o = {.cause = CAUSE_INTERNAL, .ede = EDE_OTHER, .text = "overloaded"};
+	struct outcome o = {.cause = engine_links_up(w) ? CAUSE_UPSTREAM : CAUSE_INTERNAL,
+	    .ede = EDE_OTHER,
+	    .text = "overloaded"};
 
 	o.entry = worker_find_stale(w, k);
 	o.layer = LAYER_STALE;

@@ -251,6 +251,37 @@ def doctor_sees_who_runs_with_an_older_resolver_conf(place):
     expect(said() == ('warn', 'bgpctl upgrade'), str(said()))
 
 
+def doctor_sees_whom_workers_and_engines_run_as(place):
+    place.write('healthd.conf', CONF + 'workers = { resolver = "%(dir)s/resolver.conf"; };')
+    place.write('resolver.conf', '')
+    daemon = Daemon(place.dir + '/control.sock')
+    asleep = {user: subprocess.Popen(['setpriv', f'--reuid={user}', '--clear-groups', 'sleep', '600'])
+              for user in (65533, 65534)}
+    asleep[0] = subprocess.Popen(['sleep', '600'])
+    pids = {user: p.pid for user, p in asleep.items()} | {None: None}
+    try:
+        for user in (65533, 65534):
+            eventually(f'it runs as {user}', lambda u=user: f'Uid:\t{u}\t' in
+                       open(f'/proc/{pids[u]}/status', encoding='ascii').read())
+        for workers, engines, wanted in (
+                ([65533, 65533], [65534], [('ok', '')]), ([None], [], []), ([65533, None], [None], [('ok', '')]),
+                ([65533, 0], [65534], [('warn', 'worker.user')]),
+                ([65533], [65534, 0], [('warn', 'engine.user')]),
+                ([0], [0], [('warn', 'worker.user'), ('warn', 'engine.user')]),
+                ([65533], [65533], [('warn', 'another engine.user')])):
+            daemon.workers = {'workers': [{'up_s': 0.5, 'pid': pids[u]} for u in workers],
+                              'engines': [{'up_s': 0.5, 'pid': pids[u]} for u in engines]}
+            said = [(row['level'], row['mend']) for row in json.loads(place.bgpctl('doctor', '--json').stdout)
+                    if row['about'] == 'users']
+            expect([x[0] for x in said] == [x[0] for x in wanted] and
+                   all(part in mend for (_, mend), (_, part) in zip(said, wanted)),
+                   f'workers {workers}, engines {engines}: {said}')
+    finally:
+        for p in asleep.values():
+            p.kill()
+            p.wait()
+
+
 class Terminal:
     def __init__(self, place, rows, columns):
         self.seen = ''
@@ -328,7 +359,7 @@ def main():
              silence_goes_by_names_when_the_configuration_is_broken,
              silence_of_one_service_is_refused, post_leaves_a_clean_end_alone,
              post_acts_on_every_other_end, doctor_finds_what_is_missing,
-             doctor_sees_who_runs_with_an_older_resolver_conf,
+             doctor_sees_who_runs_with_an_older_resolver_conf, doctor_sees_whom_workers_and_engines_run_as,
              watch_is_live_and_gives_the_terminal_back,
              watch_gives_the_terminal_back_when_it_is_killed, watch_outlives_healthd]
     failed = 0

@@ -194,6 +194,26 @@ def what_is_kept_is_explained(r):
     r.cache('explain', 'www5.example.test', 'NONSENSE', status=3)
 
 
+def what_a_stand_in_keeps_is_explained(r):
+    """It stands in the stand-in's own shard, where workers find it when the engine is back."""
+    stop(r.engines[0])
+    names = [f'www{i}.example.test.' for i in range(40, 52)]
+    for name in names:
+        address_of(r, name)
+    r.engines[0] = r.engine(0)
+    r.ready()
+    entries = [r.entry(name) for name in names]
+    expect([e and e['engine'] for e in entries], [1] * len(names), 'in whose shard')
+    expect({e['home'] for e in entries}, {0, 1}, 'whose keys')
+    strange = names[[e['home'] for e in entries].index(0)]
+    text = r.cache('explain', strange)
+    if "in engine 1's shard, which stood in for engine 0; " not in text:
+        raise Failed(text)
+    asked = r.client.get(strange, dns.A)  # a worker serves just that
+    expect([socket.inet_ntoa(d) for _, t, _, d in asked.answers if t == dns.A],
+           [x['data'] for x in r.entry(strange)['records'] if x['section'] == 'answer'], 'what is served')
+
+
 def the_shards_are_counted(r):
     before = r.json('stats')
     names = [f'www{i}.example.test.' for i in range(60)]

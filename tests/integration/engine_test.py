@@ -45,7 +45,10 @@ astray.{zone} 200 IN CNAME www.bogus.test.
 loop.{zone} 200 IN CNAME pool.{zone}
 pool.{zone} 200 IN CNAME loop.{zone}
 *.random.{zone} 5 IN A 203.0.113.3
-''' + ''.join(f'big.{{zone}} 300 IN TXT "{i:03d} {"x" * 200}"\n' for i in range(60))
+hop20.{zone} 300 IN A 203.0.113.20
+link20.{zone} 300 IN A 203.0.113.20
+''' + ''.join(f'hop{i}.{{zone}} 300 IN CNAME hop{i + 1}.{{other}}\n' for i in range(20)) + \
+    ''.join(f'link{i}.{{zone}} 300 IN CNAME link{i + 1}.{{zone}}\n' for i in range(20)) + ''.join(f'big.{{zone}} 300 IN TXT "{i:03d} {"x" * 200}"\n' for i in range(60))
 LEAVES = ('example', 'insecure', 'bogus', 'expired', 'unsigned')
 SILENT, SLOW = '10.9.3.1', '10.9.4.1'
 SLOW_S = 0.25
@@ -72,7 +75,7 @@ remote-control:
 
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "192.0.2.53" ]; engines = {engines};
-worker = {{ l2_mib = 4; deadline_ms = 60000; }};
+worker = {{ l2_mib = 4; deadline_ms = 60000; user = "{worker}"; }};
 engine = {{ mode = "{mode}"; trust_anchor = "{anchor}"; special = [ "test." ]; {more}
 	deadline_ms = {deadline}; in_flight = {in_flight}; seccomp = {seccomp}; user = "{user}"; }};
 '''
@@ -90,7 +93,8 @@ def make_internet(base):
     work, delegations = f'{base}/work', ''
     for n, leaf in enumerate(LEAVES):
         zone = f'{leaf}.test.'
-        text, out = EXAMPLE.format(zone=zone, server='10.9.2.1'), f'../zones/{leaf}.zone'
+        other = 'example.test.' if leaf == 'insecure' else 'insecure.test.'
+        text, out = EXAMPLE.format(zone=zone, server='10.9.2.1', other=other), f'../zones/{leaf}.zone'
         delegations += NS.format(zone=zone, server='10.9.2.1')
         if leaf == 'insecure':
             with open(f'{zones}/{leaf}.zone', 'w', encoding='ascii') as f:
@@ -200,14 +204,16 @@ def silence_asked():
 
 
 def serve_slowly():
-    """A server that takes SLOW_S for each answer: an address, whatever was asked."""
+    """A server that takes SLOW_S for each answer: an address, whatever was asked; of crooked... one
+    of five octets."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((SLOW, 53))
 
     def answer(question, client):
         end = question.index(b'\0', 12) + 5
+        address = b'\xcb\0\x71\7' + (b'\7' if question[13:20] == b'crooked' else b'')
         s.sendto(question[:2] + b'\x84\0\0\1\0\1\0\0\0\0' + question[12:end] +
-                 b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xcb\0\x71\7', client)
+                 b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0' + bytes([len(address)]) + address, client)
 
     def loop():
         while True:
@@ -227,7 +233,7 @@ def wait_for(what, name, within=WITHIN):
 
 class Engine:
     def __init__(self, base, program, number, mode='root', more='', deadline=DEADLINE_MS, in_flight=256,
-                 anchor=None, user='nobody', held=None, after='', engines=16):
+                 anchor=None, user='nobody', worker='', held=None, after='', engines=16):
         self.base, self.number = base, number
         self.conf = f'{base}/resolver-{number}.conf'
         self.log = f'{base}/engine-{number}.log'
@@ -235,7 +241,7 @@ class Engine:
             more += f' root_hints = "{base}/root.hints";'
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(CONF.format(dir=base, anchor=f'{base}/anchor.key' if anchor is None else anchor, engines=engines,
-                                mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user,
+                                mode=mode, more=more, deadline=deadline, in_flight=in_flight, user=user, worker=worker,
                                 seccomp=str(SECCOMP).lower()) + after)
         self.command = program + ['-c', self.conf, 'engine', str(number)]
         self.held = held
@@ -423,6 +429,17 @@ def a_loop_of_aliases_ends(w):
     assert t['rcode'] == 2 or t['negative'], t.line
 
 
+def a_chain_of_aliases_has_a_last_link(w):
+    """Eleven are followed, from zone to zone or within one: libunbound's max-query-restarts. What it
+    does not follow is a failure of whoever made the chain."""
+    for name, secure in (('hop', 0), ('link', 1)):
+        t = w.get(f'{name}8.example.test')  # the twelfth leads to the address
+        expect(t, rcode=2, failure=1, cause=UPSTREAM, ede=EDE_UNREACHABLE)
+        t = w.get(f'{name}9.example.test')
+        expect(t, rcode=0, failure=0, secure=secure)
+        assert len(t.section('an')) == 12 and t.section('an')[-1] == 'A/203.0.113.20', t.line
+
+
 def a_wildcard_answers(w):
     t = w.get('anything.random.example.test')
     expect(t, rcode=0, secure=1, ttl=5)
@@ -461,6 +478,12 @@ def the_root_itself_resolves(w):
 def what_is_no_data_is_not_resolved(w):
     for kind in ('TYPE251', 'TYPE41', 'TYPE0', 'TYPE128'):
         expect(w.get('www.example.test', kind), rcode=2, cause=INTERNAL)
+
+
+def what_is_no_sound_answer_is_upstreams_fault(w):
+    """Whoever owns a zone can send such; it must not speak against this node."""
+    expect(w.get('good.slow.test'), rcode=0)
+    expect(w.get('crooked.slow.test'), rcode=2, failure=1, cause=UPSTREAM)
 
 
 def many_at_once_each_get_their_own(w):
@@ -508,6 +531,17 @@ class Rest:
         assert int(status['CapPrm'], 16) == 0 and status['NoNewPrivs'].strip() == '1'
         assert status['Seccomp'].strip() == ('2' if SECCOMP else '0'), status['Seccomp']
 
+    def one_user_for_both_is_said(self, first):
+        e = self.engine(15, worker='nobody')
+        self.worker(15).close()
+        assert 'event=engine_user' in e.logged() and 'event=engine_root' not in e.logged(), e.logged()
+        assert e.stop() == 0
+        e = self.engine(15, user='')
+        self.worker(15).close()
+        assert 'event=engine_root' in e.logged(), e.logged()
+        assert e.stop() == 0
+        assert 'event=engine_user' not in first.logged(), first.logged()
+
     def killed_and_started_again_in_milliseconds(self, first):
         w = self.worker(1)
         spent = []
@@ -539,6 +573,18 @@ class Rest:
             assert t.ms < 6000, t.ms
         # libunbound lets go of them in its own time; then there is room again.
         wait_for(lambda: not w.get('www.example.test').none, 'room again')
+        w.close()
+        assert e.stop() == 0
+
+    def what_nobody_waits_for_any_more_takes_no_place_of_others(self, _):
+        """Told at its deadline, it is libunbound's for a while yet; whoever asks next is not to pay."""
+        e = self.engine(2, in_flight=4, deadline=500)
+        w = self.worker(2)
+        wait_for(lambda: w.get('www.example.test').get('rcode') == 0, 'the way down is known')
+        for number in [w.ask(f'n{i}.silent.test') for i in range(4)]:
+            expect(w.told(number), rcode=2, cause=UPSTREAM)
+        expect(w.get('www.example.test'), rcode=0)
+        expect(w.get('other.random.insecure.test'), rcode=0)
         w.close()
         assert e.stop() == 0
 

@@ -38,7 +38,7 @@ SECURE, NEGATIVE, FAILURE = 1, 2, 4
 
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "{service}", "::1" ]; port = {port};
-probe_port = {probe}; allow = [ "127.0.0.0/24", "::1/128" ]; engines = {engines};
+probe_port = {probe}; allow = [ {allow} ]; {more} engines = {engines};
 worker = {{ deadline_ms = {deadline}; l1_mib = 1; tcp_idle_ms = {idle}; tcp_clients = {clients};
 	old_ms = {old}; in_flight = {in_flight}; max_udp_bytes = {udp}; seccomp = {seccomp}; }};
 engine = {{ root_hints = ""; trust_anchor = ""; deadline_ms = 100; }};
@@ -186,8 +186,8 @@ class Worker:
     """What makes a difference by time is far away, unless a case is about it: this machine may be slow."""
 
     def __init__(self, engines=1, deadline=60000, idle=10000, clients=64, old=60000, in_flight=64,
-                 udp=1232, failure=5, held=None, start_engine=True, seccomp=SECCOMP,
-                 binary=BINDIR + '/resolver'):
+                 udp=1232, failure=5, allow='"127.0.0.0/24", "::1/128"', more='', held=None,
+                 start_engine=True, seccomp=SECCOMP, binary=BINDIR + '/resolver'):
         self.dir = tempfile.mkdtemp(prefix='anypop-worker-')
         os.mkdir(self.dir + '/run')
         self.port, self.probe = free_port(), free_port()
@@ -196,6 +196,7 @@ class Worker:
             f.write(CONF.format(dir=self.dir, service=SERVICE, port=self.port, probe=self.probe,
                                 engines=engines, deadline=deadline, idle=idle, clients=clients,
                                 old=old, in_flight=in_flight, udp=udp, failure=failure,
+                                allow=allow, more=more,
                                 seccomp=str(seccomp).lower()))
         self.log = open(f'{self.dir}/log', 'w+', encoding='utf-8')
         self.engine = Engine(self.dir + '/run') if start_engine else None
@@ -319,6 +320,21 @@ def local_names_are_answered_without_an_engine(start):
     expect([x[1] for x in a.answers], [13], 'ANY (RFC 8482)')
 
 
+def as_root_it_says_so(start):
+    """By default it stays who it was started as; etc/resolver.conf says whom it had better become."""
+    w = start(start_engine=False)
+    expect('event=worker_root' in w.text(), os.geteuid() == 0, w.text())
+
+
+def the_version_may_be_hidden(start):
+    for version, wanted in (('', (dns.REFUSED, [])), ('it resolves', (0, [b'\x0bit resolves']))):
+        w = start(more=f'version = "{version}";')
+        for name in ('version.bind', 'VERSION.server'):
+            a = w.get(name, dns.TXT, dns.CH)
+            expect((a.rcode, a.data()), wanted, f'{name} with version "{version}"')
+        expect(w.get('id.server', dns.TXT, dns.CH).data(), [b'\x09lab/one/0'], 'who it is')
+
+
 def every_listener_answers_and_says_who(start):
     w = start()
     asked = dns.query('id.server', dns.TXT, dns.CH, edns=dns.opt(options=dns.option(dns.NSID)))
@@ -372,6 +388,30 @@ def strangers_are_refused(start):
         expect((a.rcode, a.ede, a.answers), (dns.REFUSED, 18, []), 'a stranger gets')
     expect(w.score()['drop'][2], 2, 'counted as refused')
     w.engine.quiet()
+
+
+def strangers_are_refused_by_every_way(start):
+    """By TCP as by UDP, over IPv6 as over IPv4; and nobody else is."""
+    v4, v6 = '"127.0.0.0/24"', '"::1/128"'
+    for allow, service, source, refused in (
+            (f'{v4}, {v6}', SERVICE, STRANGER, True), (f'{v4}, {v6}', SERVICE, CLIENT, False),
+            (v4, '::1', '::1', True), (v6, '::1', '::1', False), (v6, SERVICE, CLIENT, True)):
+        w = start(allow=allow)
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with socket.socket(socket.AF_INET6 if ':' in service else socket.AF_INET, kind) as s:
+                s.settimeout(PATIENCE)
+                s.bind((source, 0))
+                s.connect((service, w.port))
+                for name, rtype, rclass in (('id.server', dns.TXT, dns.CH),
+                                            *((('www.test', dns.A, 1),) if refused else ())):
+                    asked = dns.query(name, rtype, rclass, edns=dns.opt())
+                    s.sendall(frame(asked) if kind == socket.SOCK_STREAM else asked)
+                    a = unframe(s) if kind == socket.SOCK_STREAM else dns.Answer(s.recv(4096))
+                    expect((a.rcode, a.ede, len(a.answers)),
+                           (dns.REFUSED, 18, 0) if refused else (0, None, 1),
+                           f'{source} of {service} by {kind.name} for {name}, allow {allow}')
+        expect(w.score()['drop'][2], 4 if refused else 0, f'refused, {source}, allow {allow}')
+        w.engine.quiet()
 
 
 # Hits and misses
@@ -446,6 +486,7 @@ def a_full_table_drops_and_counts(start):
     t.sendall(frame(dns.query('n9.test', edns=dns.opt())))
     a = unframe(t)
     expect((a.rcode, a.ede), (dns.SERVFAIL, 0), 'by TCP it is said')
+    expect(w.score()['cause'], (1, 0, 0), 'who fills the places waits for upstream')
     for ask in asks:
         w.engine.tell(ask)
     expect({dns.Answer(s.recv(4096)).id for _ in asks}, {0, 1, 2, 3}, 'the others')
@@ -494,6 +535,21 @@ def an_engine_that_is_silent_is_not_waited_for_for_ever(start):
     w.engine.tell(slow)
     a = w.get('slow.test')
     expect(a.rcode, dns.SERVFAIL, 'what comes late is nobody\'s')
+
+
+def a_full_engine_is_no_fault_of_this_node(start):
+    """Its places are full of what upstream has not answered. As `internal` it would prove that the
+    fault is here, and take a node that is merely asked a lot out of the fleet."""
+    w = start()
+    s = w.udp()
+    s.send(dns.query('full.test', edns=dns.opt()))
+    w.engine.tell(w.engine.ask(), b'')
+    a = dns.Answer(s.recv(4096))
+    expect((a.rcode, a.options[dns.EDE]), (dns.SERVFAIL, b'\0\0the engine is full'), 'declined')
+    expect(w.score()['cause'], (1, 0, 0), 'causes')
+    a = w.get('full.test', edns=dns.opt())
+    expect((a.rcode, a.edes), (dns.SERVFAIL, [0, 13]), 'again')
+    expect(w.score()['cause'], (2, 0, 0), 'causes of the second')
 
 
 def every_failed_answer_has_one_cause(start):

@@ -592,6 +592,64 @@ what_is_spared_is_good_and_a_day_past_its_time_at_most(void **state)
 }
 
 static void
+a_failure_is_worth_less_than_what_may_be_told_past_its_time(void **state)
+{
+	static const struct {
+		int64_t at;
+		enum entry_worth answer, upstream, bogus;
+	} rows[] = {
+	    {NOW, WORTH_TELLING, WORTH_FAILURE, WORTH_TELLING},
+	    {NOW + 5, WORTH_TELLING, WORTH_OVER, WORTH_OVER},
+	    {NOW + 60, WORTH_SPARE, WORTH_OVER, WORTH_OVER},
+	    {NOW + 61 + ENTRY_STALE_MAX_S, WORTH_OVER, WORTH_OVER, WORTH_OVER},
+	};
+	struct key k = wire_key("www.example.", DNS_TYPE_A, false, false);
+	struct ttl_policy five = policy;
+
+	(void)state;
+	five.failure_s = 5;
+	assert_true(WORTH_FAILURE < WORTH_SPARE && WORTH_OVER < WORTH_FAILURE);
+	for (size_t i = 0; i < N(rows); i++) {
+		wire_begin(&made, 0, "www.example.", DNS_TYPE_A);
+		wire_a(&made, 0, 60);
+		assert_true(build(&k, &policy, 0) > 0);
+		assert_int_equal(entry_worth(entry, rows[i].at), rows[i].answer);
+		entry_fail(&k, DNS_SERVFAIL, CAUSE_UPSTREAM, 0, &five, NOW, memory);
+		assert_int_equal(entry_worth(entry, rows[i].at), rows[i].upstream);
+		entry_fail(&k, DNS_SERVFAIL, CAUSE_BOGUS, 0, &five, NOW, memory);
+		assert_int_equal(entry_worth(entry, rows[i].at), rows[i].bogus);
+	}
+}
+
+/* How far they may lead is for whoever follows them to say: libunbound, or a backup resolver. */
+static void
+a_chain_of_aliases_is_kept_whole_however_long(void **state)
+{
+	enum { LINKS = 1000 };
+	struct key k = wire_key("c0.example.", DNS_TYPE_A, false, false);
+	struct dns_name next;
+	char owner[32], text[32];
+	struct err err;
+
+	(void)state;
+	wire_begin(&made, 0, "c0.example.", DNS_TYPE_A);
+	for (int i = 0; i < LINKS; i++) {
+		snprintf(owner, sizeof(owner), "c%d.example.", i);
+		snprintf(text, sizeof(text), "c%d.example.", i + 1);
+		assert_int_equal(dns_name_parse(text, &next, &err), 0);
+		wire_record(&made, 0, owner, DNS_TYPE_CNAME, 300, next.wire, next.length);
+	}
+	wire_record(&made, 0, text, DNS_TYPE_A, 60, "\300\000\002\001", 4);
+	assert_true(build(&k, &policy, 0) > 0);
+	assert_int_equal(entry->flags, 0);
+	assert_int_equal(entry->ttl_s, 60);
+	serve(NOW, false, 0, sizeof(out));
+	assert_int_equal(told.ancount, LINKS + 1);
+	serve(NOW, false, 0, 512);
+	assert_true(told.tc && told.ancount == 0);
+}
+
+static void
 an_answer_of_the_most_records_fits(void **state)
 {
 	struct key k = wire_key(".", DNS_TYPE_TXT, false, false);
@@ -821,6 +879,8 @@ main(void)
 	    cmocka_unit_test(messages_not_for_this_question_or_malformed_are_refused),
 	    cmocka_unit_test(names_that_point_at_what_changes_are_refused),
 	    cmocka_unit_test(what_is_spared_is_good_and_a_day_past_its_time_at_most),
+	    cmocka_unit_test(a_failure_is_worth_less_than_what_may_be_told_past_its_time),
+	    cmocka_unit_test(a_chain_of_aliases_is_kept_whole_however_long),
 	    cmocka_unit_test(an_answer_of_the_most_records_fits),
 	    cmocka_unit_test(addresses_begin_with_each_as_often_and_keep_their_round),
 	    cmocka_unit_test(what_is_no_address_keeps_its_place),

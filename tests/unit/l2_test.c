@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "lib/scoreboard.h"
 #include "tests/unit/l2_rig.h"
 
 static void
@@ -272,6 +273,47 @@ a_shard_of_noise_or_of_another_layout_is_begun_anew(void **state)
 	close(fd);
 }
 
+/* An engine that stood in for the key's own kept its answer in its own shard. */
+static void
+of_several_shards_the_best_is_found(void **state)
+{
+	int fds[2] = {shard_new(1 << 20), shard_new(1 << 20)};
+	struct l2 *w[2] = {writer_of(fds[0]), writer_of(fds[1])};
+	const struct l2 *all[2] = {w[0], w[1]}, *none[2] = {NULL, NULL}, *one[2];
+	int own = (int)key_shard(&keys[5], 2), other = 1 - own;
+	const struct entry *e;
+	uint32_t lived;
+
+	(void)state;
+	assert_int_equal(l2_best(none, 2, &keys[5], 1000, got), -1);
+	assert_int_equal(l2_best(all, 2, &keys[5], 1000, got), -1);
+	e = made(5, 1);
+	lived = e->ttl_s;
+	l2_put(w[other], e);
+	assert_int_equal(l2_best(all, 2, &keys[5], 1000, got), other);
+	assert_true(entry_is(found, &keys[5]));
+	one[own] = w[own];
+	one[other] = NULL;
+	assert_int_equal(l2_best(one, 2, &keys[5], 1000, got), -1);
+	/* Of equals the own one; one that may still be told before one that is past its time. */
+	l2_put(w[own], e);
+	assert_int_equal(l2_best(all, 2, &keys[5], 1000, got), own);
+	((struct entry *)memory)->stored_s += lived;
+	l2_put(w[other], e);
+	assert_int_equal(l2_best(all, 2, &keys[5], 1000 + lived, got), other);
+	assert_int_equal(found->stored_s, 1000 + lived);
+	/* And what is past its time before a failure, whose find comes last. */
+	entry_fail(&keys[5], DNS_SERVFAIL, CAUSE_UPSTREAM, 0, &(struct ttl_policy){.failure_s = 5},
+	    1000 + lived, memory);
+	l2_put(w[other], e);
+	assert_int_equal(l2_best(all, 2, &keys[5], 1000 + lived, got), own);
+	assert_int_equal(found->flags & ENTRY_FAILURE, 0);
+	for (int i = 0; i < 2; i++) {
+		l2_close(w[i]);
+		close(fds[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -289,6 +331,7 @@ main(void)
 	    cmocka_unit_test(damage_costs_misses_never_a_wrong_answer),
 	    cmocka_unit_test(behind_the_last_segment_nothing_is_found),
 	    cmocka_unit_test(a_shard_of_noise_or_of_another_layout_is_begun_anew),
+	    cmocka_unit_test(of_several_shards_the_best_is_found),
 	};
 
 	int failed = cmocka_run_group_tests(silent, make_keys, free_pool);

@@ -158,6 +158,34 @@ an_identity_is_made_of_its_parts(void **state)
 }
 
 static void
+a_version_may_be_told_in_other_words_or_hidden(void **state)
+{
+	static const struct {
+		const char *form, *text;
+	} rows[] = {
+	    {"anypop %v", "anypop 1.2"}, {"%v%v", "1.21.2"}, {"a resolver", "a resolver"}, {"", ""},
+	};
+	static const char *const names[] = {"version.bind", "VERSION.server"};
+	struct local l = local_of("");
+	char text[512], told[512];
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		local_version(rows[i].form, "1.2", l.version);
+		assert_string_equal(l.version, rows[i].text);
+		snprintf(told, sizeof(told), "\"%s\"", rows[i].text);
+		for (size_t j = 0; j < N(names); j++) {
+			assert_int_equal(
+			    asked(&l, names[j], DNS_TYPE_TXT, DNS_CLASS_CH, text),
+			    rows[i].text[0] != '\0' ? LOCAL_ANSWERED : LOCAL_REFUSED);
+			assert_string_equal(text, rows[i].text[0] != '\0' ? told : "");
+		}
+	}
+	assert_int_equal(
+	    asked(&l, "id.server", DNS_TYPE_TXT, DNS_CLASS_CH, text), LOCAL_ANSWERED);
+}
+
+static void
 only_who_is_allowed_is_admitted(void **state)
 {
 	static const struct {
@@ -190,6 +218,7 @@ main(void)
 	    cmocka_unit_test(without_a_health_name_nothing_is),
 	    cmocka_unit_test(the_longest_text_passes),
 	    cmocka_unit_test(an_identity_is_made_of_its_parts),
+	    cmocka_unit_test(a_version_may_be_told_in_other_words_or_hidden),
 	    cmocka_unit_test(only_who_is_allowed_is_admitted),
 	};
 
