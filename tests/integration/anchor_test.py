@@ -112,6 +112,8 @@ class Place:
         shutil.chown(self.dir, USER)
         self.key, self.state = self.dir + '/root.key', self.dir + '/root.key.state'
         self.conf()
+        with open(rt.base + '/healthd.conf', 'w', encoding='ascii') as f:
+            f.write(SITE.format(dir=rt.base))
         self.root = Root()
         self.root.publish(self.root.first)
 
@@ -173,8 +175,6 @@ class Place:
     # healthd, with an engine or two
 
     def start(self):
-        with open(rt.base + '/healthd.conf', 'w', encoding='ascii') as f:
-            f.write(SITE.format(dir=rt.base))
         os.makedirs(rt.base + '/run', exist_ok=True)
         os.makedirs(rt.base + '/state', exist_ok=True)
         self.healthd = subprocess.Popen([BINDIR + '/healthd', '-c', rt.base + '/healthd.conf'],
@@ -201,10 +201,12 @@ class Place:
         eventually('engines are ready', lambda: len(self.engines()) == ENGINES, WITHIN)
         expect(len(set(before) & set(self.engines())), 0 if replaced else ENGINES, f'of {before} left')
 
-    def doctor(self):
-        """What it finds of the anchor: [(level, sentence)]."""
-        return [(f['level'], f['text']) for f in json.loads(self.bgpctl('doctor', '--json').stdout)
-                if f['about'] == 'anchor']
+    def finds(self, *levels, word=''):
+        """What doctor finds of the anchor, by its level, with a word that is in it."""
+        found = [f for f in json.loads(self.bgpctl('doctor', '--json').stdout) if f['about'] == 'anchor']
+        expect([f['level'] for f in found], list(levels), f'doctor: {found}')
+        expect(any(word in f['text'] for f in found), True, f'"{word}" in {found}')
+        expect(all(f['mend'] for f in found if f['level'] != 'ok'), True, f'a mend in each of {found}')
 
     def asked(self):
         """(rcode, AD) of a name that no cache has."""
@@ -228,7 +230,9 @@ def without_a_roll_nothing_changes(r):
     said = r.status()
     expect((said['followed'], said['reads'], said['keys']),
            (False, rt.base + '/anchor.key', [r.root.first.tag]), 'before')
+    r.finds('warn', word='nobody follows')
     r.follow()
+    r.finds('ok')
     r.stands(r.root.first)
     expect(os.stat(r.key).st_mtime_ns, os.stat(rt.base + '/anchor.key').st_mtime_ns,
            'the time of a file that has the same keys')
@@ -246,7 +250,7 @@ def a_roll_is_followed_by_the_file_and_by_the_engines(r):
     r.follow()
     r.start()
     expect(r.asked(), (0, True), 'an answer')
-    expect([level for level, _ in r.doctor()], ['ok'], f'doctor: {r.doctor()}')
+    r.finds('ok', word='root.key: looked at')
     r.upgrade(False)
 
     r.root.publish(old, new)
@@ -258,11 +262,10 @@ def a_roll_is_followed_by_the_file_and_by_the_engines(r):
     if 'anchor_changed' not in r.follow(2):
         raise Failed('it did not say that the keys have changed')
     r.stands(old, new)
-    if not any(level == 'warn' and 'older keys' in text for level, text in r.doctor()):
-        raise Failed(f'doctor: {r.doctor()}')
+    r.finds('ok', 'warn', word='older keys')
     r.upgrade(True)
     r.upgrade(False)
-    expect([level for level, _ in r.doctor()], ['ok'], f'doctor: {r.doctor()}')
+    r.finds('ok')
 
     # The old one goes without a word: only who has the new one can validate.
     r.root.publish(new)
@@ -281,6 +284,7 @@ def a_roll_is_followed_by_the_file_and_by_the_engines(r):
     eventually('an answer', lambda: r.asked() == (0, True), WITHIN)
     r.root.publish(old)
     r.refused('has signed')  # signed by what was revoked
+    r.finds('warn', word='has signed')
     r.stands(new)
 
 
@@ -335,10 +339,16 @@ def garbage_changes_nothing(r):
     r.refused('has not written it', 'remove it')
     expect(('has not written it' in r.status()['error'], r.status()['reads']), (True, rt.base + '/anchor.key'),
            'what engines read')
+    r.finds('fail', 'warn', word='has not written it')
     os.unlink(r.key)
     r.follow()
     r.stands(r.root.first)
     expect('failed' in r.status(), False, 'the failure before')
+    with open(r.state, encoding='ascii') as f:
+        state = f.read()
+    with open(r.state, 'w', encoding='ascii') as f:
+        f.write(re.sub('last_success: .*', f'last_success: {int(time.time()) - 5 * DAY}', state))
+    r.finds('warn', word='for 5 days')
 
 
 def an_unreachable_root_changes_nothing(r):
