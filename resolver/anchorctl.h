@@ -3,9 +3,9 @@
  * says how that stands. What RFC 5011 asks for is done by libunbound; here is what goes round it:
  * where it begins, what may become of its file, and which of its keys engines are given.
  *
- * Beside engine.followed_anchor, which engines read, stand FILE.state, libunbound's, and FILE.failed,
- * the sentence of an attempt that failed. Each attempt works on a copy, FILE.work: whatever fails
- * leaves the first two as they were.
+ * Beside engine.followed_anchor, which engines read, stand FILE.state, libunbound's, and
+ * FILE.failed, the sentence of an attempt that failed. Each attempt works on a copy, FILE.work:
+ * whatever fails leaves the first two as they were.
  */
 #ifndef RESOLVER_ANCHORCTL_H
 #define RESOLVER_ANCHORCTL_H

@@ -49,13 +49,14 @@ go_on(const struct anchorctl *c, struct err *err)
 	int there = anchorctl_tracked(c->state, &tracked, err);
 
 	if (there >= 0)
-		return file_read(there == ANCHOR_FILE_KEYS ? c->state : c->conf->engine.followed_anchor,
+		return file_read(
+		    there == ANCHOR_FILE_KEYS ? c->state : c->conf->engine.followed_anchor,
 		    ANCHOR_FILE_MAX, NULL, err);
 	err_wrap(err, "remove it, so that it begins again with the keys that are in force");
 	return NULL;
 }
 
-/* What is followed from now on; malloc'd. `had` are the keys in force, as far as they are known. */
+/* What is followed from now on; malloc'd. `had` are the keys in force, as far as known. */
 static char *
 beginning(const struct anchorctl *c, struct anchors *had, bool *anew, struct err *err)
 {
@@ -90,7 +91,8 @@ probe(const struct anchorctl *c, const char *text, struct anchors *now, struct e
 	if (anchorctl_tracked(c->work, now, err) < 0)
 		return NULL;
 	if (now->success_s < began) {
-		err_set(err, "libunbound has not looked at the root's keys: %.200s", context_said());
+		err_set(err, "libunbound has not looked at the root's keys: %.200s",
+		    context_said());
 		return NULL;
 	}
 	return file_read(c->work, ANCHOR_FILE_MAX, NULL, err);
@@ -123,13 +125,14 @@ put(const struct anchorctl *c, const struct anchors *had, const struct anchors *
 	anchors_tags(now, ANCHOR_BIT(ANCHOR_PENDING), pending);
 	if (length == 0)
 		return err_set(err, "the keys do not fit into a file");
-	if ((anew || !same) && file_replace(c->conf->engine.followed_anchor, text, length, MODE, err) < 0)
+	if ((anew || !same) &&
+	    file_replace(c->conf->engine.followed_anchor, text, length, MODE, err) < 0)
 		return -1;
 	if (anew && same)
 		backdate(c);
 	if (same)
-		event_say(EVENT_INFO, "anchor_followed", "in force as before: %s; pending: %s", after,
-		    pending);
+		event_say(EVENT_INFO, "anchor_followed", "in force as before: %s; pending: %s",
+		    after, pending);
 	else
 		event_say(EVENT_NOTICE, "anchor_changed",
 		    "in force: %s, before: %s; pending: %s; engines take them when they are "
@@ -163,11 +166,11 @@ update(const struct anchorctl *c, struct err *err)
 	struct err ignored;
 
 	if (c->conf->engine.trust_anchor[0] == '\0')
-		return err_set(err, "engine.trust_anchor is \"\": nothing is validated, and nothing "
-				    "is to be followed; disable anypop-anchor.timer");
+		return err_set(err, "engine.trust_anchor is \"\": nothing is validated, and "
+				    "nothing is to be followed; disable anypop-anchor.timer");
 	if (c->conf->engine.followed_anchor[0] == '\0')
-		return err_set(err, "engine.followed_anchor is \"\": say where the keys are to stand, "
-				    "or disable anypop-anchor.timer");
+		return err_set(err, "engine.followed_anchor is \"\": say where the keys are to "
+				    "stand, or disable anypop-anchor.timer");
 	fd = lock(c->conf->engine.followed_anchor, err);
 	if (fd < 0)
 		return -1;

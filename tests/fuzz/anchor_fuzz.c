@@ -1,6 +1,6 @@
 /*
- * anchor_fuzz: any text as a file of trust anchors: what is taken renders to a file that has the same
- * keys in force, and none that is not; what is not taken is explained.
+ * anchor_fuzz: any text as a file of trust anchors: what is taken renders to a file that has the
+ * same keys in force, and none that is not; what is not taken is explained.
  */
 #include <stdlib.h>
 #include <string.h>
