@@ -196,8 +196,9 @@ install: all
 	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \
 		install -D -m 640 etc/healthd.conf $(DESTDIR)$(SYSCONF)/anypop/healthd.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's,/usr/sbin/,$(PREFIX)/sbin/,g' systemd/healthd.service \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/healthd.service
+	for unit in healthd.service anypop-anchor.service anypop-anchor.timer; do \
+		sed 's,/usr/sbin/,$(PREFIX)/sbin/,g' systemd/$$unit \
+			> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 	install -D -m 644 systemd/anypop.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/anypop.conf
 	install -D -m 644 systemd/anypop.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/anypop.conf
 	for page in $(wildcard docs/man/*.[58]); do \

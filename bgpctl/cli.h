@@ -26,7 +26,7 @@ struct cli {
 	char socket[108];
 	/* what the verb was given */
 	bool json, follow, now, post, wait, yes, workers_only, engines_only, tree, dnssec;
-	bool force, dry_run;
+	bool force, dry_run, anchor;
 	const char *region, *verify, *verify_at;
 	const char *service, *family, *reason, *since, *level, *file, *resolver_config;
 	const char *from, *to, *svg;

@@ -106,9 +106,10 @@ static const struct verb verbs[] = {
 	 "  --post          for ExecStopPost: closes all gates unless the service ended cleanly\n"
 	 "Without healthd it closes every gate of the node and disables our protocols in BIRD; that needs\n"
 	 "root. Taken away by undrain.\n"},
-	{"upgrade", verb_upgrade, "jWE", 0, "", "new binaries in place, one process after another",
+	{"upgrade", verb_upgrade, "jWEH", 0, "", "new binaries in place, one process after another",
 	 "  --workers       only the workers\n"
 	 "  --engines       only the engines of our own resolver\n"
+	 "  --anchor        only these, and only if one runs with older trust anchors than there are\n"
 	 "Keeper and brain go first, then the workers one by one, never fewer ready than workers.min_ready,\n"
 	 "then the engines one by one, while workers answer from their caches and wait for the next one.\n"
 	 "Routes are not touched.\n"},
@@ -135,6 +136,7 @@ static const struct option long_options[] = {
 	{"level", required_argument, NULL, 'l'}, {"file", required_argument, NULL, ':'},
 	{"now", no_argument, NULL, 'N'}, {"post", no_argument, NULL, 'P'},
 	{"workers", no_argument, NULL, 'W'}, {"engines", no_argument, NULL, 'E'},
+	{"anchor", no_argument, NULL, 'H'},
 	{"yes", no_argument, NULL, 'y'},
 	{"region", required_argument, NULL, 'g'}, {"force", no_argument, NULL, 'O'},
 	{"dry-run", no_argument, NULL, 'd'}, {"verify", required_argument, NULL, 'v'},
@@ -205,6 +207,7 @@ flag_option(struct cli *cli, int letter)
 	    : letter == 'N' ? &cli->now : letter == 'P' ? &cli->post
 	    : letter == 'W' ? &cli->workers_only
 	    : letter == 'E' ? &cli->engines_only : letter == 'y' ? &cli->yes
+	    : letter == 'H' ? &cli->anchor
 	    : letter == 'T' ? &cli->tree : letter == 'D' ? &cli->dnssec
 	    : letter == 'O' ? &cli->force : letter == 'd' ? &cli->dry_run : NULL;
 	const char **text = letter == 'S' ? &cli->service : letter == 'F' ? &cli->family

@@ -37,3 +37,15 @@ pick_part(const json_t *o, const char *key)
 
 	return json_is_object(value) || json_is_array(value) ? value : NULL;
 }
+
+double
+pick_most(const json_t *list, const char *key)
+{
+	double most = 0, one;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		one = pick_number(json_array_get(list, i), key, 0);
+		most = one > most ? one : most;
+	}
+	return most;
+}

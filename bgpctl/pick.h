@@ -15,5 +15,7 @@ bool pick_bool(const json_t *o, const char *key);
 bool pick_is_set(const json_t *o, const char *key);
 /* An object or an array; NULL otherwise (jansson's readers take that). */
 const json_t *pick_part(const json_t *o, const char *key);
+/* The greatest number of that name in the objects of an array; 0: there is none. */
+double pick_most(const json_t *list, const char *key);
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bgpctl/anchorlook.h"
 #include "bgpctl/birdapply.h"
 #include "bgpctl/birdconf.h"
 #include "bgpctl/birddoctor.h"
@@ -16,6 +17,7 @@
 #include "bgpctl/gate.h"
 #include "bgpctl/pick.h"
 
+#define ANCHOR_LATE_S (4 * 86400) /* some dozen attempts */
 #define SNAPSHOT_LATE_S 120 /* one that failed is tried again in between */
 
 static void
@@ -176,21 +178,6 @@ look_healthd(struct cli *cli, struct findings *f)
 	json_decref(status);
 }
 
-/* How long the oldest of these processes has run, in seconds; 0: none does. */
-static double
-oldest(const json_t *slots)
-{
-	double most = 0, up;
-	const json_t *slot;
-	size_t i;
-
-	json_array_foreach (slots, i, slot) {
-		up = pick_number(slot, "up_s", 0);
-		most = up > most ? up : most;
-	}
-	return most;
-}
-
 /* Whom a process acts as; (uid_t)-1: there is none. Not the owner of its directory, which is root
  * where it has changed its user. */
 static uid_t
@@ -276,8 +263,8 @@ look_resolver(struct cli *cli, const struct site *site, struct findings *f)
 	all = cli_ask(cli, "workers", NULL, &code, &err);
 	if (all == NULL) /* look_healthd() says so */
 		return;
-	up = oldest(pick_part(all, "workers"));
-	engines = oldest(pick_part(all, "engines"));
+	up = pick_most(pick_part(all, "workers"), "up_s");
+	engines = pick_most(pick_part(all, "engines"), "up_s");
 	up = engines > up ? engines : up;
 	look_users(all, f);
 	json_decref(all);
@@ -287,6 +274,61 @@ look_resolver(struct cli *cli, const struct site *site, struct findings *f)
 		    "its start only", path);
 	else
 		found(f, FINDING_OK, "resolver", "", "all run with %s as it is", path);
+}
+
+static void
+found_anchor(struct findings *f, const json_t *all)
+{
+	double looked_s = (double)time(NULL) - pick_number(all, "looked", 0);
+	const char *reads = pick_text(all, "reads", "?");
+
+	if (pick_text(all, "followed_anchor", "")[0] == '\0')
+		found(f, FINDING_OK, "anchor", "", "%s is read, and not followed", reads);
+	else if (!pick_bool(all, "followed"))
+		found(f, FINDING_WARN, "anchor", "systemctl enable --now anypop-anchor.timer",
+		    "nobody follows the root's keys: engines trust those of %s whatever becomes of "
+		    "them", reads);
+	else if (looked_s > ANCHOR_LATE_S)
+		found(f, FINDING_WARN, "anchor",
+		    "systemctl status anypop-anchor.timer anypop-anchor.service",
+		    "nobody has seen the root's keys for %.0f days: %s gets old", looked_s / 86400,
+		    reads);
+	else
+		found(f, FINDING_OK, "anchor", "", "%s: looked at %.0f h ago", reads,
+		    looked_s / 3600);
+}
+
+/* The root's keys roll: somebody has to follow them, and engines read them once. */
+static void
+look_anchor(struct cli *cli, const struct site *site, struct findings *f)
+{
+	const char *path = site->workers.resolver, *wrong, *failed;
+	double now_s = anchorlook_now();
+	json_t *all = path[0] != '\0' ? anchorlook(path) : NULL, *workers;
+	struct err err;
+	int code;
+
+	if (pick_text(all, "trust_anchor", "")[0] == '\0') { /* or look_resolver() says so */
+		json_decref(all);
+		return;
+	}
+	wrong = pick_text(all, "error", NULL);
+	failed = pick_text(all, "failed", NULL);
+	if (wrong != NULL)
+		found(f, FINDING_FAIL, "anchor",
+		    "systemctl start anypop-anchor; its events say what to do", "%s; %s is read",
+		    wrong, pick_text(all, "reads", "?"));
+	if (failed != NULL)
+		found(f, FINDING_WARN, "anchor", "then systemctl start anypop-anchor",
+		    "the root's keys could not be followed: %s", failed);
+	if (wrong == NULL && failed == NULL)
+		found_anchor(f, all);
+	workers = cli_ask(cli, "workers", NULL, &code, &err);
+	if (anchorlook_older(all, workers, now_s))
+		found(f, FINDING_WARN, "anchor", "bgpctl upgrade --anchor",
+		    "an engine runs with older keys than %s has", pick_text(all, "reads", "?"));
+	json_decref(workers);
+	json_decref(all);
 }
 
 /* The shared cache's file for the next boot, where there is to be one. */
@@ -373,6 +415,7 @@ look_at_us(struct cli *cli, const struct site *site, struct findings *f)
 	look_healthd(cli, f);
 	if (site != NULL) {
 		look_resolver(cli, site, f);
+		look_anchor(cli, site, f);
 		look_snapshot(site, f);
 	}
 	look_gates(f);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bgpctl/anchorlook.h"
 #include "bgpctl/cli.h"
 #include "bgpctl/pick.h"
 #include "bgpctl/render.h"
@@ -135,11 +136,50 @@ has_engines(struct cli *cli)
 	return any;
 }
 
+/* The engines, if one of them has read older trust anchors than there are; asked for after each
+ * attempt to follow the root's keys, so one that failed here is made good for by the next. */
+static int
+upgrade_for_anchor(struct cli *cli)
+{
+	const struct site *site = cli_site(cli);
+	double now_s = anchorlook_now();
+	json_t *anchors, *workers;
+	struct err err;
+	bool older;
+	int code;
+
+	if (site == NULL)
+		return cli_trouble("%s", cli->site_err.text);
+	if (site->workers.resolver[0] == '\0')
+		return cli_trouble("--anchor: no engines are supervised here (workers.resolver is "
+				   "not set); disable anypop-anchor.timer");
+	anchors = anchorlook(site->workers.resolver);
+	if (anchors == NULL)
+		return cli_trouble("`resolver -c %s anchor status` says nothing",
+		    site->workers.resolver);
+	workers = cli_ask(cli, "workers", NULL, &code, &err);
+	older = anchorlook_older(anchors, workers, now_s);
+	if (workers == NULL)
+		cli_trouble("%s", err.text);
+	else if (!older && !cli->json)
+		printf("no engine has older trust anchors than %s\n",
+		    pick_text(anchors, "reads", "?"));
+	json_decref(anchors);
+	json_decref(workers);
+	if (workers == NULL)
+		return code;
+	return older ? upgrade_slots(cli, "engines") : EXIT_WELL;
+}
+
 int
 verb_upgrade(struct cli *cli)
 {
 	int code = EXIT_WELL;
 
+	if (cli->anchor && (cli->workers_only || cli->engines_only))
+		return cli_trouble("--anchor: with neither --workers nor --engines");
+	if (cli->anchor)
+		return upgrade_for_anchor(cli);
 	if (cli->workers_only && cli->engines_only)
 		return cli_trouble("--workers and --engines: one of them, or neither for all");
 	if (cli->engines_only)

@@ -56,6 +56,7 @@ struct resolver_conf {
 		int n_forwarders;
 		const char *root_hints;	  /* "" = those that libunbound brings along */
 		const char *trust_anchor; /* "" = nothing is validated */
+		const char *followed_anchor; /* read instead, where it is there; "" = none */
 		const char **special; /* special-use zones (RFC 6761, 6303) resolved all the same */
 		int n_special;
 		const char **outgoing_addresses;

@@ -180,6 +180,25 @@ check_file(const struct resolver_conf *c, const char *key, const char *path, str
 	return 0;
 }
 
+/* It need not be there. */
+static int
+check_followed(const struct resolver_conf *c, struct err *err)
+{
+	const char *path = c->engine.followed_anchor;
+	size_t length = strlen(path);
+
+	if (length > 0 && (path[0] != '/' || path[length - 1] == '/' || length > 200))
+		return SAY(c, &c->engine, "followed_anchor", -1, err,
+		    "\"%s\" is no file's place; write an absolute path of at most 200 characters, "
+		    "in a directory of who runs `resolver anchor`",
+		    path);
+	if (length > 0 && strcmp(path, c->engine.trust_anchor) == 0)
+		return SAY(c, &c->engine, "followed_anchor", -1, err,
+		    "it is engine.trust_anchor itself, which is only where following begins; write "
+		    "another path");
+	return 0;
+}
+
 static int
 check_outgoing(const struct resolver_conf *c, struct err *err)
 {
@@ -404,5 +423,7 @@ resolver_conf_check(const struct resolver_conf *c, struct err *err)
 	if (c->engine.mode == ENGINE_ROOT &&
 	    check_file(c, "root_hints", c->engine.root_hints, err) < 0)
 		return -1;
-	return check_file(c, "trust_anchor", c->engine.trust_anchor, err);
+	if (check_file(c, "trust_anchor", c->engine.trust_anchor, err) < 0)
+		return -1;
+	return check_followed(c, err);
 }

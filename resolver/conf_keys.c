@@ -90,6 +90,10 @@ static const struct conf_key engine_keys[] = {
     {.name = "trust_anchor", .type = CONF_STR, .offset = IN(engine, trust_anchor),
 	.text = "/usr/share/dns/root.key",
 	.help = "file of DS or DNSKEY records; \"\": nothing is validated"},
+    {.name = "followed_anchor", .type = CONF_STR, .offset = IN(engine, followed_anchor),
+	.text = "/var/lib/anypop-anchor/root.key",
+	.help = "what `resolver anchor` makes of it as the root's keys roll, read instead of it once "
+		"it is there; \"\": they are not followed"},
     {.name = "special", .type = CONF_STRS, .offset = IN(engine, special),
 	.count_offset = IN(engine, n_special), .max = 64,
 	.help = "special-use zones (\"test.\", \"10.in-addr.arpa.\") that are resolved all the same"},

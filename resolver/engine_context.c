@@ -2,9 +2,10 @@
  * The context is configured by a text in unbound.conf's language, written to memory: that takes
  * every option, where the calls take some. What stands here was measured with 1.17.1: the library's
  * defaults are for a stub (16 sockets, caches of some kilobytes, a dead server is waited for 17 s),
- * trust anchors are read by ub_ctx_add_ta_file() (an autotrust file that cannot be written ends the
- * process), and a question that the library answers by itself finalises everything at once and
- * without a synchronous call, which would open files again later.
+ * trust anchors are read by ub_ctx_add_ta_file() or told by ub_ctx_add_ta() (an autotrust file that
+ * cannot be written ends the process, and belongs to `resolver anchor`), and a question that the
+ * library answers by itself finalises everything at once and without a synchronous call, which
+ * would open files again later.
  */
 #include "resolver/engine_context.h"
 
@@ -19,12 +20,14 @@
 #include "lib/dns.h"
 #include "lib/event.h"
 #include "lib/mono.h"
+#include "resolver/anchor_file.h"
 #include "resolver/forward.h"
 
 #define TCP_OUT 128
 #define OTHER_DESCRIPTORS 256 /* peers, files, the loop */
 #define LINES_PER_S 10
 #define SECOND_PART 4 /* the second context has one part of so many */
+#define TRACKING_PORTS 64
 
 /* What the library said first (its cause; the rest is consequence), for the error that follows; and
  * how much it said within this second. */
@@ -221,7 +224,8 @@ ports_for(const struct resolver_conf *c, int number)
 }
 
 static int
-configure(struct ub_ctx *ctx, const struct resolver_conf *c, int number, struct err *err)
+configure(
+    struct ub_ctx *ctx, const struct resolver_conf *c, int number, long ports, struct err *err)
 {
 	int fd = memfd_create("unbound.conf", MFD_CLOEXEC), status = UB_SYNTAX;
 	char path[64];
@@ -234,19 +238,40 @@ configure(struct ub_ctx *ctx, const struct resolver_conf *c, int number, struct 
 		close(fd);
 		return err_errno(err, "cannot write libunbound's options");
 	}
-	context_options(to, c, number, ports_for(c, number));
+	context_options(to, c, number, ports);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fflush(to) == 0)
 		status = ub_ctx_config(ctx, path);
 	fclose(to);
 	if (status != 0)
 		return err_set(err, "libunbound refuses its options (%s)", ub_strerror(status));
+	return 0;
+}
+
+/* Those that are followed, where they can be read: of the library's own file of them it would trust
+ * every key, whatever its state. */
+static int
+add_anchors(struct ub_ctx *ctx, const struct resolver_conf *c, struct err *err)
+{
+	struct anchors followed;
+	struct err why;
+	char line[ANCHOR_LINE];
+	int status = 0, what = anchor_file_read(c, &followed, &why);
+
 	if (c->engine.trust_anchor[0] == '\0')
 		return 0;
-	status = ub_ctx_add_ta_file(ctx, c->engine.trust_anchor);
+	if (what < 0)
+		event_say(EVENT_WARN, "engine_anchor", "%s; %s is read instead", why.text,
+		    c->engine.trust_anchor);
+	if (what != ANCHOR_FILE_KEYS)
+		status = ub_ctx_add_ta_file(ctx, c->engine.trust_anchor);
+	for (int i = 0; what == ANCHOR_FILE_KEYS && i < followed.n && status == 0; i++)
+		if (anchor_in_force(&followed.keys[i]))
+			status = ub_ctx_add_ta(ctx, anchor_line(&followed.keys[i], line));
 	if (status != 0)
 		return err_set(err, "libunbound cannot take trust anchors from %s (%s)",
-		    c->engine.trust_anchor, ub_strerror(status));
+		    what == ANCHOR_FILE_KEYS ? c->engine.followed_anchor : c->engine.trust_anchor,
+		    ub_strerror(status));
 	return 0;
 }
 
@@ -286,9 +311,39 @@ context_new(const struct resolver_conf *c, int number, struct ub_event_base *bas
 		return NULL;
 	}
 	ub_ctx_debugout(ctx, log_stream());
-	if (configure(ctx, c, number, err) < 0 || finalise(ctx, err) < 0) {
+	if (configure(ctx, c, number, ports_for(c, number), err) < 0 ||
+	    add_anchors(ctx, c, err) < 0 || finalise(ctx, err) < 0) {
 		ub_ctx_delete(ctx);
 		return NULL;
 	}
 	return ctx;
+}
+
+struct ub_ctx *
+context_tracking(const struct resolver_conf *c, const char *autotrust, struct ub_event_base *base,
+    struct err *err)
+{
+	struct ub_ctx *ctx = ub_ctx_create_ub_event(base);
+	int status;
+
+	if (ctx == NULL) {
+		err_errno(err, "libunbound makes no context");
+		return NULL;
+	}
+	said.first[0] = '\0';
+	ub_ctx_debugout(ctx, log_stream());
+	if (configure(ctx, c, 0, TRACKING_PORTS, err) == 0) {
+		status = ub_ctx_add_ta_autr(ctx, autotrust);
+		if (status == 0)
+			return ctx;
+		err_set(err, "libunbound cannot follow %s (%s)", autotrust, ub_strerror(status));
+	}
+	ub_ctx_delete(ctx);
+	return NULL;
+}
+
+const char *
+context_said(void)
+{
+	return said.first[0] != '\0' ? said.first : "it says no more";
 }

@@ -32,6 +32,14 @@ long context_questions(const struct resolver_conf *c);
 struct ub_ctx *
 context_new(const struct resolver_conf *c, int number, struct ub_event_base *base, struct err *err);
 
+/* One with the same options that follows the root's trust anchor in the file `autotrust` by RFC
+ * 5011: looks at the root's keys when they are asked for, and replaces the file. It is finalised by
+ * the first question, and may open files. NULL with the mend. */
+struct ub_ctx *context_tracking(const struct resolver_conf *c, const char *autotrust,
+    struct ub_event_base *base, struct err *err);
+/* What libunbound has said first since such a one was made. */
+const char *context_said(void);
+
 /* The options as text in unbound.conf's language; `ports` sockets at a time. */
 void context_options(FILE *to, const struct resolver_conf *c, int number, long ports);
 

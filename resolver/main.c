@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/event.h"
+#include "resolver/anchorctl.h"
 #include "resolver/cachectl.h"
 #include "resolver/conf.h"
 #include "resolver/engine.h"
@@ -34,6 +35,7 @@ usage(FILE *to)
 	fprintf(to,
 	    "usage: resolver [-c FILE] [-n | -t] worker N | engine N | hold SLOTS\n"
 	    "       resolver [-c FILE] cache stats | explain NAME [TYPE] | flush NAME | snapshot\n"
+	    "       resolver [-c FILE] anchor update | status\n"
 	    "       resolver -V\n"
 	    "\n"
 	    "  worker N  answers clients; N counts from 0, and is in its NSID and its probe port\n"
@@ -42,6 +44,7 @@ usage(FILE *to)
 	    "  hold SLOTS  makes what outlives so many workers and the engines, for healthd, which\n"
 	    "            holds it; by hand: prints what that is\n"
 	    "  cache     shows, empties or keeps the shared cache: `resolver cache --help`\n"
+	    "  anchor    follows the root's keys as they roll: `resolver anchor --help`\n"
 	    "  -c FILE   configuration (" DEFAULT_CONFIG ")\n"
 	    "  -n        check the configuration, print it in full, and end\n"
 	    "  -t        check it, print nothing but what is wrong, and end\n"
@@ -174,6 +177,8 @@ main(int argc, char **argv)
 	}
 	if (what == 'r' && optind < argc && strcmp(argv[optind], "cache") == 0)
 		return cachectl_run(path, argc - optind, argv + optind);
+	if (what == 'r' && optind < argc && strcmp(argv[optind], "anchor") == 0)
+		return anchorctl_run(path, argc - optind, argv + optind);
 	if (what == 'r' && argc - optind != 2) {
 		usage(stderr);
 		return 2;

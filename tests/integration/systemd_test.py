@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The unit as it is shipped, under a real systemd: what `make install` installs, with Debian's bird.service beside
+"""The units as they are shipped, under a real systemd: what `make install` installs, with Debian's bird.service beside
 it, in pid, mount, cgroup and network namespaces of the test's own, over a copy-on-write view of this host.
 
 usage: systemd_test.py     (root; BIN=build/bin; one boot, cases in order)
@@ -79,6 +79,10 @@ DROP_IN = '''[Service]
 StandardError=append:/run/healthd.log
 WatchdogSec=3s
 '''
+ANCHOR_DROP_IN = '''[Service]
+StandardOutput=append:/run/anchor.log
+StandardError=append:/run/anchor.log
+'''
 # Its systemd reads units from here alone: nothing else of this host is to start.
 TARGET = '''[Unit]
 Description=nothing but what is tested
@@ -133,13 +137,17 @@ class Host:
         for name in ('root.hints', 'anchor.key'):
             shutil.copy(f'{base}/{name}', f'{up}/etc/anypop/')
         units = self.work + '/units'
-        shutil.copy(f'{up}/usr/lib/systemd/system/healthd.service', units)
+        for name in ('healthd.service', 'anypop-anchor.service', 'anypop-anchor.timer'):
+            shutil.copy(f'{up}/usr/lib/systemd/system/{name}', units)
         shutil.copy('/lib/systemd/system/bird.service', units)
-        for name in ('network', 'shutdown', 'sysinit', 'basic', 'multi-user'):
+        for name in ('network', 'network-online', 'shutdown', 'sysinit', 'basic', 'multi-user', 'timers',
+                     'time-set', 'time-sync'):
             self.write(f'units/{name}.target', TARGET)
         self.write('units/default.target', TARGET)
         os.mkdir(units + '/healthd.service.d')
         self.write('units/healthd.service.d/here.conf', DROP_IN)
+        os.mkdir(units + '/anypop-anchor.service.d')
+        self.write('units/anypop-anchor.service.d/here.conf', ANCHOR_DROP_IN)
         os.mkdir(units + '/bird.service.d')
         self.write('units/bird.service.d/here.conf', '[Service]\nStandardError=append:/run/bird.log\n')
         self.log = open(base + '/systemd.log', 'wb')
@@ -315,6 +323,30 @@ def each_has_its_rights_and_no_more(host):
     expect(len(set.union(*users.values())) == 4, f'not each a user of its own: {users}')
 
 
+def the_roots_keys_are_followed_in_the_units_sandbox(host):
+    """Over and over: the first time makes the files, later ones take them on; engines stay."""
+    engines = sorted(outer(host)['engine'])
+    for _ in range(2):
+        done = host.run('systemctl', 'start', 'anypop-anchor.service')
+        expect(done.returncode == 0, f'{done.stderr}{host.run("cat", "/run/anchor.log").stdout}')
+    said = json.loads(host.must('resolver', 'anchor', 'status', '--json'))
+    expect(said['followed'] and said['looked'] > 0 and 'failed' not in said, f'status: {said}')
+    file = '/var/lib/anypop-anchor/root.key'
+    expect(host.must('stat', '-c', '%U %a', file, file + '.state').split('\n')[:2] == ['anypop-anchor 644'] * 2,
+           'whose files they are')
+    expect(sorted(outer(host)['engine']) == engines, 'engines were replaced')
+    host.must('touch', file)  # as if its keys had changed now
+    host.must('systemctl', 'start', 'anypop-anchor.service')
+    whole(host)
+    expect(not set(outer(host)['engine']) & set(engines), 'engines with older keys were left')
+    a = ask('www3.example.test.')
+    expect((a.rcode, a.ad) == (0, True), f'a validated answer: {a.rcode} {a.ad}')
+    host.must('systemctl', 'start', 'anypop-anchor.timer')
+    shown = host.must('systemctl', 'show', 'anypop-anchor.timer', '-p', 'NextElapseUSecRealtime', '--value')
+    expect(shown.strip() != '', 'no next time')
+    host.must('systemctl', 'stop', 'anypop-anchor.timer')
+
+
 def a_keeper_that_dies_leaves_sockets_and_cache(host):
     ask('www1.example.test.')
     before, restarts = memory(host), int(host.show('NRestarts')['NRestarts'])
@@ -421,6 +453,7 @@ def nothing_was_refused_all_along(host):
 
 
 CASES = (it_starts_and_is_whole, nobody_complains, each_has_its_rights_and_no_more,
+         the_roots_keys_are_followed_in_the_units_sandbox,
          a_keeper_that_dies_leaves_sockets_and_cache, a_keeper_that_hangs_is_replaced,
          reload_keeps_the_service, restart_keeps_the_cache, stop_ends_in_order,
          another_resolver_works_in_it_too, nothing_was_refused_all_along)
@@ -440,6 +473,7 @@ def play(host):
               flush=True)
     if bad:
         print('\n'.join(host.lines()[-400:]))
+        print(host.run('cat', '/run/anchor.log').stdout[-4000:])
         print(host.run('cat', '/run/bird.log').stdout[-2000:])
         print(host.run('bgpctl', 'why').stdout)
         print(host.run('systemctl', 'status', '-l', 'healthd.service').stdout)

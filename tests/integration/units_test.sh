@@ -15,26 +15,33 @@ say() { # STATUS NAME
 
 # verify wants the commands to be there; whether ours work is what all other tests are about.
 mkdir -p "$root/etc/systemd/system" "$root/usr/sbin" "$root/bin"
-for f in usr/sbin/healthd usr/sbin/bgpctl bin/kill; do
+for f in usr/sbin/healthd usr/sbin/bgpctl usr/sbin/resolver bin/kill; do
 	printf '#!/bin/sh\n' >"$root/$f" && chmod 755 "$root/$f"
 done
-cp systemd/healthd.service "$root/etc/systemd/system/"
+cp systemd/*.service systemd/*.timer "$root/etc/systemd/system/"
 cp /usr/lib/systemd/system/*.target /usr/lib/systemd/system/*.slice "$root/etc/systemd/system/"
-said=$(systemd-analyze verify --man=no --root="$root" healthd.service 2>&1)
-[ $? -eq 0 ] && ! echo "$said" | grep -q healthd.service
+said=$(systemd-analyze verify --man=no --root="$root" healthd.service anypop-anchor.service \
+	anypop-anchor.timer 2>&1)
+[ $? -eq 0 ] && ! echo "$said" | grep -q -e healthd.service -e anypop-anchor
 say $? "systemd-analyze verify is clean"
-[ -z "$said" ] || echo "$said" | grep healthd.service
+[ -z "$said" ] || echo "$said" | grep -e healthd.service -e anypop-anchor
 
-systemd-analyze security --offline=true --threshold=30 systemd/healthd.service >"$root/security" 2>&1
-say $? "systemd-analyze security: $(tail -1 "$root/security" | sed 's/^[^O]*//')"
+safe() { # UNIT THRESHOLD
+	systemd-analyze security --offline=true --threshold="$2" "systemd/$1" >"$root/security" 2>&1
+	say $? "systemd-analyze security: $(tail -1 "$root/security" | sed 's/^[^O]*//')"
+}
+safe healthd.service 30
+safe anypop-anchor.service 20
 
 mkdir -p "$root/usr/lib/sysusers.d" "$root/usr/lib/tmpfiles.d" "$root/etc"
 cp systemd/anypop.sysusers "$root/usr/lib/sysusers.d/anypop.conf"
 cp systemd/anypop.tmpfiles "$root/usr/lib/tmpfiles.d/anypop.conf"
-systemd-sysusers --root="$root" >"$root/log" 2>&1 && grep -q '^anypop:' "$root/etc/passwd"
-say $? "sysusers makes the user anypop"
+systemd-sysusers --root="$root" >"$root/log" 2>&1 && grep -q '^anypop:' "$root/etc/passwd" &&
+	grep -q '^anypop-anchor:' "$root/etc/passwd"
+say $? "sysusers makes the users"
 systemd-tmpfiles --root="$root" --create >"$root/log" 2>&1 &&
-	[ "$(stat -c %a "$root/var/lib/anypop")" = 1775 ]
+	[ "$(stat -c %a "$root/var/lib/anypop")" = 1775 ] &&
+	[ "$(stat -c %a "$root/var/lib/anypop-anchor")" = 755 ]
 say $? "tmpfiles makes the directories sticky"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

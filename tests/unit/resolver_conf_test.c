@@ -181,6 +181,13 @@ mistakes_of_engines_are_told(void **state)
 		"engine.root_hints", "without quotes"},
 	    {arena_printf(arena, "trust_anchor = \"%s\"", scratch), "^trust_anchor = \"/nowhere/key\"",
 		"engine.trust_anchor", "No such file"},
+	    {"special = [", "^followed_anchor = \"root.key\"; special = [", "engine.followed_anchor",
+		"write an absolute path"},
+	    {"special = [", "^followed_anchor = \"/var/lib/\"; special = [",
+		"engine.followed_anchor", "no file's place"},
+	    {"special = [",
+		arena_printf(arena, "^followed_anchor = \"%s\"; special = [", scratch),
+		"engine.followed_anchor", "write another path"},
 	    {"\"test.\"", "\"test.\", ^\"a..\"", "engine.special[1]", "not a zone's name"},
 	};
 
@@ -296,6 +303,7 @@ defaults_are_there(void **state)
 	assert_int_equal(c->port, 53);
 	assert_int_equal(c->engines, 1);
 	assert_int_equal(c->engine.mode, ENGINE_ROOT);
+	assert_string_equal(c->engine.followed_anchor, "/var/lib/anypop-anchor/root.key");
 	assert_true(c->engine.seccomp);
 	assert_true(c->worker.seccomp);
 	assert_int_equal(c->log_level, EVENT_INFO);
