@@ -8,13 +8,11 @@
 #include "lib/event.h"
 
 /*
- * Who of our own workers is there, by the scoreboards, some dozens of times a second and at every
- * start and end; the kernel is told to send datagrams to these alone, and the board tells the
- * workers, so that what is already queued for the others is read by a neighbour.
+ * Who of our own workers is there, by the scoreboards, some dozens of times a second (steer.h says
+ * when) and at every start and end; the kernel is told to send datagrams to these alone, and the
+ * board tells the workers, so that what is already queued for the others is read by a neighbour.
  */
 
-#define LOOK_MS 20
-#define BEAT_MS 45	  /* a worker writes its heartbeat each 20 ms at the latest */
 #define ALIVE_BEAT_MS 300 /* for the reflex: that long it may be held up by others' work */
 #define SLOW_MS 5000	  /* and so long while it shows life (decision 0016) */
 #define LIFE_EACH_MS 100
@@ -28,13 +26,22 @@ is_its_writer(const struct keeper *k, int slot)
 				(uint64_t)k->slots[slot].pid;
 }
 
+/* How old its last heartbeat is; INT64_MAX: it wrote what is no time. */
+static int64_t
+late_us(const struct scoreboard *b, struct mono now)
+{
+	uint64_t beat = atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed);
+
+	return beat <= INT64_MAX ? now.us - (int64_t)beat : INT64_MAX;
+}
+
 static bool
 beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 {
 	const struct slot *s = &k->slots[slot];
 	struct scoreboard *b = k->scores[slot];
-	int64_t late_us;
-	uint64_t state, beat;
+	int64_t late;
+	uint64_t state;
 
 	if (s->pid == 0 || s->leaving)
 		return false;
@@ -43,12 +50,9 @@ beats(const struct keeper *k, int slot, struct mono now, int64_t within_ms)
 	state = atomic_load_explicit(&b->state, memory_order_relaxed);
 	if (state == SCORE_STARTING || state >= SCORE_STOPPING)
 		return false;
-	beat = atomic_load_explicit(&b->heartbeat_us, memory_order_relaxed);
-	if (beat > INT64_MAX)
-		return false;
-	late_us = now.us - (int64_t)beat;
+	late = late_us(b, now);
 	/* Written after `now` was read it is a little ahead; far ahead it is no time of ours. */
-	return late_us < within_ms * 1000 && late_us > -within_ms * 1000;
+	return late < within_ms * 1000 && late > -within_ms * 1000;
 }
 
 /*
@@ -114,7 +118,7 @@ steer_now(struct keeper *k)
 	if (k->board == NULL)
 		return;
 	alive = who(k, now, ALIVE_BEAT_MS);
-	bits = who(k, now, BEAT_MS);
+	bits = who(k, now, STEER_BEAT_MS);
 	/* Where the processors are so short that none beats in time, the late ones serve. */
 	if (bits == 0)
 		bits = alive;
@@ -127,15 +131,33 @@ steer_now(struct keeper *k)
 	atomic_store_explicit(&k->board->ready, bits, memory_order_relaxed);
 }
 
+/* How old the oldest last heartbeat is of those that are sent to. */
+static int64_t
+latest_us(const struct keeper *k)
+{
+	struct mono now = mono_now();
+	int64_t latest = 0, late;
+
+	for (int i = 0; i < k->n_slots; i++) {
+		if ((k->steered >> i & 1) == 0 || !is_its_writer(k, i))
+			continue;
+		late = late_us(k->scores[i], now);
+		if (late > latest)
+			latest = late;
+	}
+	return latest;
+}
+
 static void
 on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct keeper *k = timer->data;
 	bool none = mono_is_set(k->none_since);
 
-	(void)loop;
 	(void)events;
 	steer_now(k);
+	timer->repeat = (double)steer_look_us(latest_us(k)) / 1e6;
+	ev_timer_again(loop, timer);
 	slots_note_none(k);
 	if (mono_is_set(k->none_since) != none)
 		gates_reflex(k);
@@ -161,6 +183,6 @@ steer_start(struct keeper *k)
 	k->steered = 0;
 	atomic_store_explicit(&k->board->ready, 0, memory_order_relaxed);
 	steer_now(k);
-	ev_timer_set(&k->look, LOOK_MS / 1e3, LOOK_MS / 1e3);
+	ev_timer_set(&k->look, STEER_LOOK_MS / 1e3, STEER_LOOK_MS / 1e3);
 	ev_timer_start(k->loop, &k->look);
 }

@@ -35,3 +35,13 @@ steer_program(uint64_t bits, struct sock_filter out[static STEER_MAX])
 	}
 	return n;
 }
+
+int64_t
+steer_look_us(int64_t late_us)
+{
+	int64_t left_us = STEER_BEAT_MS * 1000 - late_us;
+
+	if (left_us <= 0 || left_us >= STEER_LOOK_MS * 1000)
+		return STEER_LOOK_MS * 1000;
+	return left_us > 1000 ? left_us : 1000;
+}

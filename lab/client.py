@@ -2,14 +2,23 @@
 """Asks all along, and keeps one line a question: the lab's measure of what users saw.
 
     client.py --log FILE [--rate 200] [--miss 20] [--local 0] [--bogus 0] [--families v4,v6]
+              [--tcp 0] [--mixed 0]
 
 runs until it is ended. Questions go over UDP with EDNS and NSID, from many ports, alternately to
 the families; of a hundred names `--miss` are fresh labels under a wildcard (a cache can't know
 them), `--local` the health name (needs no upstream), `--bogus` one that fails validation, the rest
-popular. A line is "SENT_US FAMILY KIND RTT_US RCODE TRUTH NSID" (microseconds of CLOCK_BOOTTIME,
+popular. A line is "SENT_US FAMILY KIND RTT_US RCODE TRUTH CUTS NSID" (microseconds of CLOCK_BOOTTIME,
 comparable to the monitor's and healthd's); RTT_US is -1 when no answer came within two seconds.
 TRUTH is "ok" for an answer that is what the zones hold, "wrong" for another one (or a denial: all
 these names exist; or any answer at all to the bogus one), "-" for a failure or none.
+
+With `--mixed` so many of a hundred are of other kinds yet (asked.py: other types and denials), and every
+answer is held against all that the zones hold, AD too: TRUTH is "stale" then for one that is right, past
+its time and says so.
+
+With `--tcp` so many of a hundred turns go over TCP (streams.py), every third of them with several
+questions at once; FAMILY is "tcp-v4" or "tcp-v6" then, and CUTS says how many connections ended under
+the question.
 """
 
 import argparse
@@ -23,13 +32,28 @@ import struct
 import sys
 import time
 
+import asked
+import streams
+
 ANYCAST = {'v4': (socket.AF_INET, '192.0.2.53'), 'v6': (socket.AF_INET6, '2001:db8:53::53')}
 LOST_US = 2_000_000
 PORTS = 16  # a family: so many flows, so that all workers of a PoP get their share
 POPULAR = 200
 OPT = b'\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x03\x00\x00'
 
-Row = collections.namedtuple('Row', 'sent_us family kind rtt_us rcode truth nsid')
+Row = collections.namedtuple('Row', 'sent_us family kind rtt_us rcode truth cuts nsid')
+
+
+class Waiting:
+    """A question on its way. `which`: the number of a popular name, or asked.Question."""
+    __slots__ = ('sent', 'family', 'kind', 'which', 'wire', 'cuts')
+
+    def __init__(self, family, kind, which, wire):
+        self.sent, self.family, self.kind, self.which, self.wire = now_us(), family, kind, which, wire
+        self.cuts = 0
+
+    def row(self, rtt, rcode, right, nsid):
+        return (f'{self.sent} {self.family} {self.kind} {rtt} {rcode} {right} {self.cuts} {nsid}\n')
 
 
 def now_us():
@@ -80,17 +104,14 @@ def truth(kind, number, question, answer):
 class Client:
     """The sockets, and the questions in flight in the order of their sending."""
 
-    def __init__(self, families, miss, local, bogus, out):
+    def __init__(self, o, out):
+        self.o = o
         self.out = out
-        self.miss = miss
-        self.local = local
-        self.bogus = bogus
-        # (fd, id) -> (sent_us, family, kind, number, question)
-        self.waiting = collections.OrderedDict()
+        self.waiting = collections.OrderedDict()  # {(fd, id), or a number of ours over TCP: Waiting}
         self.sockets = {}
         self.poll = select.epoll()
         turns = []
-        for family in families:
+        for family in o.families.split(','):
             kind, address = ANYCAST[family]
             for _ in range(PORTS):
                 s = socket.socket(kind, socket.SOCK_DGRAM)
@@ -101,35 +122,79 @@ class Client:
                 turns.append((s, family))
         turns.sort(key=lambda turn: turn[0].fileno() % PORTS)
         self.turns = itertools.cycle(turns)
+        self.streams = streams.Streams(ANYCAST, self.poll, self._answered, self._cut)
         self.health = encode('health.anypop.test')
         self.invalid = encode('www.bogus.test')
         self.popular = [encode(f'www{i}.example.test') for i in range(POPULAR)]
         self.random = random.Random(os.getpid())
         self.count = 0
 
-    def ask(self):
-        """Sends one question. One that cannot leave is lost like one that got no answer."""
-        s, family = next(self.turns)
-        self.count += 1
-        draw = self.random.random() * 100
-        which = 0
-        if draw < self.miss:
-            kind = 'miss'
-            question = encode(f'r{self.random.getrandbits(48):012x}.random.example.test')
-        elif draw < self.miss + self.local:
-            kind, question = 'local', self.health
-        elif draw < self.miss + self.local + self.bogus:
-            kind, question = 'bogus', self.invalid
+    def _draw(self):
+        """(kind, which, octets behind the id)"""
+        o, draw, which = self.o, self.random.random() * 100, 0
+        if o.mixed:
+            return self._draw_mixed(draw)
+        if draw < o.miss:
+            return 'miss', 0, encode(f'r{self.random.getrandbits(48):012x}.random.example.test')
+        if draw < o.miss + o.local:
+            return 'local', 0, self.health
+        if draw < o.miss + o.local + o.bogus:
+            return 'bogus', 0, self.invalid
+        which = self.random.randrange(POPULAR)
+        return 'hit', which, self.popular[which]
+
+    def _draw_mixed(self, draw):
+        o = self.o
+        if draw < o.miss:
+            question = asked.fresh(self.random)
+        elif draw < o.miss + o.local:
+            question = asked.LOCAL
+        elif draw < o.miss + o.local + o.bogus:
+            question = asked.BOGUS
+        elif draw < o.miss + o.local + o.bogus + o.mixed:
+            question = self.random.choice(asked.OTHERS)
         else:
-            kind = 'hit'
-            which = self.random.randrange(POPULAR)
-            question = self.popular[which]
+            question = self.random.choice(asked.HIT)
+        return question.kind, question, question.wire
+
+    def ask(self):
+        """Sends one question, or several over TCP; their number."""
+        s, family = next(self.turns)
+        if self.random.random() * 100 < self.o.tcp:
+            return self._ask_tcp(family)
+        kind, which, wire = self._draw()
+        self.count += 1
         number = self.count & 0xffff
-        self.waiting[(s.fileno(), number)] = (now_us(), family, kind, which, question)
+        self.waiting[(s.fileno(), number)] = Waiting(family, kind, which, wire)
         try:
-            s.send(number.to_bytes(2, 'big') + question)
+            s.send(number.to_bytes(2, 'big') + wire)
         except OSError:
-            pass
+            pass  # one that cannot leave is lost like one that got no answer
+        return 1
+
+    def _ask_tcp(self, family):
+        keys = []
+        for _ in range(streams.PIPELINED if self.random.randrange(3) == 0 else 1):
+            self.count += 1
+            self.waiting[self.count] = Waiting('tcp-' + family, *self._draw())
+            keys.append(self.count)
+        self.streams.ask(family, [(key, self.waiting[key].wire) for key in keys])
+        return len(keys)
+
+    def _cut(self, key):
+        w = self.waiting.get(key)
+        if w is None:
+            return None
+        w.cuts += 1
+        return w.wire
+
+    def _answered(self, key, answer):
+        w = self.waiting.pop(key, None) if len(answer) >= 12 else None
+        if w is None:
+            return
+        right = (asked.verdict(w.which, answer) if self.o.mixed
+                 else truth(w.kind, w.which, w.wire, answer))
+        self.out.write(w.row(now_us() - w.sent, answer[3] & 15, right, _nsid(answer)))
 
     def _read(self, fd):
         while True:
@@ -139,37 +204,35 @@ class Client:
                 return
             except OSError:
                 continue  # an ICMP error: the answer may still come, or the time runs out
-            if len(answer) < 12:
-                continue
-            entry = self.waiting.pop((fd, int.from_bytes(answer[:2], 'big')), None)
-            if entry:
-                sent, family, kind, which, question = entry
-                self.out.write(f'{sent} {family} {kind} {now_us() - sent} {answer[3] & 15} '
-                               f'{truth(kind, which, question, answer)} {_nsid(answer)}\n')
+            self._answered((fd, int.from_bytes(answer[:2], 'big')), answer)
 
     def receive(self, seconds):
         """Reads answers for so long; then gives up those that are too old."""
         for fd, _ in self.poll.poll(max(seconds, 0)):
-            self._read(fd)
+            # Where a connection has ended meanwhile another may have its number: that reads nothing.
+            if fd in self.sockets:
+                self._read(fd)
+            else:
+                self.streams.ready(fd)
+        self.streams.ask_again()
         limit = now_us() - LOST_US
         while self.waiting:
-            key, (sent, family, kind, _, _) = next(iter(self.waiting.items()))
-            if sent > limit:
+            key, w = next(iter(self.waiting.items()))
+            if w.sent > limit:
                 break
             del self.waiting[key]
-            self.out.write(f'{sent} {family} {kind} -1 - - -\n')
+            self.out.write(w.row(-1, '-', '-', '-'))
 
 
-def run(rate, kinds, families, path):
-    with open(path, 'a', encoding='ascii', buffering=1 << 16) as out:
-        client = Client(families, *kinds, out)
+def run(o):
+    with open(o.log, 'a', encoding='ascii', buffering=1 << 16) as out:
+        client = Client(o, out)
         due = flush = time.monotonic()
         while True:
             now = time.monotonic()
             due = max(due, now - 0.1)  # after a stall of our own: no storm
             while due <= now:
-                client.ask()
-                due += 1 / rate
+                due += client.ask() / o.rate
             client.receive(due - time.monotonic())
             if now - flush > 0.1:
                 out.flush()
@@ -183,10 +246,11 @@ def read(path, from_us, until_us):
         for line in f:
             if not line.endswith('\n'):
                 break
-            sent, family, kind, rtt, rcode, right, nsid = line.split(' ', 6)
+            sent, family, kind, rtt, rcode, right, cuts, nsid = line.split(' ', 7)
             if from_us <= int(sent) < until_us:
                 rows.append(Row(int(sent), family, kind, int(rtt),
-                                -1 if rcode == '-' else int(rcode), right, nsid.strip()))
+                                -1 if rcode == '-' else int(rcode), right, int(cuts),
+                                nsid.strip()))
     rows.sort()
     return rows
 
@@ -199,9 +263,10 @@ def main():
     parser.add_argument('--local', type=float, default=0)
     parser.add_argument('--bogus', type=float, default=0)
     parser.add_argument('--families', default='v4,v6')
-    o = parser.parse_args()
+    parser.add_argument('--tcp', type=float, default=0)
+    parser.add_argument('--mixed', type=float, default=0)
     try:
-        run(o.rate, (o.miss, o.local, o.bogus), o.families.split(','), o.log)
+        run(parser.parse_args())
     except KeyboardInterrupt:
         sys.exit(0)
 

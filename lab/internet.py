@@ -14,6 +14,7 @@ import sys
 INCEPTION = '20200101000000'
 EXPIRATION = '20370101000000'
 POPULAR = 200  # www0.example.test ... of the popular names
+OTHERS = 40  # host0.example.test ..., with an IPv6 address, and alias0.example.test ..., names of www0 ...
 
 SOA = '{zone} 3600 IN SOA ns.{host} hostmaster.{host} 1 3600 600 86400 5\n'
 
@@ -53,7 +54,10 @@ ns2.example.test. 3600 IN AAAA fd00:9:2::2
 example.test. 300 IN A 203.0.113.1
 canary.example.test. 5 IN A 203.0.113.2
 *.random.example.test. 5 IN A 203.0.113.3
-''' + ''.join(f'www{i}.example.test. 3600 IN A 203.0.113.{i % 200 + 10}\n' for i in range(POPULAR))
+''' + ''.join(f'www{i}.example.test. 3600 IN A 203.0.113.{i % 200 + 10}\n'
+            for i in range(POPULAR)) + ''.join(
+    f'host{i}.example.test. 3600 IN AAAA 2001:db8:cb::{i:x}\n'
+    f'alias{i}.example.test. 3600 IN CNAME www{i}.example.test.\n' for i in range(OTHERS))
 
 OTHER = '''\
 {zone} 3600 IN NS ns1.example.test.

@@ -194,16 +194,17 @@ class Lab(mishaps.Mishaps):
                        20, 'the route monitor')
 
     @contextlib.contextmanager
-    def asking(self, rate=200, miss=20, local=0, bogus=2, families=FAMILIES, node='client'):
+    def asking(self, rate=200, miss=20, local=0, bogus=2, tcp=0, families=FAMILIES, node='client'):
         """A client that asks all along, of a hundred questions `miss` that no cache can know,
-        `local` for the health name and `bogus` for one that must never be answered; yields an
-        Asking to ask what it saw. In a PoP as `node` it asks whatever the routes are."""
+        `local` for the health name and `bogus` for one that must never be answered, and in `tcp` of
+        a hundred turns by TCP; yields an Asking to ask what it saw. In a PoP as `node` it asks whatever
+        the routes are."""
         log = f'client-{client.now_us()}.log'
         path = f'{self.nodes[node].state}/{log}'
         process = self.nodes[node].start(
             'python3', '/srv/anypop/lab/client.py', '--log', f'/run/lab/{log}', '--rate', str(rate),
             '--miss', str(miss), '--local', str(local), '--bogus', str(bogus),
-            '--families', ','.join(families),
+            '--tcp', str(tcp), '--families', ','.join(families),
             log='client.err')
         try:
             nodes.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,

@@ -1,7 +1,8 @@
-"""Rolling upgrade under load, keeper, brain, workers and engines: not one query lost, no route
-change."""
+"""Rolling upgrade under load, keeper, brain, workers and engines: not one query lost by UDP or TCP, where
+a client asks again when its connection ends, no route change."""
 
 RATE = 1000
+TCP = 10  # of a hundred turns
 
 
 def upgrade(lab, asking):
@@ -20,9 +21,13 @@ def upgrade(lab, asking):
     end = lab.now()
     by = asking.need_served(t0, end)
     lab.need(set(by) == {'pop1'}, f'answered by {dict(by)}')
+    by_tcp = [row for row in asking.rows(t0, end) if row.family.startswith('tcp')]
+    lab.say(f'{len(by_tcp)} of them by TCP, {sum(row.cuts > 0 for row in by_tcp)} asked again as their '
+            'connection ended')
+    lab.need(by_tcp, 'nothing was asked by TCP')
 
 
 def play(lab):
-    with lab.asking(rate=RATE) as asking, lab.nothing_moves('pop1'):
+    with lab.asking(rate=RATE, tcp=TCP) as asking, lab.nothing_moves('pop1'):
         upgrade(lab, asking)
         upgrade(lab, asking)

@@ -3,6 +3,7 @@ as soon as workers are ready, and nothing moves."""
 from story import FAMILIES
 
 KEPT = 0.99
+READ = 32  # datagrams that a worker reads at a time, and which die with it; what is queued does not
 
 
 def play(lab):
@@ -30,6 +31,6 @@ def play(lab):
             lost, _, by = asking.summary(t0, end)
             asking.need_all('hit', served, end)
             lab.need(set(by) == {'pop1'}, f'answered by {dict(by)}')
-            lab.need(lost < 200, f'{lost} queries lost: more than one second of them')
+            lab.need(lost <= READ * len(workers), f'{lost} queries lost: more than died with the workers')
     lab.say('upstream is back')
     lab.wait_route('pop1')

@@ -24,6 +24,10 @@ BINDIR = keeper_test.BINDIR
 ENGINE_SLOT = 64
 ADDRESS = '127.0.0.53'
 RELOADS = 12
+BATCH = 32  # datagrams that a worker reads at a time
+AT_ONCE = 180  # a socket's queue holds more; a third of them are more than a batch
+SO_RCVBUFFORCE = 33
+HANGS_BUSY = 12
 keeper_test.CONF = keeper_test.CONF.replace('command = [ {command} ];',
                                             'resolver = "{dir}/resolver.conf";')
 RESOLVER = '''
@@ -414,6 +418,69 @@ def one_client_is_spread_over_all_workers(make):
     k = make(count=3).start()
     node(k, slots=(0, 1, 2))
     heard_of((0, 1, 2))
+
+
+class Steady:
+    """One client that asks all along, and who has not been answered yet."""
+
+    def __init__(self):
+        self.socket, self.waiting, self.count = client(), set(), 0
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)  # it may be slower than they
+
+    def ask(self, n):
+        for _ in range(n):
+            self.count = self.count + 1 & 0xffff
+            self.waiting.add(self.count)
+            self.socket.send(dns.query('health.anypop.test.', qid=self.count))
+            self.read()
+
+    def read(self):
+        try:
+            while True:
+                self.waiting.discard(int.from_bytes(self.socket.recv(4096)[:2], 'big'))
+        except BlockingIOError:
+            pass
+
+    def answered(self, but=0):
+        """All have been, but so many at most."""
+        self.read()
+        return len(self.waiting) <= but
+
+
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    eventually('it to stand still', lambda: status(pid)['State'][0] == 'T')
+
+
+def one_that_hangs_is_steered_around_and_its_queue_is_read(make):
+    """Of three. It holds the batch that it has read, if it has, and nothing else: what is in its queue, a
+    third of what is asked until it is steered around, is more than that."""
+    k = make(count=3).start()
+    _, pids = node(k, slots=(0, 1, 2))
+    steady = Steady()
+    with steady.socket:
+        for pid in pids:  # as it sleeps
+            stopped(pid)
+            steady.ask(AT_ONCE)
+            eventually('answers to all, without it', steady.answered)
+            steady.ask(AT_ONCE)
+            eventually('answers to all, around it', steady.answered)
+            os.kill(pid, signal.SIGCONT)
+            all_back(pids)
+        for i in range(HANGS_BUSY):  # as it works
+            pid = pids[i % len(pids)]
+            steady.ask(AT_ONCE + i)
+            os.kill(pid, signal.SIGSTOP)
+            steady.ask(AT_ONCE)
+            eventually('answers to all but a batch', lambda: steady.answered(BATCH))
+            os.kill(pid, signal.SIGCONT)
+            eventually('what it had in hand to come, late', steady.answered)
+            all_back(pids)
+
+
+def all_back(pids):
+    heard_of(range(len(pids)))
 
 
 def few_descriptors_by_habit_are_enough(make):

@@ -1,5 +1,6 @@
 /* steer: datagrams go to the sockets that are read, at random, and to no other; from one address
- * and port as from many. By the kernel itself, over loopback. */
+ * and port as from many. By the kernel itself, over loopback. And a heart that stops is seen
+ * soon. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,6 +107,52 @@ nobody_is_no_program(void **state)
 	assert_int_equal(steer_program(UINT64_C(1) << 63, code), 1);
 }
 
+enum { BEAT_US = 20000, SOON_US = 50000, STEP_US = 500 };
+
+/* A worker's heart beats each BEAT_US until it hangs; so long after that it is seen to be late by
+ * who looks for the first time at `look_us` and then as it is told to. */
+static int64_t
+seen_after_us(int64_t hang_us, int64_t look_us, int *looks)
+{
+	for (*looks = 0;; ++*looks) {
+		int64_t alive_us = look_us < hang_us ? look_us : hang_us;
+		int64_t late_us = look_us - alive_us / BEAT_US * BEAT_US;
+
+		if (late_us >= STEER_BEAT_MS * 1000)
+			return look_us - hang_us;
+		assert_in_range(steer_look_us(late_us), 1000, STEER_LOOK_MS * 1000);
+		look_us += steer_look_us(late_us);
+	}
+}
+
+static void
+who_hangs_is_seen_within_50_ms(void **state)
+{
+	int looks;
+
+	(void)state;
+	for (int64_t hang_us = 10 * BEAT_US; hang_us < 11 * BEAT_US; hang_us += STEP_US)
+		for (int64_t look_us = 0; look_us < STEER_LOOK_MS * 1000; look_us += STEP_US)
+			assert_in_range(seen_after_us(hang_us, look_us, &looks), 0, SOON_US);
+}
+
+static void
+nobody_is_looked_at_more_often_while_all_beat(void **state)
+{
+	int looks;
+
+	(void)state;
+	for (int64_t look_us = 0; look_us < STEER_LOOK_MS * 1000; look_us += STEP_US) {
+		seen_after_us(INT64_C(10000000), look_us, &looks);
+		assert_in_range(looks, 1, 10000 / STEER_LOOK_MS + 3);
+	}
+	assert_int_equal(steer_look_us(0), STEER_LOOK_MS * 1000);
+	assert_int_equal(steer_look_us(-5), STEER_LOOK_MS * 1000);
+	/* Nobody beats in time: it is not worth a spin. */
+	assert_int_equal(steer_look_us(STEER_BEAT_MS * 1000), STEER_LOOK_MS * 1000);
+	assert_int_equal(steer_look_us(INT64_MAX), STEER_LOOK_MS * 1000);
+}
+
 int
 main(void)
 {
@@ -113,6 +160,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		only_those_that_are_read_are_sent_to, set_up, tear_down),
 	    cmocka_unit_test(nobody_is_no_program),
+	    cmocka_unit_test(who_hangs_is_seen_within_50_ms),
+	    cmocka_unit_test(nobody_is_looked_at_more_often_while_all_beat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
