@@ -218,15 +218,22 @@ clean:
 	rm -rf build
 
 # Each fuzzer for FUZZ_S seconds, from its corpus in tests/fuzz/corpus/NAME; what it finds stays in
-# build/fuzz. FUZZ_SEED makes a run repeatable; without one each explores anew. libFuzzer is clang's.
+# build/fuzz. FUZZ_SEED makes a run repeatable; without one each explores anew. One input may take
+# FUZZ_HANG_S seconds, by the clock on the wall. libFuzzer is clang's.
 FUZZ_S ?= 60
 FUZZ_SEED ?= 0
+FUZZ_HANG_S ?= 5
+FUZZ_MAKE = $(MAKE) --no-print-directory CC=clang VARIANT=clang-fuzz SAN=1 \
+	CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang VARIANT=clang-fuzz SAN=1 fuzz-all \
-		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
+	@$(FUZZ_MAKE) fuzz-all
+# Made, and not run.
+fuzzers:
+	@$(FUZZ_MAKE) fuzzers-all
 
 fuzz-all: $(FUZZ)
-	@tests/fuzz/run $(FUZZ_S) $(FUZZ_SEED) $(FUZZ)
+	@tests/fuzz/run $(FUZZ_S) $(FUZZ_SEED) $(FUZZ_HANG_S) $(FUZZ)
+fuzzers-all: $(FUZZ)
 
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(A_TEST)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_TEST)
@@ -271,5 +278,5 @@ demo:
 	$(MAKE) all
 	lab/demo
 
-.PHONY: fuzz fuzz-all tidy test demo bench decide-bench guard-bench differential deckard hits-tools eviction-bench \
+.PHONY: fuzz fuzz-all fuzzers fuzzers-all tidy test demo bench decide-bench guard-bench differential deckard hits-tools eviction-bench \
 	density-bench sim

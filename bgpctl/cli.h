@@ -93,6 +93,6 @@ typedef int verb_run(struct cli *cli);
 verb_run verb_status, verb_why, verb_watch, verb_events, verb_workers, verb_check, verb_drain,
     verb_fleet,
     verb_undrain, verb_pin, verb_unpin, verb_silence, verb_upgrade, verb_reload, verb_bird,
-    verb_doctor, verb_cache, verb_replay, verb_what_if, verb_failover;
+    verb_doctor, verb_cache, verb_replay, verb_what_if, verb_failover, verb_explain;
 
 #endif

@@ -24,6 +24,17 @@ struct proof {
 static const int16_t look_after_ms[] = {2, 5, 10, 20, 50, 100, 200, 500};
 #define N_LOOKS ((int)(sizeof(look_after_ms) / sizeof(look_after_ms[0])))
 
+const char *
+door_alarm_name(int n)
+{
+	static const char *const names[N_DOOR_ALARMS] = {"bird_silent", "protocol_missing",
+	    "gate_failed", "one_lock", "unproven", "covered", "attributes", "partial", "no_session",
+	    "hand"};
+
+	ENSURE(n >= 0 && n < N_DOOR_ALARMS);
+	return names[n];
+}
+
 struct door
 door_init(struct mono now)
 {

@@ -51,6 +51,9 @@ enum door_alarm { /* bits */
 	ALARM_NO_SESSION = 256,
 	ALARM_HAND = 512,	 /* a protocol was disabled by hand */
 };
+#define N_DOOR_ALARMS 10
+/* Of 1 << n, 0 <= n < N_DOOR_ALARMS: "bird_silent", ... */
+const char *door_alarm_name(int n);
 
 struct door {
 	int8_t order;	 /* wanted rung */

@@ -121,6 +121,10 @@ static const struct verb verbs[] = {
 	 "  --yes           apply without asking\n"},
 	{"doctor", verb_doctor, "j", 0, "", "looks for what will go wrong, and says what to do",
 	 "Exit status: 0 nothing found, 1 warnings, 2 something is broken.\n"},
+	{"explain", verb_explain, "j", 1, "[WORD]", "what a word of ours means, and what to do about it",
+	 "WORD is the name of an alarm, a limit's owner, a rule, a verdict, a state or an event, as `status`,\n"
+	 "`why`, `workers` and the log have them; without it, all such words. Asks nobody: it works anywhere.\n"
+	 "Exit status: 0 explained, 1 no such word.\n"},
 };
 
 static const struct option long_options[] = {

@@ -51,6 +51,9 @@ struct record_sample {
  * minute). `size_bytes` is at least 1 MiB. A file of another size, version or boot of the world is
  * renamed to PATH.aside. */
 struct recorder *recorder_open(const char *path, int64_t size_bytes, struct err *err);
+/* The same without waiting for a disk: whether it could be opened is recorder_flush()'s first news,
+ * and what is appended until then is kept. NULL: no memory, or no thread. */
+struct recorder *recorder_begin(const char *path, int64_t size_bytes, struct err *err);
 
 /* Copies to memory, never blocks; data beyond 64 KiB is cut off. Samples that follow each other
  * share a record. What finds no room (the disk stands still) is dropped and counted. */
@@ -59,8 +62,8 @@ void recorder_append(struct recorder *r, enum record_type type, const void *data
 void recorder_event(struct recorder *r, int level, const char *line);
 
 /* To be called about once a second; never blocks: a thread writes. -1 with an error the first time
- * that writing has failed (or stands still for 10 s), 1 the first time that it works again, else 0.
- * After a failure it is tried again each minute. */
+ * that opening or writing has failed (or stands still for 10 s), 1 the first time that it works
+ * again, else 0. After a failure it is tried again each minute. */
 int recorder_flush(struct recorder *r, struct err *err);
 uint64_t recorder_dropped(const struct recorder *r); /* records */
 /* Writes what is there, waiting at most half a second. NULL is fine. */

@@ -1,9 +1,46 @@
 /*
  * drain, undrain, pin, unpin: the operator's limits.
  */
+#include <string.h>
+
 #include "bgpctl/cli.h"
+#include "bgpctl/pick.h"
 #include "bgpctl/render.h"
 #include "bgpctl/wait.h"
+
+#define DISK_MS 2000 /* a disk that takes longer is an alarm soon */
+
+static void
+say_kept(const json_t *answer)
+{
+	const char *kept = pick_text(answer, "limits_kept", "disk");
+
+	if (strcmp(kept, "disk") != 0)
+		cli_trouble("this is in force, but not on healthd's disk: a %s would undo it; "
+			    "`bgpctl status` has the alarm until it is written",
+		    strcmp(kept, "run") == 0 ? "reboot" : "restart of healthd, or a reboot,");
+}
+
+/* Asks, shows what healthd made of it, and says where its disk does not have it. */
+static int
+ask_and_show(struct cli *cli, const char *verb, json_t *args, cli_render *render, json_t **data)
+{
+	struct err err;
+	int code;
+	json_t *answer = cli_ask(cli, verb, args, &code, &err);
+
+	if (answer == NULL) {
+		cli_trouble("%s", err.text);
+		return code;
+	}
+	wait_kept(cli, answer, DISK_MS);
+	cli_show(cli, render, answer);
+	say_kept(answer);
+	if (data != NULL)
+		*data = json_incref(answer);
+	json_decref(answer);
+	return EXIT_WELL;
+}
 
 int
 cli_change(struct cli *cli, const char *verb, int first_word, const char *rung)
@@ -22,7 +59,7 @@ cli_change(struct cli *cli, const char *verb, int first_word, const char *rung)
 		json_decref(args);
 		return cli_trouble("--reason: write it in UTF-8");
 	}
-	code = cli_ask_and_show(cli, verb, args, render_limited, &answer);
+	code = ask_and_show(cli, verb, args, render_limited, &answer);
 	if (code == EXIT_WELL) {
 		if (cli->wait && wait_proven(cli, answer, 60000) < 0)
 			code = EXIT_NO;
@@ -53,7 +90,7 @@ cli_change_region(struct cli *cli, const char *verb)
 		json_decref(args);
 		return cli_trouble("--reason: write it in UTF-8");
 	}
-	return cli_ask_and_show(cli, verb, args, render_fleet, NULL);
+	return ask_and_show(cli, verb, args, render_fleet, NULL);
 }
 
 int

@@ -82,6 +82,27 @@ wait_proven(struct cli *cli, const json_t *changed, int timeout_ms)
 	}
 }
 
+void
+wait_kept(struct cli *cli, json_t *changed, int timeout_ms)
+{
+	struct mono until = mono_add_ms(mono_now(), timeout_ms);
+
+	/* A healthd of before does not say, and had it on the disk. */
+	while (strcmp(pick_text(changed, "limits_kept", "disk"), "disk") != 0 &&
+	       mono_before(mono_now(), until)) {
+		struct err err;
+		int code;
+		json_t *status = cli_ask(cli, "status", NULL, &code, &err);
+		json_t *now = json_object_get(status, "limits_kept");
+
+		if (now != NULL)
+			json_object_set(changed, "limits_kept", now);
+		json_decref(status);
+		if (strcmp(pick_text(changed, "limits_kept", "disk"), "disk") != 0)
+			pause_a_little();
+	}
+}
+
 json_t *
 wait_brain(struct cli *cli, int old_pid, int timeout_ms, struct err *err)
 {

@@ -16,5 +16,9 @@
 /* False: there is none, or no such file, or no memory. */
 bool accounts_group(const char *path, const char *name, gid_t *gid);
 bool accounts_user(const char *path, uid_t uid, char *name, size_t size);
+bool accounts_ids(const char *path, const char *name, uid_t *uid, gid_t *gid);
+/* Adds to the `n` in `groups` those of which he is a member, as far as there is `room`; how many
+ * there are then. */
+int accounts_groups_of(const char *path, const char *name, gid_t *groups, int n, int room);
 
 #endif

@@ -29,6 +29,7 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
 	lanes_decide(b);
 	if (b->state_due)
 		state_save(b);
+	limits_step(b);
 }
 
 static bool
@@ -137,6 +138,7 @@ on_second(struct ev_loop *loop, struct ev_timer *w, int revents)
 	follow_shutdown(b);
 	faces_second(b);
 	state_second(b);
+	limits_second(b);
 	record_second(b);
 }
 
@@ -238,6 +240,7 @@ void
 brain_fini(struct brain *b)
 {
 	state_save(b);
+	limits_fini(b);
 	events_fini(b);
 	vantages_fini(b);
 	fleet_fini(b);

@@ -19,6 +19,7 @@
 #include "bgpctl/recorder.h"
 #include "healthd/bond.h"
 #include "healthd/console.h"
+#include "healthd/durable.h"
 #include "healthd/flight.h"
 #include "healthd/guard.h"
 #include "healthd/heed.h"
@@ -72,7 +73,6 @@ struct instance {
 };
 
 #define N_RECENT_MOVES 8
-#define N_ALARMS 10 /* kinds of a lane's alarms */
 
 struct move {
 	struct timespec at; /* wall clock, for people */
@@ -110,7 +110,7 @@ struct lane {
 	int8_t hand;		/* as the door last said */
 	uint32_t alarms;	/* as last said */
 	int8_t claimed;		/* rung said to be proven since it was ordered, -1 */
-	struct mono alarm_since[N_ALARMS];
+	struct mono alarm_since[N_DOOR_ALARMS];
 	uint64_t moves;
 	struct move recent[N_RECENT_MOVES]; /* the last is recent[(moves - 1) % N_RECENT_MOVES] */
 	struct guard guard; /* of a lane with beacons */
@@ -249,6 +249,12 @@ struct brain {
 		uint64_t digest; /* of what a successor would miss */
 		struct mono at;
 	} saved;
+	struct {
+		struct durable *disk; /* of limits; NULL until they are first saved */
+		bool near, near_failed; /* the successor would find them in run_dir */
+		bool due;	      /* loaded, and not yet saved by us */
+		struct mono at;	      /* saved */
+	} kept;
 	struct counters counters;
 	struct {
 		bool kept;   /* the shared cache is written to a file */
@@ -355,7 +361,7 @@ void say_move(struct brain *b, struct lane *lane, int from);
 void say_proof(struct brain *b, struct lane *lane); /* when it has come */
 void say_alarms(struct brain *b, struct lane *lane, uint32_t alarms); /* what has changed in them */
 void lane_because(const struct brain *b, const struct lane *lane, char *text, size_t size);
-/* The n-th kind of alarm (0..N_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
+/* The n-th kind of alarm (0..N_DOOR_ALARMS-1) of a lane as a sentence; NULL when it is not on. */
 const char *lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
     struct mono *since, char *text, size_t size);
 
@@ -432,9 +438,21 @@ void bond_tell(struct brain *b, const struct bond_message *m); /* ends the loop 
 void lease_renew(struct brain *b);
 
 /* brain_state.c */
+#define STATE_VERSION 1
 void state_load(struct brain *b);  /* into lanes[].saved, windows, counters, limits */
 void state_save(struct brain *b);  /* run_dir/brain.state */
-void limits_save(struct brain *b); /* state_dir/limits.json */
+json_t *state_read(const char *dir, const char *name); /* of our version; else NULL */
+int64_t state_integer(const json_t *o, const char *key, int64_t low, int64_t high);
+
+/* brain_limits.c */
+void limits_load(struct brain *b); /* of state_load(): the boot is known */
+void limits_save(struct brain *b); /* after each change; waits for no disk */
+void limits_step(struct brain *b); /* the disk may be done */
+void limits_second(struct brain *b);
+/* Where the last change is: "disk", "run": until a reboot, "memory": until this brain ends. */
+const char *limits_kept(const struct brain *b);
+bool limits_failing(const struct brain *b); /* the disk does not take them */
+void limits_fini(struct brain *b);
 
 /* brain_due.c: saves it when something in it has changed, or it was saved 10 s ago. */
 void state_second(struct brain *b);

@@ -171,7 +171,7 @@ lanes_answer(const struct brain *b, uint32_t mask)
 			"wish", lane_rung_name(b, lane->out.wish), "proven",
 			(int)(lane->ladder.proven == lane->ladder.rung), "limits", limits));
 	}
-	return json_pack("{so}", "lanes", lanes);
+	return json_pack("{soss}", "lanes", lanes, "limits_kept", limits_kept(b));
 }
 
 /* All lanes or none. */

@@ -38,10 +38,14 @@ region_and_lanes(const struct request *r, uint32_t *lanes, const char **region, 
 static json_t *
 region_answer(const struct request *r, uint32_t lanes)
 {
+	json_t *answer;
+
 	request_audit(r);
 	lanes_touch(r->brain, lanes);
 	lanes_decide(r->brain);
-	return view_fleet(r->brain, lanes);
+	answer = view_fleet(r->brain, lanes);
+	json_object_set_new(answer, "limits_kept", json_string(limits_kept(r->brain)));
+	return answer;
 }
 
 json_t *

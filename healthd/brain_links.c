@@ -38,13 +38,17 @@ feed_address(struct brain *b, struct instance *i, int t)
 	}
 }
 
+/* Of one interface or address, or of all: NULL. What one of them does is no news of the others:
+ * `rise` counts samples. */
 static void
-links_feed(struct brain *b)
+links_feed(struct brain *b, const char *one)
 {
 	for (int n = 0; n < b->n_instances; n++) {
 		struct instance *i = &b->instances[n];
 
 		for (int t = 0; t < i->n_targets; t++) {
+			if (one != NULL && strcmp(i->targets[t].label, one) != 0)
+				continue;
 			if (i->carrier)
 				feed_carrier(b, i, t);
 			else if (i->addresses)
@@ -63,7 +67,7 @@ on_carrier(void *arg, const char *interface, bool present)
 			b->uplinks[u].known = true;
 			b->uplinks[u].present = present;
 		}
-	links_feed(b);
+	links_feed(b, interface);
 }
 
 /* The interface on which the configuration wants a missing address of this lane restored. */
@@ -117,6 +121,7 @@ static void
 on_address(void *arg, const struct addr *address, bool present)
 {
 	struct brain *b = arg;
+	char text[ADDR_TEXT];
 
 	for (int a = 0; a < b->n_addresses; a++) {
 		if (!addr_equal(&b->addresses[a].address, address))
@@ -126,7 +131,7 @@ on_address(void *arg, const struct addr *address, bool present)
 		if (!present)
 			restore(b, &b->addresses[a]);
 	}
-	links_feed(b);
+	links_feed(b, addr_render(address, text));
 	lanes_touch(b, lanes_all(b));
 }
 
@@ -145,7 +150,7 @@ links_second(struct brain *b)
 			a->restores = 0;
 		}
 	}
-	links_feed(b);
+	links_feed(b, NULL);
 }
 
 static void

@@ -120,7 +120,7 @@ render_lanes(FILE *f, const struct brain *b)
 	}
 	metrics_head(f, "alarm", "gauge", "1 while a lane's alarm is on.");
 	for (int l = 0; l < MAX_LANES; l++)
-		for (int n = 0; b->lanes[l].exists && n < N_ALARMS; n++) {
+		for (int n = 0; b->lanes[l].exists && n < N_DOOR_ALARMS; n++) {
 			char text[160];
 			const char *name;
 			struct mono since;
@@ -231,6 +231,8 @@ render_node(FILE *f, const struct brain *b)
 	    b->recorder != NULL ? (double)recorder_dropped(b->recorder) : 0);
 	one(f, "recorder_failed", "gauge", "1 while the flight recorder cannot write.",
 	    b->recorder_failed);
+	one(f, "limits_on_disk", "gauge", "1 while a reboot would change no limit.",
+	    strcmp(limits_kept(b), "disk") == 0);
 	one(f, "brain_cpu_seconds_total", "counter", "CPU time of this brain.",
 	    (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
 		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6);

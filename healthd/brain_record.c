@@ -137,6 +137,16 @@ append_turn(struct brain *b, struct mono now)
 
 /* --- opening, and each second ----------------------------------------------------------------- */
 
+static void
+append_all(struct brain *b, bool begins)
+{
+	for (int n = 0; n < parts(b); n++)
+		append_part(b, n, begins);
+	b->recorder_turn.next = 0;
+	b->recorder_turn.at = mono_add_ms(mono_now(), PART_MS);
+}
+
+/* Whether the disk lets it be opened is heard from record_second(). */
 void
 record_open(struct brain *b)
 {
@@ -145,21 +155,15 @@ record_open(struct brain *b)
 	if (b->settings.recorder.path == NULL || *b->settings.recorder.path == '\0')
 		return;
 	b->recorder =
-	    recorder_open(b->settings.recorder.path, b->settings.recorder.size_mib << 20, &err);
+	    recorder_begin(b->settings.recorder.path, b->settings.recorder.size_mib << 20, &err);
 	b->recorder_tried = mono_now();
-	if (b->recorder == NULL) {
-		if (!b->recorder_failed)
-			event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
-		b->recorder_failed = true;
+	if (b->recorder != NULL) {
+		append_all(b, true);
 		return;
 	}
-	if (b->recorder_failed)
-		event_say(EVENT_NOTICE, "recorder", "the flight recorder writes again");
-	b->recorder_failed = false;
-	for (int n = 0; n < parts(b); n++)
-		append_part(b, n, true);
-	b->recorder_turn.next = 0;
-	b->recorder_turn.at = mono_add_ms(b->recorder_tried, PART_MS);
+	if (!b->recorder_failed)
+		event_say(EVENT_ALARM, "recorder", "%s; nothing is recorded", err.text);
+	b->recorder_failed = true;
 }
 
 void
@@ -180,6 +184,8 @@ record_second(struct brain *b)
 	b->recorder_failed = rc < 0;
 	event_say(rc < 0 ? EVENT_ALARM : EVENT_NOTICE, "recorder", "%s",
 	    rc < 0 ? err.text : "the flight recorder writes again");
+	if (rc > 0)
+		append_all(b, false); /* much was lost, or nothing is there yet */
 }
 
 /* --- as it happens ---------------------------------------------------------------------------- */

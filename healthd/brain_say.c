@@ -102,34 +102,18 @@ alarm_text(const struct brain *b, const struct lane *lane, uint32_t bit, char *t
 	return "";
 }
 
-static const struct {
-	uint32_t bit;
-	const char *name;
-} ALARM_NAMES[] = {
-    {ALARM_BIRD_SILENT, "bird_silent"},
-    {ALARM_PROTOCOL_MISSING, "protocol_missing"},
-    {ALARM_GATE_FAILED, "gate_failed"},
-    {ALARM_ONE_LOCK, "one_lock"},
-    {ALARM_UNPROVEN, "unproven"},
-    {ALARM_COVERED, "covered"},
-    {ALARM_ATTRIBUTES, "attributes"},
-    {ALARM_PARTIAL, "partial"},
-    {ALARM_NO_SESSION, "no_session"},
-    {ALARM_HAND, "hand"},
-};
-
 static void
-say_alarm(struct brain *b, struct lane *lane, uint32_t bit, const char *name, bool on)
+say_alarm(struct brain *b, struct lane *lane, int n, bool on)
 {
 	char text[160];
 	struct event e;
 
 	event_begin(&e, on ? EVENT_ALARM : EVENT_NOTICE, on ? "alarm" : "alarm_over");
-	event_str(&e, "alarm", name);
+	event_str(&e, "alarm", door_alarm_name(n));
 	event_str(&e, "service", b->settings.site.services[lane_service(lane->index)].name);
 	event_str(&e, "family", family_name(lane_family(lane->index)));
 	if (on)
-		event_str(&e, "because", alarm_text(b, lane, bit, text, sizeof(text)));
+		event_str(&e, "because", alarm_text(b, lane, 1u << n, text, sizeof(text)));
 	event_send(&e);
 }
 
@@ -139,12 +123,11 @@ say_alarms(struct brain *b, struct lane *lane, uint32_t alarms)
 	uint32_t changed = alarms ^ lane->alarms;
 
 	lane->alarms = alarms;
-	for (size_t i = 0; i < sizeof(ALARM_NAMES) / sizeof(ALARM_NAMES[0]); i++) {
-		if (!(changed & ALARM_NAMES[i].bit))
+	for (int n = 0; n < N_DOOR_ALARMS; n++) {
+		if (!(changed & 1u << n))
 			continue;
-		lane->alarm_since[i] = mono_now();
-		say_alarm(b, lane, ALARM_NAMES[i].bit, ALARM_NAMES[i].name,
-		    alarms & ALARM_NAMES[i].bit);
+		lane->alarm_since[n] = mono_now();
+		say_alarm(b, lane, n, alarms & 1u << n);
 	}
 }
 
@@ -152,10 +135,10 @@ const char *
 lane_alarm(const struct brain *b, const struct lane *lane, int n, const char **name,
     struct mono *since, char *text, size_t size)
 {
-	ENSURE(n >= 0 && n < (int)(sizeof(ALARM_NAMES) / sizeof(ALARM_NAMES[0])));
-	if (!(lane->alarms & ALARM_NAMES[n].bit))
+	ENSURE(n >= 0 && n < N_DOOR_ALARMS);
+	if (!(lane->alarms & 1u << n))
 		return NULL;
-	*name = ALARM_NAMES[n].name;
+	*name = door_alarm_name(n);
 	*since = lane->alarm_since[n];
-	return alarm_text(b, lane, ALARM_NAMES[n].bit, text, size);
+	return alarm_text(b, lane, 1u << n, text, size);
 }

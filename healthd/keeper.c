@@ -71,6 +71,8 @@ reap_one(struct keeper *k, pid_t pid, int status)
 		k->holder.pid = 0; /* what it has said tells the rest */
 	} else if (pid == k->snapshot) {
 		snapshot_gone(k, status);
+	} else if (pid == k->keeping) {
+		keeper_good_kept(k, status);
 	} else if (k->purging) {
 		orphans_kill(k);
 	}
@@ -325,6 +327,20 @@ clean_up_after_predecessor(struct keeper *k)
 	children_kill_stale(k);
 }
 
+/* Where a careless parent has closed them, what we open would get their numbers: no successor would
+ * believe that we hand these over, and a child would get them as its input and output. */
+static void
+open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int
 keeper_run(const char *path)
 {
@@ -337,6 +353,7 @@ keeper_run(const char *path)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	k->path = path;
+	open_standard();
 	take_over(k);
 	close_strangers(k);
 	event_open("healthd", EVENT_NOTICE);

@@ -132,6 +132,7 @@ struct keeper {
 	struct snapshots snapshots;    /* what became of them */
 	ev_timer snapshot_timer;       /* the next one, or the limit of the one that is written */
 	bool purging;		       /* orphans are being killed until none is left */
+	pid_t keeping;		       /* writes the last good configuration; 0: nobody */
 	pid_t trial, drainer;	       /* reload's trial run, dead-man drain's messenger; 0: none */
 	bool reload_later;	       /* asked for while the holder runs: begins after it */
 	bool was_ready;		       /* READY=1 has been said, which also ends a reload */
@@ -155,6 +156,7 @@ int keeper_prepare_dirs(struct keeper *k, struct err *err);
 /* The directory that may be another one after a reload. */
 int keeper_prepare_state_dir(const struct settings *s, struct err *err);
 int keeper_store_configuration(struct keeper *k, struct err *err);
+void keeper_good_kept(struct keeper *k, int status); /* k->keeping has ended */
 int keeper_adopt_settings(struct keeper *k, struct arena *arena, const struct settings *s,
     struct err *err);
 bool keeper_drives(const struct keeper *k); /* mode = drive: gates are ours to move */

@@ -102,7 +102,7 @@ on_hello(struct keeper *k)
 	b->hello_at = b->lease_at = mono_now();
 	b->graced = false;
 	keeper_set_timer(k, &b->timer, k->settings.keeper.lease_ms);
-	event_say(EVENT_INFO, "brain-well", "pid %d started in %lld ms", (int)b->pid,
+	event_say(EVENT_INFO, "brain_well", "pid %d started in %lld ms", (int)b->pid,
 	    (long long)mono_diff_ms(b->hello_at, b->started_at));
 	slots_send_roster(k);
 	brain_note(k);
@@ -187,7 +187,7 @@ on_lapse(struct keeper *k)
 	late = mono_diff_ms(mono_now(), mono_add_ms(b->lease_at, lease));
 	if (late > NOT_LOOKING_MS && !b->graced) {
 		b->graced = true;
-		event_say(EVENT_WARN, "keeper-late", "the keeper itself was held up for %lld ms; "
+		event_say(EVENT_WARN, "keeper_late", "the keeper itself was held up for %lld ms; "
 		    "the brain's lease is judged again in %lld ms", (long long)late,
 		    (long long)lease / 2);
 		keeper_set_timer(k, &b->timer, lease / 2);
@@ -236,7 +236,7 @@ brain_start(struct keeper *k)
 	int pair[2], why;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
-		event_say(EVENT_ALARM, "brain-failed", "no socket for it: %s", strerror(errno));
+		event_say(EVENT_ALARM, "brain_failed", "no socket for it: %s", strerror(errno));
 		brain_again(k);
 		return;
 	}
@@ -248,7 +248,7 @@ brain_start(struct keeper *k)
 	close(pair[1]);
 	if (why != 0) {
 		close(pair[0]);
-		event_say(EVENT_ALARM, "brain-failed", "%s cannot be started: %s; is anypop "
+		event_say(EVENT_ALARM, "brain_failed", "%s cannot be started: %s; is anypop "
 		    "installed whole?", k->brain_exe, strerror(why));
 		brain_again(k);
 		return;
@@ -319,7 +319,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		brain_fence(k, "it did not leave in time");
 		break;
 	case BRAIN_FENCED:
-		event_say(EVENT_ALARM, "brain-undead", "pid %d is not dead %lld ms after SIGKILL; "
+		event_say(EVENT_ALARM, "brain_undead", "pid %d is not dead %lld ms after SIGKILL; "
 		    "the kernel holds it", (int)b->pid, (long long)k->settings.keeper.fence_ms);
 		b->undead = b->pid;
 		brain_over(k);
@@ -393,7 +393,7 @@ brain_renew(struct keeper *k)
 		return;
 	case BRAIN_STARTING:
 	case BRAIN_WELL:
-		event_say(EVENT_NOTICE, "brain-renewed", "pid %d makes room for one that knows "
+		event_say(EVENT_NOTICE, "brain_renewed", "pid %d makes room for one that knows "
 		    "what is held now", (int)b->pid);
 		b->renewed = true;
 		brain_yield(k);
@@ -411,7 +411,7 @@ brain_fence(struct keeper *k, const char *why)
 
 	if (b->pid == 0 || b->state == BRAIN_FENCED)
 		return;
-	event_say(EVENT_ALARM, "brain-fenced", "pid %d: %s", (int)b->pid, why);
+	event_say(EVENT_ALARM, "brain_fenced", "pid %d: %s", (int)b->pid, why);
 	kill(b->pid, SIGKILL);
 	close_bond(k);
 	b->state = BRAIN_FENCED;
@@ -438,10 +438,10 @@ brain_gone(struct keeper *k, int status)
 	bool well = told && !fenced && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	if (WIFSIGNALED(status) && !fenced)
-		event_say(EVENT_ALARM, "brain-died", "pid %d was killed by signal %d", (int)b->pid,
+		event_say(EVENT_ALARM, "brain_died", "pid %d was killed by signal %d", (int)b->pid,
 		    WTERMSIG(status));
 	else if (!fenced && !(told && WEXITSTATUS(status) == 0))
-		event_say(EVENT_ALARM, "brain-died", "pid %d exited with status %d", (int)b->pid,
+		event_say(EVENT_ALARM, "brain_died", "pid %d exited with status %d", (int)b->pid,
 		    WEXITSTATUS(status));
 	if (!well)
 		gates_forget(k);

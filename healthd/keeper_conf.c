@@ -1,13 +1,19 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "bgpctl/control.h"
+#include "bgpctl/recorder.h"
 #include "healthd/keeper.h"
 #include "lib/event.h"
 #include "lib/file.h"
@@ -28,6 +34,8 @@
 #define ACTIVE_FILE "healthd.conf.active"
 #define LOCK_FILE "healthd.lock"
 #define DEFAULT_STATE_DIR "/var/lib/anypop"
+#define GOOD_COLD_MS 2000
+#define GOOD_HOT_MS 300 /* what runs has nobody who looks after it meanwhile */
 
 static int
 find_identities(const struct settings *s, struct identity *brain, struct identity *worker,
@@ -123,6 +131,39 @@ is_given(int fd, const struct identity *brain)
 	       (st.st_mode & 07777) == 01775;
 }
 
+/* What a brain of another user has left is the present one's. A file with one name is no link to
+ * somebody else's; a socket has nothing in it. */
+static void
+give_file(int dir, const char *name, const struct identity *brain)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+	struct stat st;
+
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == -1 || st.st_uid == brain->uid)
+		rc = 0;
+	else if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+		rc = fchownat(fd, "", brain->uid, brain->gid, AT_EMPTY_PATH);
+	else if (S_ISSOCK(st.st_mode))
+		rc = unlinkat(dir, name, 0);
+	if (rc == -1)
+		event_say(EVENT_WARN, "directory", "%s is another user's, and cannot be given to "
+		    "the brain: %s", name, strerror(errno));
+	close(fd);
+}
+
+/* The sticky bit keeps the brain from replacing what is not its user's. */
+static void
+give_files(int dir, const struct identity *brain)
+{
+	static const char *const names[] = {"brain.state", "brain.limits", "limits.json",
+	    "recorder", "recorder" RECORDER_SET_ASIDE, CONTROL_SOCKET, CONTROL_SOCKET ".new"};
+
+	for (size_t i = 0; geteuid() == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+		give_file(dir, names[i], brain);
+}
+
 static int
 prepare_dir(const char *path, const struct identity *brain, struct err *err)
 {
@@ -130,12 +171,13 @@ prepare_dir(const char *path, const struct identity *brain, struct err *err)
 
 	if (file_mkdirs(path, err) == -1)
 		return -1;
-	if (!brain->change)
-		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || (!is_given(fd, brain) &&
-			    (fchown(fd, geteuid(), brain->gid) == -1 || fchmod(fd, 01775) == -1)))
+	if (brain->change &&
+	    (fd == -1 || (!is_given(fd, brain) && (fchown(fd, geteuid(), brain->gid) == -1 ||
+						      fchmod(fd, 01775) == -1))))
 		rc = err_errno(err, "%s cannot be given to the brain's group", path);
+	if (fd != -1 && rc == 0)
+		give_files(fd, brain);
 	if (fd != -1)
 		close(fd);
 	return rc;
@@ -235,11 +277,61 @@ stay_in_force(struct keeper *k, const struct err *why)
 	return 0;
 }
 
+_Noreturn static void
+keep_good_in_child(const char *path, const char *text, size_t length)
+{
+	struct err err;
+
+	prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+	close_range(3, ~0U, 0);
+	errno = 0;
+	if (file_replace(path, text, length, 0600, &err) == 0)
+		_exit(0);
+	_exit(errno > 0 && errno < 128 ? errno : EIO);
+}
+
+void
+keeper_good_kept(struct keeper *k, int status)
+{
+	k->keeping = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		event_say(EVENT_WARN, "configuration", "the last good one is not kept: %s: %s",
+		    k->good, strerror(WEXITSTATUS(status)));
+}
+
+/* Without it only a start on a broken file fails, which a full disk must not bring about today, nor
+ * one that hangs: a child waits for it, and we for the child, but not for long. */
+static void
+keep_good(struct keeper *k, const char *text, size_t length)
+{
+	struct mono until = mono_add_ms(mono_now(), k->hot ? GOOD_HOT_MS : GOOD_COLD_MS);
+	int status;
+
+	if (k->keeping != 0) /* an older one, which must not come to lie over this */
+		kill(k->keeping, SIGKILL);
+	k->keeping = fork();
+	if (k->keeping == 0)
+		keep_good_in_child(k->good, text, length);
+	if (k->keeping == -1) {
+		event_say(EVENT_WARN, "configuration", "the last good one is not kept: %s",
+		    strerror(errno));
+		k->keeping = 0;
+	}
+	while (k->keeping != 0 && mono_before(mono_now(), until)) {
+		if (waitpid(k->keeping, &status, WNOHANG) == k->keeping)
+			keeper_good_kept(k, status);
+		else
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	if (k->keeping != 0)
+		event_say(EVENT_ALARM, "configuration", "the disk has not taken the last good one "
+		    "yet (%s): pid %d waits for it", k->good, (int)k->keeping);
+}
+
 int
 keeper_store_configuration(struct keeper *k, struct err *err)
 {
 	char *text = NULL;
-	struct err ignored;
 	size_t length = 0;
 	FILE *to = open_memstream(&text, &length);
 	int rc;
@@ -251,15 +343,11 @@ keeper_store_configuration(struct keeper *k, struct err *err)
 		free(text);
 		return err_errno(err, "no memory for the configuration's text");
 	}
-	rc = file_replace(k->active, text, length, 0640, err);
+	rc = file_replace_fast(k->active, text, length, 0640, err); /* on tmpfs */
 	if (rc == 0)
 		rc = give_to_brain(k, k->active, err);
-	/* Without it only a start on a broken file fails, which a full disk must not bring about
-	 * today. */
-	if (rc == 0 && k->note[0] == '\0' &&
-	    file_replace(k->good, text, length, 0600, &ignored) == -1)
-		event_say(EVENT_WARN, "configuration", "the last good one is not kept: %s",
-		    ignored.text);
+	if (rc == 0 && k->note[0] == '\0')
+		keep_good(k, text, length);
 	free(text);
 	return rc == -1 && k->hot ? stay_in_force(k, err) : rc;
 }

@@ -72,7 +72,7 @@ gates_silence(struct keeper *k, const char *why)
 		return false;
 	}
 	if (open > 0)
-		event_say(EVENT_ALARM, "gates-down", "%s", why);
+		event_say(EVENT_ALARM, "gates_down", "%s", why);
 	return true;
 }
 
@@ -144,7 +144,7 @@ gates_dead_man(struct keeper *k)
 	/* Going below what was asked for would be worse than staying: see gates_drained(). */
 	why = drain_start(&k->settings.site, &k->drainer);
 	if (why != 0)
-		event_say(EVENT_ALARM, "dead-man", "cannot drain: %s; the rungs stay as they are",
+		event_say(EVENT_ALARM, "dead_man", "cannot drain: %s; the rungs stay as they are",
 		    strerror(why));
 }
 
@@ -162,12 +162,12 @@ drain_lane(struct keeper *k, int lane)
 	if (!better)
 		return;
 	if (gate_set(k->gates, lane_gate(site, lane, RUNG_DRAIN, name), true, &err) == -1) {
-		event_say(EVENT_ALARM, "dead-man", "cannot drain: %s; the rung stays", err.text);
+		event_say(EVENT_ALARM, "dead_man", "cannot drain: %s; the rung stays", err.text);
 		return;
 	}
 	for (int rung = RUNG_DRAIN + 1; rung < site->n_rungs; rung++)
 		if (gate_set(k->gates, lane_gate(site, lane, rung, name), false, &err) == -1)
-			event_say(EVENT_ALARM, "dead-man", "%s", err.text);
+			event_say(EVENT_ALARM, "dead_man", "%s", err.text);
 }
 
 /* The messenger is back: `enabled` means that BIRD confirmed drain's protocols enabled. */
@@ -177,14 +177,14 @@ gates_drained(struct keeper *k, bool enabled)
 	if (!keeper_drives(k) || k->phase == KEEPER_STOPPING)
 		return;
 	if (!enabled) {
-		event_say(EVENT_ALARM, "dead-man", "BIRD did not enable the drain protocols; the "
+		event_say(EVENT_ALARM, "dead_man", "BIRD did not enable the drain protocols; the "
 		    "rungs stay as they are");
 		return;
 	}
 	for (int lane = 0; lane < k->settings.site.n_services * N_FAMILIES; lane++)
 		if (lane_exists(&k->settings.site, lane))
 			drain_lane(k, lane);
-	event_say(EVENT_ALARM, "dead-man", "the brain died, and keeper.dead_man = drain");
+	event_say(EVENT_ALARM, "dead_man", "the brain died, and keeper.dead_man = drain");
 }
 
 struct names {

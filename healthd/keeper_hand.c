@@ -33,6 +33,7 @@ hand_write(const struct keeper *k, struct err *err)
 	dprintf(fd, "none %" PRId64 "\n", k->none_since.us);
 	dprintf(fd, "good %s\n", k->good);
 	dprintf(fd, "undead %d\n", (int)k->brain.undead);
+	dprintf(fd, "keeping %d\n", (int)k->keeping);
 	dprintf(fd, "engines %d\n", k->n_engines);
 	dprintf(fd, "snapshot %d %d\n", (int)k->snapshot, k->snapshot_s);
 	dprintf(fd, "snapshots %" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
@@ -116,6 +117,8 @@ read_line(struct keeper *k, const char *line, bool *ended, struct err *err)
 		return read_held(k, line, err);
 	if (sscanf(line, "undead %d", &number) == 1)
 		k->brain.undead = is_child(number) ? number : 0;
+	else if (sscanf(line, "keeping %d", &number) == 1)
+		k->keeping = is_child(number) ? number : 0;
 	else if (sscanf(line, "engines %d", &number) == 1)
 		k->n_engines = number >= 0 && number <= MAX_ENGINES ? number : 0;
 	else if (sscanf(line, "snapshot %d %d", &number, &every_s) == 2)
@@ -171,7 +174,7 @@ hand_read(struct keeper *k, int fd, struct err *err)
 	k->snapshot = 0;
 	k->snapshot_s = -1;
 	k->snapshots = (struct snapshots){0};
-	k->brain.undead = 0;
+	k->brain.undead = k->keeping = 0;
 	k->none_since = MONO_NEVER;
 	return -1;
 }

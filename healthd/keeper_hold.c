@@ -56,7 +56,7 @@ static void
 store_follow(const struct held *before, const struct held *now)
 {
 	bool heard = true;
-	char text[64];
+	char text[80];
 
 	for (int i = 0; i < before->n; i++) {
 		const struct held_one *h = &before->all[i];
@@ -71,7 +71,8 @@ store_follow(const struct held *before, const struct held *now)
 
 		if (same_file(h->fd, held_find(before, h->name)))
 			continue;
-		snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", h->name);
+		/* Without FDPOLL=0 systemd lets go of a socket that has an error pending. */
+		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", h->name);
 		store_say(text, h->fd, &heard);
 	}
 }

@@ -166,7 +166,7 @@ slot_start(struct keeper *k, int slot)
 		return;
 	why = own ? spawn_own(k, slot) : spawn_command(k, slot);
 	if (why != 0) {
-		event_say(EVENT_WARN, "worker-failed", "slot %d: %s: %s", slot,
+		event_say(EVENT_WARN, "worker_failed", "slot %d: %s: %s", slot,
 		    own ? k->resolver_exe : k->settings.workers.command[0],
 		    why == EBADF ? "its sockets or memory are not held" : strerror(why));
 		refuse(k, slot, why);
@@ -284,7 +284,7 @@ slots_trim(struct keeper *k, bool time_is_up)
 			continue;
 		k->slots[i].excess = true;
 		k->slots[i].ready = false;
-		event_say(EVENT_NOTICE, "worker-excess", "slot %d (pid %d) is no longer "
+		event_say(EVENT_NOTICE, "worker_excess", "slot %d (pid %d) is no longer "
 		    "configured: %s", i, (int)k->slots[i].pid, kill_now ? "killed" : "stopped");
 		slot_signal(k, i, kill_now ? SIGKILL : SIGTERM);
 		keeper_set_timer(k, &k->phase_timer, k->settings.workers.stop_timeout_ms);
@@ -305,7 +305,7 @@ static bool
 is_known(const struct keeper *k, pid_t pid)
 {
 	return pid == k->brain.pid || pid == k->brain.undead || pid == k->trial ||
-	    pid == k->drainer || pid == k->holder.pid || pid == k->snapshot ||
+	    pid == k->drainer || pid == k->holder.pid || pid == k->snapshot || pid == k->keeping ||
 	    slot_find(k, pid) != -1;
 }
 
@@ -327,7 +327,7 @@ orphans_kill(struct keeper *k)
 		if (is_known(k, (pid_t)pid))
 			continue;
 		if (!k->purging)
-			event_say(EVENT_NOTICE, "orphan-killed", "pid %ld was left behind", pid);
+			event_say(EVENT_NOTICE, "orphan_killed", "pid %ld was left behind", pid);
 		k->purging = true;
 		kill((pid_t)pid, SIGKILL);
 	}
@@ -372,7 +372,7 @@ children_store(struct keeper *k)
 			    (int)k->slots[i].pid, process_start(k->slots[i].pid));
 	snprintf(path, sizeof(path), "%s/%s", k->settings.site.paths.run_dir, CHILDREN_FILE);
 	if (file_replace_fast(path, text, at, 0600, &err) == -1)
-		event_say(EVENT_WARN, "keeper-table", "%s", err.text);
+		event_say(EVENT_WARN, "keeper_table", "%s", err.text);
 }
 
 /* Their sockets are theirs until they are dead. */
@@ -386,14 +386,17 @@ void
 orphans_end(struct keeper *k)
 {
 	struct mono until = mono_add_ms(mono_now(), DEATH_MS);
+	int status;
 	pid_t pid;
 
 	orphans_kill(k);
 	while (mono_before(mono_now(), until)) {
-		pid = waitpid(-1, NULL, WNOHANG);
+		pid = waitpid(-1, &status, WNOHANG);
 		if (pid == -1 && errno == ECHILD)
 			return;
-		if (pid > 0)
+		if (pid > 0 && pid == k->keeping)
+			keeper_good_kept(k, status);
+		else if (pid > 0)
 			orphans_kill(k);
 		else
 			wait_a_bit();
@@ -411,7 +414,7 @@ kill_stale(const char *line, bool say)
 	    process_start(pid) != start)
 		return false;
 	if (say)
-		event_say(EVENT_WARN, "worker-stale",
+		event_say(EVENT_WARN, "worker_stale",
 		    "pid %d outlived the keeper before us: killed", pid);
 	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);

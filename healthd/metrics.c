@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +19,13 @@
 #define MAX_CONNECTIONS 8
 #define CONNECTION_BYTES ((size_t)8 << 10)
 #define TIMEOUT_S 5
+#define REST_S 0.2
 
 struct metrics {
 	struct ev_loop *loop;
 	struct MHD_Daemon *daemon;
 	struct ev_io io;
-	struct ev_timer timer;
+	struct ev_timer timer, rest;
 	metrics_render *render;
 	void *arg;
 };
@@ -112,12 +114,30 @@ metrics_run(struct metrics *m)
 	}
 }
 
+/* Who knocks stays at the door when no descriptor is left for him (the library gives up on accept()
+ * and, without a connection whose end it could wait for, leaves the socket in its set). */
 static void
 metrics_io(struct ev_loop *loop, struct ev_io *io, int revents)
 {
-	(void)loop;
+	struct metrics *m = io->data;
+	struct pollfd still = {.fd = io->fd, .events = POLLIN};
+
 	(void)revents;
-	metrics_run(io->data);
+	metrics_run(m);
+	if (connections(m) > 0 || poll(&still, 1, 0) != 1)
+		return;
+	ev_io_stop(loop, io);
+	ev_timer_set(&m->rest, REST_S, 0.);
+	ev_timer_start(loop, &m->rest);
+}
+
+static void
+metrics_rested(struct ev_loop *loop, struct ev_timer *timer, int revents)
+{
+	struct metrics *m = timer->data;
+
+	(void)revents;
+	ev_io_start(loop, &m->io);
 }
 
 static void
@@ -182,6 +202,8 @@ metrics_new(struct ev_loop *loop, const char *address, uint16_t port, metrics_re
 	ev_io_start(loop, &m->io);
 	ev_timer_init(&m->timer, metrics_timeout, 0., 0.);
 	m->timer.data = m;
+	ev_timer_init(&m->rest, metrics_rested, 0., 0.);
+	m->rest.data = m;
 	return m;
 }
 
@@ -192,6 +214,7 @@ metrics_free(struct metrics *m)
 		return;
 	ev_io_stop(m->loop, &m->io);
 	ev_timer_stop(m->loop, &m->timer);
+	ev_timer_stop(m->loop, &m->rest);
 	MHD_stop_daemon(m->daemon);
 	free(m);
 }

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "healthd/accounts.h"
+
 /*
  * Everything between fork() and exec() is a list of steps, each returning 0 or -1 with errno; the
  * first that fails is what the parent is told through a close-on-exec pipe.
@@ -21,25 +23,37 @@
 
 #define ARGS_BYTES 8192
 
-int
-identity_find(const char *user, struct identity *out, struct err *err)
+/* As far as a directory server knows him, which may be waited for. */
+static bool
+find_elsewhere(const char *user, struct identity *out)
 {
-	struct passwd *pw;
+	struct passwd *pw = getpwnam(user);
 
-	*out = (struct identity){0};
-	if (user == NULL || user[0] == '\0')
-		return 0;
-	errno = 0;
-	pw = getpwnam(user);
 	if (pw == NULL)
-		return err_set(err, "there is no user \"%s\"; make it (systemd-sysusers, or "
-		    "useradd --system %s), or name another", user, user);
+		return false;
 	out->uid = pw->pw_uid;
 	out->gid = pw->pw_gid;
-	out->change = out->uid != geteuid();
 	out->n_groups = MAX_SPAWN_GROUPS;
 	if (getgrouplist(user, pw->pw_gid, out->groups, &out->n_groups) == -1)
 		out->n_groups = MAX_SPAWN_GROUPS;
+	return true;
+}
+
+int
+identity_find(const char *user, struct identity *out, struct err *err)
+{
+	*out = (struct identity){0};
+	if (user == NULL || user[0] == '\0')
+		return 0;
+	if (accounts_ids(ACCOUNTS_USERS, user, &out->uid, &out->gid)) {
+		out->groups[0] = out->gid;
+		out->n_groups = accounts_groups_of(ACCOUNTS_GROUPS, user, out->groups, 1,
+		    MAX_SPAWN_GROUPS);
+	} else if (!find_elsewhere(user, out)) {
+		return err_set(err, "there is no user \"%s\"; make it (systemd-sysusers, or "
+		    "useradd --system %s), or name another", user, user);
+	}
+	out->change = out->uid != geteuid();
 	return 0;
 }
 

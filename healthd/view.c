@@ -36,7 +36,7 @@ view_lane_alarms(const struct brain *b, const struct lane *lane, struct mono now
 {
 	json_t *all = json_array();
 
-	for (int n = 0; n < N_ALARMS; n++) {
+	for (int n = 0; n < N_DOOR_ALARMS; n++) {
 		char buffer[160];
 		const char *name, *text;
 		struct mono since;
@@ -292,6 +292,9 @@ view_node_alarms(const struct brain *b)
 		node_alarm(all, "recorder", "the flight recorder cannot write; events say why");
 	if (b->state_failed)
 		node_alarm(all, "state", "the state cannot be saved; a restart would begin silent");
+	if (limits_failing(b))
+		node_alarm(all, "limits", "the disk does not take limits; a reboot would undo what "
+					  "was changed; events say why");
 	if (b->n_slots > 0 && ready < b->settings.workers.min_ready) {
 		snprintf(text, sizeof(text), "%d of %d workers ready, fewer than min_ready %d",
 		    ready, (int)b->settings.workers.count, (int)b->settings.workers.min_ready);
@@ -338,6 +341,7 @@ view_node(const struct brain *b, struct mono now)
 	json_object_set_new(o, "workers", view_worker_counts(b));
 	json_object_set_new(o, "engines", view_engine_counts(b));
 	json_object_set_new(o, "shutdown", json_boolean(b->shutdown));
+	json_object_set_new(o, "limits_kept", json_string(limits_kept(b)));
 	json_object_set_new(o, "alarms", view_node_alarms(b));
 	return o;
 }

@@ -145,6 +145,14 @@ def service(b, _):
     return _settled(b, gone, {'t0': t0, 'serves': _answers_again(b, asker, children)})
 
 
+def upgrade(b, _):
+    """`bgpctl upgrade`: everybody is replaced in turn. The second begins when all are."""
+    gone = list(_pids(b, 'workers', 'engines').values())
+    t0 = stage.now_us()
+    b.lab.bgpctl(POP, 'upgrade')
+    return _settled(b, gone, {'t0': t0, 'serves': stage.now_us()})
+
+
 def _from_log(rows, out):
     """Adds the first answer to a question asked after the kill, and the longest silence, and of questions
     that only an engine can answer: the first answer, and the longest wait."""
@@ -198,9 +206,11 @@ def faults_of(ours):
 
 # ---- hits ----------------------------------------------------------------------------------------
 
-HITS = (('worker', worker, True), ('workers', workers, True), ('engine', engine, False),
-        ('engines', engines, False), ('keeper', keeper, True), ('service', service, True))
-TITLES = {name: title for name, title, *_ in FAULTS} | {'service': 'service restarted'}
+HITS = (('worker', worker, True), ('workers', workers, True), ('everything', everything, False),
+        ('engine', engine, False), ('engines', engines, False), ('keeper', keeper, True),
+        ('service', service, True), ('upgrade', upgrade, True))
+TITLES = {name: title for name, title, *_ in FAULTS} | {
+    'service': 'service restarted', 'upgrade': 'all upgraded, one after another'}
 
 
 def names(ours):

@@ -37,6 +37,10 @@ if n == 0:
     fd = os.memfd_create("kept")
     os.write(fd, b"memory")
     tell("FDSTORE=1\\nFDNAME=shard", [fd])
+    for name, poll in (("watched", ""), ("left", "FDPOLL=0\\n")):
+        a, b = socket.socketpair()
+        tell(f"FDSTORE=1\\n{poll}FDNAME={name}", [a.fileno()])
+        b.close()
 tell(f"READY=1\\nSTATUS=kept {kept} {names} {left.pid}")
 while True:
     if not os.path.exists("@DIR@/hang"):
@@ -98,7 +102,8 @@ def small_service(where):
         s2 = i.comes(state="active", restarts=1)
         expect(s2["main_pid"] != s["main_pid"], "another process")
         word = eventually("its status", lambda: i.status()["status"].split())
-        expect(word[1:3] == ["memory", "shard"], f"the stored descriptor back: {word}")
+        expect(word[1:3] == ["memory", "shard:left"],
+               f"the stored descriptors back, but for the one that hung up: {word}")
         expect(not alive(left), "what the first left behind to be killed")
         with open(where + "/hang", "w"):
             pass

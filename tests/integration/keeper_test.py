@@ -174,10 +174,11 @@ class Keeper:
         with open(self.path, "w") as f:
             f.write(CONF.format(**self.conf))
 
-    def start(self):
+    def start(self, shell='exec "$@"', **more):
         env = dict(os.environ, NOTIFY_SOCKET=self.dir + "/notify",
-                   STATE_DIRECTORY=self.dir + "/state")
-        self.process = subprocess.Popen([self.dir + "/bin/healthd", "-c", self.path],
+                   STATE_DIRECTORY=self.dir + "/state", **more)
+        self.process = subprocess.Popen(["/bin/sh", "-c", shell, "sh", self.dir + "/bin/healthd", "-c",
+                                         self.path],
                                         stderr=self.log, stdin=subprocess.DEVNULL, env=env)
         return self
 
@@ -460,6 +461,22 @@ def reload_keeps_pid_and_children(make):
            f"the lock to have come along: {second.stderr}")
 
 
+def one_without_standard_descriptors_hands_over_all_the_same(make):
+    k = make().start(shell='exec "$@" <&- >&- 2>&-')
+    b, pids = two_workers(k)
+    os.kill(k.pid, signal.SIGHUP)
+    b.bond("yield")
+    b.leave()
+    b2 = k.brain()
+    roster = b2.hello()
+    expect({s: m["pid"] for s, m in roster.items()} == {0: pids[0], 1: pids[1]},
+           f"both workers in the successor's roster: {roster}")
+    expect(all(alive(p) for p in pids), "them to be untouched")
+    for pid in (b2.pid, pids[0]):
+        fds = {n: f for n, f in descriptors(pid).items() if int(n) <= 2}
+        expect(set(fds.values()) == {"/dev/null"}, f"nothing of the keeper's as its output: {fds}")
+
+
 def reload_stops_excess_workers(make):
     k = make().start()
     b, pids = two_workers(k)
@@ -558,6 +575,73 @@ def a_read_only_state_dir_ends_nobody(make):
     stop(k, b)
     k.start()
     expect(k.brain().hello() == {}, "a cold start on it as well")
+
+
+def hung_disk(path):
+    """A library that lets fsync() hang while there is a file `path`."""
+    with open(path + ".c", "w") as f:
+        f.write('#define _GNU_SOURCE\n#include <unistd.h>\n#include <sys/syscall.h>\n'
+                'int fsync(int fd) { while (access("%s", 0) == 0) usleep(10000);'
+                ' return syscall(SYS_fsync, fd); }\n' % path)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", path + ".so", path + ".c"], check=True)
+    return path + ".so"
+
+
+def a_disk_that_hangs_holds_no_reload_up(make):
+    k = make()
+    disk, good = k.dir + "/hangs", k.dir + "/state/healthd.conf.good"
+    k.start(LD_PRELOAD=hung_disk(disk))
+    b, pids = two_workers(k)
+    before = os.stat(good).st_ino
+    with open(disk, "w"):
+        pass
+    for _ in range(2):  # what hangs of the first is not in the way of the second
+        os.kill(k.pid, signal.SIGHUP)
+        b.bond("yield")
+        b.leave()
+        b = k.brain()
+        expect(b.hello().keys() == {0, 1}, "both workers in the roster")
+    expect(all(alive(p) for p in pids), "the workers to be untouched")
+    expect("the disk has not taken the last good one" in k.text(), "it to be said")
+    os.kill(pids[0], signal.SIGKILL)
+    b.bond("exited")
+    expect(os.stat(good).st_ino == before, "the file as it was")
+    os.unlink(disk)
+    eventually("the file when the disk is back", lambda: os.stat(good).st_ino != before)
+    stop(k, b)
+
+
+def another_user_may_replace_what_the_one_before_has_left(make):
+    k = make(user="daemon").start()
+    b, _ = two_workers(k)
+    stop(k, b)
+    mine = {"run": ["brain.state", "brain.limits"], "state": ["limits.json", "recorder"]}
+    for place, names in mine.items():
+        for name in names:
+            with open(f"{k.dir}/{place}/{name}", "w") as f:
+                f.write("kept")
+            os.chown(f"{k.dir}/{place}/{name}", 1, 1)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.bind(k.dir + "/run/control.sock")
+    os.chown(k.dir + "/run/control.sock", 1, 1)
+    secret = k.dir + "/secret"
+    for name in ("secret", "another"):
+        with open(f"{k.dir}/{name}", "w") as f:
+            f.write("root's")
+    os.link(secret, k.dir + "/state/recorder.aside")  # as a brain that was taken over might
+    os.symlink(k.dir + "/another", k.dir + "/run/control.sock.new")
+    k.write_conf(user="nobody")
+    k.start()
+    b = k.brain()
+    for place, names in mine.items():
+        for name in names:
+            st = os.stat(f"{k.dir}/{place}/{name}")
+            expect((st.st_uid, st.st_size) == (65534, 4), f"{name} to be the next user's, whole")
+    expect(not os.path.exists(k.dir + "/run/control.sock"), "the socket to make room")
+    for name in ("secret", "another"):
+        expect(os.stat(f"{k.dir}/{name}").st_uid == 0, f"a link to {name} not to be followed")
+    expect(os.stat(k.dir + "/run/healthd.conf.active").st_uid == 0, "root's to stay root's")
+    b.hello()
 
 
 def a_state_dir_that_cannot_be_is_refused_at_a_reload(make):

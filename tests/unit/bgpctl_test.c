@@ -356,6 +356,32 @@ words_that_are_no_text_are_named(void **state)
 	assert_string_equal(what_was_asked(), "");
 }
 
+static void
+words_are_explained_without_anybody(void **state)
+{
+	json_t *all;
+
+	(void)state;
+	expect("explain covered", 0,
+	    "covered: alarm (what somebody must look at)\n  A prefix of ours");
+	expect("explain Bird-Silent", 0, "  -> Is BIRD running");
+	/* of more than one kind: all */
+	expect("explain emergency", 0, "emergency: limit");
+	assert_non_null(strstr(output, "emergency: rule"));
+	for (const char *line = output; *line != '\0'; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 78);
+	expect("explain", 0, "rule: what decided last\n  stay start");
+	expect("explain coverd", 1, "did you mean covered?");
+	expect("explain xyzzyxyzzy", 1, "`bgpctl explain` lists them");
+	expect("explain one two", 3, "one word too many");
+	expect("explain --json emergency", 0, "");
+	all = json_loads(output, 0, NULL);
+	assert_int_equal(json_array_size(all), 2);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(all, 0), "kind")), "limit");
+	json_decref(all);
+}
+
 #define ROW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -373,6 +399,7 @@ main(void)
 		ROW(events_come_from_the_recorder_when_healthd_is_dead),
 		ROW(the_recorder_is_found_in_an_included_file_too),
 		ROW(words_that_are_no_text_are_named),
+		ROW(words_are_explained_without_anybody),
 	};
 	ssize_t n = readlink("/proc/self/exe", bgpctl, sizeof(bgpctl) - 1);
 

@@ -105,7 +105,7 @@ what_cannot_be_meant_is_refused_and_changes_nothing(void **state)
 	event_set_sink(NULL, NULL);
 	assert_int_equal(limits_held(b), 0);
 	assert_int_equal(audits, 0);
-	snprintf(path, sizeof(path), "%s/limits.json", rig_dir);
+	snprintf(path, sizeof(path), "%s/brain.limits", rig_dir);
 	assert_int_equal(access(path, F_OK), -1);
 	rig_drop(b);
 }
@@ -145,6 +145,7 @@ drain_and_pin_are_held_answered_and_taken_away(void **state)
 
 	(void)state;
 	audits = 0;
+	state_load(b); /* for the boot id */
 	event_set_sink(count_audits, NULL);
 	json_decref(asked(b, "pin", "{\"family\": \"v4\", \"rung\": \"backup\"}"));
 	answer =

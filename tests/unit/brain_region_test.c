@@ -217,7 +217,7 @@ damaged_files_hold_nobody_lower_or_longer(void **state)
 	state_load(b);
 	see(b, 3, "eu", in_minutes(30));
 	done(b, "drain_region", "{\"region\": \"us\", \"for_s\": 600, \"force\": true}");
-	snprintf(path, sizeof(path), "%s/limits.json", rig_dir);
+	snprintf(path, sizeof(path), "%s/brain.limits", rig_dir);
 	good = file_read(path, 1 << 16, &length, &err);
 	assert_non_null(good);
 	srand(7);

@@ -91,9 +91,22 @@ rig_brain(void)
 	return b;
 }
 
+/* A disk may take its time, the test's directory goes when it is done. */
+static inline void
+rig_settle(struct brain *b)
+{
+	for (int i = 0; i < 30000 && b->kept.disk != NULL && !durable_failing(b->kept.disk) &&
+			!durable_kept(b->kept.disk); i++) {
+		usleep(1000);
+		limits_step(b);
+	}
+}
+
 static inline void
 rig_drop(struct brain *b)
 {
+	rig_settle(b);
+	limits_fini(b);
 	for (int l = 0; l < MAX_LANES; l++)
 		ev_timer_stop(b->loop, &b->lanes[l].timer);
 	engines_fini(b);

@@ -108,6 +108,7 @@ limits_outlive_a_reboot_with_their_time_left(void **state)
 	put(b, OWNER_OPERATOR, LIMIT_PIN, 0);
 	snprintf(b->boot_id, sizeof(b->boot_id), "another");
 	limits_save(b);
+	rig_settle(b);
 	next = rig_brain();
 	state_load(next);
 	now = mono_now();
@@ -298,6 +299,8 @@ damage_and_load(const char *name, unsigned *seed, const char *good, size_t lengt
 	assert_non_null(bad);
 	memcpy(bad, good, length);
 	damage(bad, length, seed);
+	snprintf(path, sizeof(path), "%s/brain.limits", rig_dir);
+	unlink(path); /* else the one on the disk is not looked at */
 	snprintf(path, sizeof(path), "%s/%s", rig_dir, name);
 	assert_int_equal(file_replace_fast(path, bad, length, 0600, &err), 0);
 	free(bad);
@@ -328,6 +331,7 @@ damage_and_load(const char *name, unsigned *seed, const char *good, size_t lengt
 static void
 damaged_files_give_a_sane_start_or_none(void **state)
 {
+	static const char *const names[] = {"brain.limits", "brain.state", "limits.json"};
 	struct brain *b = brain_with_a_past();
 	unsigned seed = 20261122;
 	char path[100], *good;
@@ -338,8 +342,9 @@ damaged_files_give_a_sane_start_or_none(void **state)
 	put(b, OWNER_OPERATOR, LIMIT_CAP, 3600000);
 	state_save(b);
 	limits_save(b);
-	for (int which = 0; which < 2; which++) {
-		const char *name = which == 0 ? "brain.state" : "limits.json";
+	rig_settle(b);
+	for (size_t which = 0; which < sizeof(names) / sizeof(names[0]); which++) {
+		const char *name = names[which];
 
 		snprintf(path, sizeof(path), "%s/%s", rig_dir, name);
 		good = file_read(path, 1 << 20, &length, &err);

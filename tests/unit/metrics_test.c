@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -185,6 +186,43 @@ an_open_connection_costs_no_cpu(void **state)
 	close(fd);
 }
 
+/* accept() fails and the socket stays readable: knocking must not keep the loop turning. */
+static void
+who_finds_no_descriptor_left_waits_and_costs_no_cpu(void **state)
+{
+	static const char request[] = "GET /metrics" TAIL;
+	int fd = dial(), lowest = dup(fd);
+	struct rlimit all, none;
+	struct ev_timer stop;
+	unsigned turns;
+	char buf[1000];
+	ssize_t n = -1;
+
+	(void)state;
+	close(lowest);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ev_timer_init(&stop, enough, 0.5, 0.);
+	ev_timer_start(loop, &stop);
+	turns = ev_iteration(loop);
+	ev_run(loop, 0);
+	turns = ev_iteration(loop) - turns;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_in_range(turns, 1, 50); /* a spinning loop makes tens of thousands */
+	ev_timer_set(&stop, 30., 0.);
+	ev_timer_start(loop, &stop);
+	while (n < 0 && ev_is_active(&stop)) {
+		ev_run(loop, EVRUN_ONCE);
+		n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT);
+	}
+	assert_true(n > 0);
+	ev_timer_stop(loop, &stop);
+	close(fd);
+}
+
 static void
 a_taken_port_is_an_error_with_the_mend(void **state)
 {
@@ -207,6 +245,7 @@ main(void)
 		ROW(the_rest_is_refused),
 		ROW(places_are_limited_and_come_back),
 		ROW(an_open_connection_costs_no_cpu),
+		ROW(who_finds_no_descriptor_left_waits_and_costs_no_cpu),
 		ROW(a_taken_port_is_an_error_with_the_mend),
 	};
 

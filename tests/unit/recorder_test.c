@@ -9,12 +9,16 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bgpctl/recorder.h"
@@ -30,6 +34,21 @@ struct mono
 mono_now(void)
 {
 	return now;
+}
+
+/* The disk, where the file is opened: it may hang. */
+static sem_t disk;
+static bool hangs;
+static int on_the_loop;
+static pthread_t loop_thread;
+
+int
+flock(int fd, int operation)
+{
+	on_the_loop += pthread_equal(pthread_self(), loop_thread);
+	while (hangs && sem_wait(&disk) < 0)
+		;
+	return (int)syscall(SYS_flock, fd, operation);
 }
 
 struct seen {
@@ -374,6 +393,58 @@ a_failing_disk_is_reported_once_and_tried_again(void **state)
 }
 
 static void
+a_disk_that_hangs_at_the_opening_holds_nobody_up(void **state)
+{
+	struct recorder *r;
+	struct err err;
+
+	(void)state;
+	loop_thread = pthread_self();
+	on_the_loop = 0;
+	assert_int_equal(sem_init(&disk, 0, 0), 0);
+	hangs = true;
+	r = recorder_begin(path, SIZE, &err);
+	assert_non_null(r);
+	append_numbers(r, 0, 10, 0);
+	assert_int_equal(recorder_flush(r, &err), 0);
+	now = mono_add_ms(now, 10000);
+	assert_int_equal(recorder_flush(r, &err), -1);
+	assert_non_null(strstr(err.text, "nothing is recorded"));
+	assert_int_equal(recorder_flush(r, &err), 0); /* said once */
+	sem_post(&disk);
+	assert_int_equal(flush_until(r, 1, &err), 1);
+	hangs = false;
+	append_numbers(r, 10, 20, 0);
+	recorder_close(r);
+	assert_int_equal(on_the_loop, 0);
+	assert_int_equal(read_back(), 0);
+	assert_int_equal(seen.n_numbers, 20); /* from the first on */
+}
+
+static void
+a_file_that_cannot_be_opened_is_tried_again(void **state)
+{
+	struct recorder *r;
+	struct err err;
+
+	(void)state;
+	limit_files(SIZE / 2);
+	r = recorder_begin(path, SIZE, &err);
+	assert_non_null(r);
+	assert_int_equal(flush_until(r, -1, &err), -1);
+	assert_non_null(strstr(err.text, "recorder.size_mib"));
+	append_numbers(r, 0, 10, 0);
+	assert_int_equal(recorder_flush(r, &err), 0);
+	limit_files(RLIM_INFINITY);
+	now = mono_add_ms(now, 60000);
+	assert_int_equal(flush_until(r, 1, &err), 1);
+	append_numbers(r, 10, 20, 0);
+	recorder_close(r);
+	assert_int_equal(read_back(), 0);
+	assert_int_equal(seen.numbers[seen.n_numbers - 1], 19);
+}
+
+static void
 too_much_at_once_is_dropped_and_counted(void **state)
 {
 	struct recorder *r = open_it();
@@ -409,6 +480,8 @@ main(void)
 		ROW(a_foreign_file_is_set_aside_and_no_link_is_followed),
 		ROW(two_writers_are_refused),
 		ROW(no_room_is_met_at_open),
+		ROW(a_disk_that_hangs_at_the_opening_holds_nobody_up),
+		ROW(a_file_that_cannot_be_opened_is_tried_again),
 		ROW(a_failing_disk_is_reported_once_and_tried_again),
 		ROW(too_much_at_once_is_dropped_and_counted),
 		cmocka_unit_test(crc32c_is_castagnolis),

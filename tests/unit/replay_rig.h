@@ -48,6 +48,26 @@ struct rig_fault {
 static struct rig_fault rig_faults[MAX_CHECKS];
 static uint32_t rig_unseen; /* so many seconds without a view of the fleet */
 
+/* Until the recorder's thread has found or made the file: a new one has both headers then. */
+static inline void
+rig_opened(const struct brain *b)
+{
+	uint8_t copies[2 * RING_COPY_BYTES];
+	struct ring_header h = {0};
+	bool there = false;
+
+	while (!there) {
+		int fd = open(b->settings.recorder.path, O_RDONLY | O_CLOEXEC);
+
+		there = fd >= 0 && pread(fd, copies, sizeof(copies), 0) == sizeof(copies) &&
+			ring_header_choose(copies, &h) && h.flush >= 2 &&
+			h.size == (uint64_t)b->settings.recorder.size_mib << 20;
+		if (fd >= 0)
+			close(fd);
+		sched_yield();
+	}
+}
+
 static inline struct brain *
 rig_recording(const char *path, const struct brain *before, int64_t size)
 {
@@ -81,6 +101,7 @@ rig_recording(const char *path, const struct brain *before, int64_t size)
 	}
 	record_open(b);
 	assert_non_null(b->recorder);
+	rig_opened(b);
 	return b;
 }
 

@@ -1,0 +1,12 @@
+/*
+ * words_events: the events of healthd and resolver, for words.c. tests/house/rule-events holds that
+ * each that the code tells is here, and no other.
+ */
+#ifndef BGPCTL_WORDS_EVENTS_H
+#define BGPCTL_WORDS_EVENTS_H
+
+#include "bgpctl/words.h"
+
+const struct word *word_events(size_t *n);
+
+#endif
