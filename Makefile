@@ -12,12 +12,15 @@ PKGS    := libconfig libnl-3.0 libnl-route-3.0 jansson libmicrohttpd libsystemd 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN  := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 comma   := ,
-SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all)
+SANFLAG := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
+	   -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) $(HARDEN) $(SANFLAG) -MMD -MP -I. -D_GNU_SOURCE \
 	   -DANYPOP_VERSION='"$(VERSION)"' -DANYPOP_LIBEXEC='"$(PREFIX)/libexec/anypop"' \
 	   $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG)
+# gcc's two runtimes, each of its own library, would not agree where their reports go.
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAG) \
+	   $(if $(SAN),$(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan))
 LIB_BASE   := -lconfig -lsystemd
 LIB_BGPCTL := $(LIB_BASE) -lev -lnl-route-3 -lnl-3 -ljansson -lm
 LIB_BRAIN  := $(LIB_BGPCTL) -lmicrohttpd -lcap-ng
@@ -47,7 +50,7 @@ SIM_O     := $(call objs,$(sort $(filter-out tests/sim/main.c tests/sim/sim_test
 SIM_TEST  := $(B)/tests/sim/sim_test
 FUZZ      := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-all: $(BINS)
+all: bins
 	@ln -sfn $(VARIANT)/bin build/bin
 
 # Quiet by default; V=1 shows the commands.
@@ -112,10 +115,11 @@ $(B)/tests/integration/stray_tool: | $(B)/resolver/main.o
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all check clean tools lab-tools install
+.PHONY: all bins check clean tools lab-tools install integration
 .SECONDARY:
 
-# What the integration tests drive.
+# What the integration tests drive, and with what; build/bin stays what it is.
+bins: $(BINS)
 tools: $(TOOLS)
 # What a story puts in the place of an engine; lab/up has it made.
 lab-tools: $(B)/tests/integration/mortal_tool
@@ -126,6 +130,11 @@ lab-tools: $(B)/tests/integration/mortal_tool
 check: all $(UNIT) $(MODEL) $(SIM_TEST)
 	@B=$(B) CC='$(CC)' tests/house/run
 	@tests/check $(UNIT) $(MODEL) $(SIM_TEST)
+
+# The integration tests, as root; TESTS="tests/integration/worker_test.py ..." some of them. SAN=1: of what
+# is sanitised, where any report of any process is a failure.
+integration:
+	@CC='$(CC)' SAN='$(SAN)' tests/integration/run $(TESTS)
 
 # How long faults take to move the route, and how soon what was restarted serves and what it still knows,
 # as root, well over an hour; then cache hits per CPU second beside other resolvers (hits.json), what limits

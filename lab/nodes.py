@@ -27,6 +27,7 @@ TOPOLOGY = None  # another file may be put here, before up()
 ENVIRONMENT = {
     'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HOME': '/root', 'LANG': 'C.UTF-8', 'TERM': os.environ.get('TERM', 'dumb'),
+    **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')},
 }
 CGROUPS = ('/sys/fs/cgroup/memory', '/sys/fs/cgroup/cpu', '/sys/fs/cgroup')
 

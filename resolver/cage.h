@@ -7,6 +7,17 @@
 
 #include "lib/err.h"
 
+/* Built with AddressSanitizer? Then a cage lets by what that needs (gcc's; clang's starts a program
+ * as well) to report what it has found and to look for leaks at the end, files and a thread that
+ * traces among it: no cage for production. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAGE_SANITISED 1
+#elif defined(__has_feature)
+#define CAGE_SANITISED __has_feature(address_sanitizer)
+#else
+#define CAGE_SANITISED 0
+#endif
+
 enum cage { CAGE_ENGINE, CAGE_WORKER, CAGE_SNAPSHOT };
 
 /* Becomes `user` ("" = stays who it is): its groups, no capability, nothing to gain by exec. 0, or

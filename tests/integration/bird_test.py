@@ -629,7 +629,8 @@ def play(tests, make, run):
     if os.geteuid() != 0:
         print('1..0\nnot ok - it makes network namespaces: run it as root')
         return 1
-    tools = sys.argv[1:2] or sorted(glob.glob(f'{ROOT}/build/*/tests/integration/driver_tool'),
+    build = os.environ.get('B', f'{ROOT}/build/*')
+    tools = sys.argv[1:2] or sorted(glob.glob(f'{build}/tests/integration/driver_tool'),
                                     key=os.path.getmtime)
     if not tools:
         print('1..0\nnot ok - there is no driver_tool: run `make tools` first')

@@ -36,8 +36,8 @@ REFRESH = 4
 CONF = '''
 pop = "lab"; node = "one"; run_dir = "{dir}/run"; listen = [ "{service}" ]; port = {port};
 probe_port = {probe};
-worker = {{ l1_mib = 1; l2_mib = 4; deadline_ms = 4500; old_ms = 60000; seccomp = {seccomp}; }};
-engine = {{ mode = "forward"; forwarders = [ "127.0.0.1@{upstream}" ]; trust_anchor = ""; seccomp = {seccomp};
+worker = {{ l1_mib = 1; l2_mib = 4; deadline_ms = 4500; old_ms = 60000; }};
+engine = {{ mode = "forward"; forwarders = [ "127.0.0.1@{upstream}" ]; trust_anchor = "";
 	deadline_ms = {deadline}; cache_mib = 4; }};
 refresh = {{ percent = {percent}; per_s = {per_s}; }};
 rotate = {rotate};
@@ -276,10 +276,9 @@ class Node:
         os.mkdir(self.dir + '/run')
         self.upstream, self.port, self.probe = Upstream(), free_port(), free_port(workers)
         self.conf = self.dir + '/resolver.conf'
-        seccomp = 'false' if BINDIR.rpartition('/')[0].endswith('-san') else 'true'
         with open(self.conf, 'w', encoding='ascii') as f:
             f.write(CONF.format(dir=self.dir, service=SERVICE, port=self.port, probe=self.probe,
-                                upstream=self.upstream.port, percent=percent, per_s=per_s, seccomp=seccomp,
+                                upstream=self.upstream.port, percent=percent, per_s=per_s,
                                 deadline=deadline, rotate=str(rotate).lower()))
         self.log = open(self.dir + '/log', 'w', encoding='ascii')
         self.engine = self.start('engine', 0)

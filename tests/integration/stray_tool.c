@@ -8,9 +8,12 @@
  *     dial-   makes a socket to the Internet
  *     exec-   starts a program
  *     code-   makes memory executable
+ *     spoil-  writes beyond what it has; for a sanitised build, as is
+ *     lose-   forgets memory
  *     honest- nothing: it is told as any other
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -26,6 +29,7 @@ stray(const char *label)
 {
 	static char *const argv[] = {"true", NULL};
 	static char memory[1];
+	static char *volatile few;
 
 	if (strncmp(label, "open-", 5) == 0)
 		open("/etc/hostname", O_RDONLY);
@@ -35,6 +39,16 @@ stray(const char *label)
 		execv("/bin/true", argv);
 	else if (strncmp(label, "code-", 5) == 0)
 		mmap(memory, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	else if (strncmp(label, "spoil-", 6) == 0) {
+		few = malloc(8);
+		if (few != NULL)
+			few[8] = 1;
+		free(few);
+	} else if (strncmp(label, "lose-", 5) == 0) {
+		for (int i = 0; i < 10; i++)
+			few = malloc(1234);
+		few = NULL;
+	}
 }
 
 int

@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,10 +22,18 @@
 
 #include "resolver/cage.h"
 
+/* clang's runtime starts a program for the names of functions: only gcc's reports are tried. */
+#if CAGE_SANITISED && !defined(__clang__)
+#define REPORTS
+#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define ENGINE (1 << CAGE_ENGINE)
 #define SNAPSHOT (1 << CAGE_SNAPSHOT)
 #define WORKER (1 << CAGE_WORKER | SNAPSHOT) /* a snapshot's has still less */
 #define ALL (ENGINE | WORKER)
+#define ALL_BUT_SANITISED (CAGE_SANITISED ? 0 : ALL)
 
 static int local = -1; /* a socket that is open before the cage is closed */
 
@@ -179,18 +189,18 @@ static const struct {
 	void (*call)(void);
 	int roles; /* that it ends */
 } forbidden[] = {
-    {"opens", opens, ALL},
-    {"looks_at_a_path", looks_at_a_path, ALL},
+    {"opens", opens, ALL_BUT_SANITISED},
+    {"looks_at_a_path", looks_at_a_path, ALL_BUT_SANITISED},
     {"executes", executes, ALL},
-    {"forks", forks, ALL},
+    {"forks", forks, ALL_BUT_SANITISED},
     {"kills", kills, ALL},
     {"signals_another", signals_another, ALL},
     {"makes_code", makes_code, ALL},
     {"makes_memory_code", makes_memory_code, ALL},
-    {"traces", traces, ALL},
+    {"traces", traces, ALL_BUT_SANITISED},
     {"unlinks", unlinks, ALL},
     {"changes_its_limits", changes_its_limits, ALL},
-    {"changes_itself", changes_itself, ALL},
+    {"changes_itself", changes_itself, ALL_BUT_SANITISED},
     {"goes_to_the_wire", goes_to_the_wire, ALL},
     {"listens", listens, ALL},
     {"goes_to_unix", goes_to_unix, ALL},
@@ -263,6 +273,123 @@ what_they_need_is_allowed(void **state)
 	}
 }
 
+#ifdef REPORTS
+
+/* What a sanitiser is to find. Each through `volatile`, that no compiler sees it first. */
+
+static void *volatile place;
+static volatile int number = 1 << 30;
+
+static void
+writes_beyond(void)
+{
+	place = malloc(8);
+	((volatile char *)place)[8] = 1;
+}
+
+static void
+reads_what_is_freed(void)
+{
+	place = malloc(8);
+	free(place);
+	number = ((volatile char *)place)[0];
+}
+
+static void
+counts_too_far(void)
+{
+	number = number * 4;
+}
+
+static void
+reads_at_null(void)
+{
+	place = NULL;
+	number = *(volatile int *)place;
+}
+
+static void
+loses(void)
+{
+	for (int i = 0; i < 100; i++)
+		place = malloc(1234);
+	place = NULL;
+	__lsan_do_leak_check();
+}
+
+/* What a child in its cage said of `call`: to the file that it was given for that, or else on the
+ * standard error. Each of the runtimes has an own idea of where. */
+static void
+report(enum cage role, void (*call)(void), char *out, size_t size)
+{
+	char path[] = "/tmp/cage_test.XXXXXX", name[64];
+	int status, file = mkstemp(path);
+	ssize_t got;
+	pid_t pid;
+
+	assert_true(file >= 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct err err;
+
+		dup2(file, STDERR_FILENO);
+		__sanitizer_set_report_path(path);
+		if (cage_drop(role, "", &err) < 0 || cage_close(role, &err) < 0)
+			syscall(SYS_exit_group, 99);
+		call();
+		syscall(SYS_exit_group, 7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	got = pread(file, out, size - 1, 0);
+	assert_true(got >= 0);
+	out[got] = '\0';
+	close(file);
+	unlink(path);
+	snprintf(name, sizeof(name), "%s.%ld", path, (long)pid);
+	file = open(name, O_RDONLY);
+	if (file >= 0) {
+		ssize_t more = pread(file, out + got, size - 1 - (size_t)got, 0);
+
+		assert_true(more >= 0);
+		out[got + more] = '\0';
+		close(file);
+		unlink(name);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 7)
+		fail_msg("nothing was found; said: %s", out);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		fail_msg("the cage ended it; said: %s", out);
+}
+
+/* The whole report, with the names of functions. */
+static void
+what_a_sanitiser_finds_is_told(void **state)
+{
+	static const struct {
+		void (*call)(void);
+		const char *what, *where;
+	} rows[] = {
+	    {writes_beyond, "heap-buffer-overflow", "in writes_beyond"},
+	    {reads_what_is_freed, "heap-use-after-free", "in reads_what_is_freed"},
+	    {counts_too_far, "signed integer overflow", "cage_test.c"},
+	    {reads_at_null, "null", "cage_test.c"},
+	    {loses, "123400 byte(s) in 100 object(s)", "in loses"},
+	};
+	static char said[65536];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int role = CAGE_ENGINE; role <= CAGE_SNAPSHOT; role++) {
+			report((enum cage)role, rows[i].call, said, sizeof(said));
+			if (strstr(said, rows[i].what) == NULL ||
+			    strstr(said, rows[i].where) == NULL)
+				fail_msg("row %zu, role %d: %s", i, role, said);
+		}
+}
+
+#endif
+
 static void
 a_user_who_is_not_there_is_told(void **state)
 {
@@ -281,6 +408,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_forbidden_ends_the_process),
 	    cmocka_unit_test(what_they_need_is_allowed),
+#ifdef REPORTS
+	    cmocka_unit_test(what_a_sanitiser_finds_is_told),
+#endif
 	    cmocka_unit_test(a_user_who_is_not_there_is_told),
 	};
 
