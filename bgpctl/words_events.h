@@ -7,7 +7,7 @@
 
 #include "bgpctl/words.h"
 
-#define N_WORD_EVENTS 88
+#define N_WORD_EVENTS 89
 extern const struct word word_events[N_WORD_EVENTS];
 
 #endif
