@@ -112,7 +112,7 @@ def a_disk_that_hangs_costs_the_brain_neither_its_lease_nor_the_limit(node):
     expect(done.returncode == 0 and 'a reboot would undo it' in done.stderr, f'{done}')
     eventually('it to be in force', lambda: node.caps() == ['drain'])
     eventually('the alarm', lambda: 'limits' in node.alarms())
-    expect(node.status()['brain']['pid'] == brain and 'brain-fenced' not in node.text(),
+    expect(node.status()['brain']['pid'] == brain and 'brain_fenced' not in node.text(),
            'the brain to have kept its lease')
     os.kill(brain, signal.SIGKILL)
     eventually('the next brain', lambda: (node.status() or {'brain': {'pid': brain}})['brain']['pid'] != brain)

@@ -203,6 +203,29 @@ a_reboot_finds_the_last_change_when_the_disk_is_said_to_have_it(void **state)
 }
 
 static void
+what_a_brain_could_not_write_its_successor_writes(void **state)
+{
+	struct brain *b = begin(), *next;
+	char near[100];
+
+	(void)state;
+	disk(false, true);
+	asked(b, "silence", NULL); /* without an end: nothing else would have it written again */
+	kept_at_last(b, false);
+	next = rig_brain();
+	state_load(next);
+	assert_string_equal(limits_kept(next), "run");
+	disk(false, false);
+	limits_second(next);
+	kept_at_last(next, true);
+	rig_drop(next);
+	snprintf(near, sizeof(near), "%s/brain.limits", rig_dir);
+	assert_int_equal(unlink(near), 0);
+	assert_int_equal(found_by_the_next(), RUNG_SILENT);
+	drop(b);
+}
+
+static void
 a_disk_that_refuses_is_asked_again(void **state)
 {
 	struct brain *b = begin();
@@ -319,6 +342,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_disk_that_hangs_costs_neither_time_nor_the_limit),
 	    TEST(a_reboot_finds_the_last_change_when_the_disk_is_said_to_have_it),
+	    TEST(what_a_brain_could_not_write_its_successor_writes),
 	    TEST(a_disk_that_refuses_is_asked_again),
 	    TEST(without_a_run_dir_it_is_said_that_memory_has_them),
 	    TEST(a_clock_that_is_set_back_over_a_reboot_prolongs_by_a_minute_at_most),
