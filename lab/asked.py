@@ -55,13 +55,14 @@ KNOWN = ('hit', 'local', 'aaaa', 'cname')
 
 
 def fresh(dice):
-    """A name that no cache can know; every fourth denies, or is of the zone that is not signed."""
+    """A name that no cache can know: one of eight there is not, and half are of the zone that is not signed,
+    which have to be asked for: those of the signed zone are proven by what an engine was told of others."""
     label = f'r{dice.getrandbits(48):012x}'
     draw = dice.randrange(8)
-    if draw == 0:
+    if draw < 4:
         return _question('miss', f'{label}.random.insecure.test', A, _a('203.0.113.6'), signed=False,
                          ttl=5)
-    if draw == 1:
+    if draw == 4:
         return _question('miss', f'{label}.example.test', A, rcode=NXDOMAIN)
     return _question('miss', f'{label}.random.example.test', A, _a('203.0.113.3'), ttl=5)
 

@@ -192,7 +192,7 @@ class Node:
             dir=directory, user='', mode='observe', lease=5000, dead_man='hold', count=WORKERS,
             worker_user='', stop_timeout=1000).replace('spare = 1', 'spare = 0'))
         self.brains = Brains(directory)
-        self.scores = Scores()
+        self.scores, self.waited = Scores(), 0
         self.log = open(directory + '/healthd.log', 'wb')
         self.init = subprocess.Popen(
             [ROOT + '/lab/init', 'run', '--dir', directory + '/init', '--bin', directory + '/bin',
@@ -249,7 +249,9 @@ class Node:
         except ProcessLookupError:
             return None
         # What stands there now was there when it was killed, and maybe more than a moment before.
-        lose = max(lose, waiting(workers)) + BATCH * len(workers)
+        batches = WORKERS if kind == 'keeper' else len(workers)  # one of its may just have begun
+        lose = max(lose, waiting(workers)) + self.waited + BATCH * batches
+        self.waited = 0
         fail = max(fail, waiting(hands))
         end = time.monotonic() + PATIENCE
         while any(proc.alive(p) for p in [pid, *workers]):
@@ -272,11 +274,23 @@ def worker(node, dice, _):
     return 'worker', dice.choice(pids) if pids else None
 
 
-def engine(node, dice, _):
-    """In any order, but so that answers are found: one of which the other resolves."""
+def leaf(how):
+    """All of the processes of the server of the leaf zones."""
+    for pid in proc.family(stage.processes[-1].pid):
+        os.kill(pid, how)
+
+
+def engine(node, dice, number):
+    """In any order, but so that answers are found: when each has told one. Every second time their server
+    stands still before (and goes on after the kill), so that an engine has many questions in hand."""
     pids = list(node.brains.of('engine').values())
     ready = [pid for pid in pids if node.scores.resolves(pid)]
-    return 'engine', dice.choice(pids) if len(ready) == len(pids) == ENGINES else None
+    if not len(ready) == len(pids) == ENGINES:
+        return 'engine', None
+    if number % 2:
+        leaf(signal.SIGSTOP)
+        node.follow(FILL_S)
+    return 'engine', dice.choice(pids)
 
 
 def brain_or_keeper(node, _, number):
@@ -299,11 +313,14 @@ def anybody(node, dice, number):
 
 def as_it_reads(node, dice, number):
     """A worker that has a full queue, and begins to read it."""
+    node.waited = 0
     kind, pid = worker(node, dice, number)
     if pid:
         try:
             os.kill(pid, signal.SIGSTOP)
             node.follow(FILL_S)
+            # The engines' answers may be read before the queue, and leave after it.
+            node.waited = node.scores.read(pid, Scores.IN_FLIGHT)
             os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
             return kind, None
@@ -314,14 +331,18 @@ def as_it_reads(node, dice, number):
 
 
 def kill_again_and_again(node, kills, victim):
-    """The Kills, in the order of time."""
+    """The Kills, in the order of time. Whoever stands still for a kill goes on after it."""
     dice, done = random.Random(1), []
     end = time.monotonic() + PATIENCE
     while len(done) < kills:
         expect(time.monotonic() < end, f'another one to be killed, after {len(done)}')
         node.follow(PACE_S)
-        kind, pid = victim(node, dice, len(done))
-        kill = node.kill(kind, pid) if pid else None
+        try:
+            kind, pid = victim(node, dice, len(done))
+            kill = node.kill(kind, pid) if pid else None
+        finally:
+            if victim is engine:
+                leaf(signal.SIGCONT)
         if kill:
             done.append(kill)
             end = time.monotonic() + PATIENCE
