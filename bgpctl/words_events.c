@@ -64,6 +64,8 @@ static const struct word events[] = {
 	{"engine_stopped", "An engine has ended.", ""},
 	{"engine_stopping", "An engine was told to end.", ""},
 	{"engine_there", "A worker has its engine back.", ""},
+	{"engine_user", "An engine runs as the same user as the workers: who breaks into one has the "
+	 "other.", "Write another engine.user in resolver.conf."},
 	{"engines_renewed", "Engines are replaced, one by one: upstream is back and they remember its "
 	 "absence, or one fails while others are well.", ""},
 	{"fleet", "How this node stands in its fleet changed; or the view was lost, or a beacon "
@@ -125,12 +127,16 @@ static const struct word events[] = {
 	{"upgrade_done", "All are replaced.", ""},
 	{"upgrade_failed", "A successor did not become ready: the rest stays as it was.",
 	 "The worker's or engine's own lines before this one say why."},
+	{"upstream_case", "A backup resolver does not keep the case of names in its answers.",
+	 "See backup[].mix_case in resolver.conf(5)."},
 	{"vantage", "What those who watch this node say of it changed.", "`bgpctl fleet`"},
 	{"watched", "What this node says of one that it watches changed.", "`bgpctl fleet`"},
 	{"worker", "A worker changed its state, or cannot be probed.", "`bgpctl workers`"},
 	{"worker_excess", "A worker that is no longer configured is stopped.", ""},
 	{"worker_failed", "A worker cannot be started.", "The line has the kernel's word."},
 	{"worker_ready", "A worker answers.", ""},
+	{"worker_root", "A worker, which strangers talk to, runs as root.",
+	 "Write worker.user in resolver.conf."},
 	{"worker_stale", "A worker outlived the keeper before, and was killed.", ""},
 	{"worker_stopped", "A worker has ended.", ""},
 	{"yield", "A brain makes way for its successor.", ""},
