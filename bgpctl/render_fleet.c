@@ -94,8 +94,7 @@ print_head(FILE *to, const json_t *lane)
 	if (pick_is_set(lane, "load"))
 		fprintf(to, ", load %.0f%%", 100 * pick_number(lane, "load", 0));
 	if (pick_is_set(lane, "overload"))
-		fprintf(to, "; overload on %s, %s", pick_text(lane, "overload", "?"),
-		    pick_is_set(lane, "room") ? "others have room" : "nobody has room");
+		fprintf(to, "; overload on %s", pick_text(lane, "overload", "?"));
 	print_words(to, lane);
 	fprintf(to, "\n    %s\n", pick_text(lane, "because", ""));
 	print_drain(to, lane);

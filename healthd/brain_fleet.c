@@ -186,7 +186,6 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .n_peers = v->n_peers,
 	    .view_at = v->at,
 	    .conflict = v->conflict,
-	    .load = b->load,
 	    .session_lost = lane->fleet_session_lost,
 	    .silent = silent,
 	    .discretionary = silent && lane->ladder.chosen,
@@ -206,7 +205,6 @@ fleet_step(struct brain *b, struct lane *lane, struct mono now)
 	    .back = lane->guarded.back,
 	    .emergency = lane->guarded.emergency,
 	    .keep = lane->guarded.keep,
-	    .refuge = lane->guarded.refuge,
 	    .strained = lane->guarded.strained,
 	    .because = lane->guarded.because,
 	};

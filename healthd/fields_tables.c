@@ -85,7 +85,6 @@ const struct field FLEET_FIELDS[] = {
     FIELD(ladder_fleet, back, FIELD_BOOL),
     FIELD(ladder_fleet, emergency, FIELD_BOOL),
     FIELD(ladder_fleet, keep, FIELD_BOOL),
-    FIELD(ladder_fleet, refuge, FIELD_I8),
     FIELD(ladder_fleet, strained, FIELD_I8),
     {NULL, 0, 0},
 };

@@ -15,7 +15,7 @@
 #include "healthd/ladder.h"
 
 /* Of the records that replay reads. Counted up where an older reader would go wrong. */
-#define FLIGHT_VERSION 4
+#define FLIGHT_VERSION 5
 
 /* Later than any moment of a boot: times beyond it are damage, and sums of them with any wait that
  * settings allow do not overflow. */

@@ -37,11 +37,8 @@ struct count {
 	int behind;		    /* announcing, not before us: whom we leave the service to */
 	int able_here, behind_here; /* the same, in our own region */
 	int same_fault;
-	int strained;	     /* the best rung of one that tells overload */
-	int room[MAX_RUNGS]; /* free eighths, by rung */
+	int strained; /* the best rung of one that tells overload */
 };
-
-enum { FULL_LOAD = 8 /* eighths */ };
 
 /* One look at one view. */
 struct look {
@@ -101,33 +98,15 @@ goes_before(struct place a, struct place b)
 	return a.id < b.id;
 }
 
-/* Who tells overload has no room; who tells no load is taken to have all that one node needs. */
 static void
-count_load(struct count *n, const struct peer *p)
+count_overload(struct count *n, const struct peer *p)
 {
 	int rung = p->rung < MAX_RUNGS ? p->rung : MAX_RUNGS - 1;
 
-	n->burdened += (p->flags & BEACON_ABSORBING) != 0;
-	if (p->flags & BEACON_ABSORBING)
-		n->strained = rung > n->strained ? rung : n->strained;
-	else if (p->load == BEACON_LOAD_UNKNOWN)
-		n->room[rung] += FULL_LOAD;
-	else if (p->load < FULL_LOAD)
-		n->room[rung] += FULL_LOAD - p->load;
-}
-
-/* The best rung at which, or above, others together have room for what we carry. */
-static int
-refuge_of(const struct count *n, uint8_t load)
-{
-	int room = 0, need = load < FULL_LOAD ? load : FULL_LOAD;
-
-	for (int r = MAX_RUNGS - 1; r > RUNG_SILENT; r--) {
-		room += n->room[r];
-		if (room > 0 && room >= need)
-			return r;
-	}
-	return RUNG_SILENT;
+	if (!(p->flags & BEACON_ABSORBING))
+		return;
+	n->burdened++;
+	n->strained = rung > n->strained ? rung : n->strained;
 }
 
 static void
@@ -157,7 +136,7 @@ count_peer(struct count *n, const struct guard_conf *conf, const struct guard_in
 	n->behind += !before;
 	n->behind_here += !before && here;
 	if (p->severity < SEVERITY_VITAL) {
-		count_load(n, p);
+		count_overload(n, p);
 		n->able++;
 		n->able_here += here;
 	}
@@ -299,7 +278,6 @@ decide(struct look *l)
 			     : l->n.able - l->n.burdened < l->conf->min_announcing;
 	out->keep = out->standing == FLEET_FRESH && out->state.fault != 0 &&
 		    2 * (l->n.same_fault + 1) > l->conf->size;
-	out->refuge = (int8_t)refuge_of(&l->n, l->in->load);
 	out->strained = (int8_t)l->n.strained;
 	out->because = out->back			 ? home
 		       : out->granted			 ? "may go silent"

@@ -36,7 +36,6 @@ struct guard_in {
 	struct mono view_at; /* when the observation began that the peers are from; never: none */
 	bool conflict;	     /* our own id is seen with a foreign nonce */
 	bool session_lost;   /* a fleet session went down since the last step */
-	uint8_t load;	     /* our own, in eighths of our capacity; BEACON_LOAD_UNKNOWN */
 	bool silent;	     /* this lane is ordered or proven silent */
 	bool discretionary;  /* ... for its score, and vitally well: may be told to return */
 	uint8_t severity;    /* wished now: SEVERITY_NONE, LOW, HIGH, VITAL */
@@ -55,8 +54,6 @@ struct guard_out {
 	bool emergency;	 /* fewer than min_announcing others announce, can answer and tell no
 			    overload, as far as is seen */
 	bool keep;	 /* most of the fleet reports our own shared fault: keep the rung */
-	int8_t refuge;	 /* the best rung at which, or above which, others announce that together
-			    have room for our clients, as far as is told; RUNG_SILENT: nowhere */
 	int8_t strained; /* the best rung at which another tells overload; RUNG_SILENT: nobody */
 	int in_view, announcing,
 	    suspended;	     /* others in view; announcing; suspended, out of view included */

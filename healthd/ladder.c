@@ -94,7 +94,8 @@ note_lasting(const struct turn *t, struct ladder *s)
 		ladder_calls_silent(t->conf, &t->j),
 	    t->now);
 	note_since(&s->better_since, ladder_may_rise(t), t->now);
-	note_since(&s->pressed_since, ladder_is_pressed(t), t->now);
+	/* Others who have just come have the whole time to show that they bear it. */
+	note_since(&s->pressed_since, ladder_is_pressed(t) && !t->in->fleet.emergency, t->now);
 }
 
 /* Silent for its score, whatever took it there. */
@@ -139,16 +140,6 @@ note_phase(
 	return RULE_ADOPT;
 }
 
-/* A fresh view, be it of few, shows nobody who could take our clients over on our rung or a better
- * one: then a lower rung makes no room, and overload has no say, neither in a fall nor against a
- * climb (decision 0041). */
-static bool
-nobody_has_room(const struct ladder *s, const struct ladder_in *in)
-{
-	return in->fleet.standing >= FLEET_ISOLATED && s->rung >= RUNG_DRAIN &&
-	       in->fleet.refuge < s->rung;
-}
-
 /* The best rung on which another one tells overload, where this lane could be of use: it serves,
  * and nobody finds otherwise. Silent: there is none. */
 static int
@@ -170,11 +161,6 @@ look(const struct ladder_conf *conf, const struct ladder *s, const struct ladder
 	    .conf = conf, .in = in, .s = s, .now = now, .j = in->judgement, .out = out};
 	int best = conf->n_rungs - 1, needed = needed_on(s, in);
 
-	if (nobody_has_room(s, in)) {
-		t.absorbs = t.j.score < t.j.calm;
-		t.j.score = t.j.calm;
-		t.j.hearsay = t.j.calm_hearsay;
-	}
 	/* Who is ill and still answers most is better than who drops what he cannot bear: the score
 	 * has no say up to there, neither in a fall nor against a climb (decision 0046). */
 	if (needed >= s->rung && ladder_wish(conf, &t.j, s->rung) < needed) {
@@ -221,11 +207,9 @@ list_limits(struct turn *t)
 		turn_limit(t, OWNER_BRAKE, LIMIT_FLOOR, RUNG_DRAIN, s->latch_until,
 		    "shared checks were bad less than %lld s ago",
 		    (long long)(t->conf->latch_ms / 1000));
-	if ((t->absorbs || t->needed) && ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
-		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER, "%s",
-		    t->needed ? "another node tells overload: whoever still answers is needed"
-			      : "overload is absorbed: no others have room on this rung or a "
-				"better one");
+	if (t->needed && ladder_wish(t->conf, &t->in->judgement, s->rung) < s->rung)
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, s->rung, MONO_NEVER,
+		    "another node tells overload: whoever still answers is needed");
 	if (s->phase == LADDER_ADOPT)
 		turn_wake(t, mono_add_ms(s->phase_since, t->conf->adopt_ms));
 	if (healing(t->conf, s))

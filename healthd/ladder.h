@@ -56,7 +56,8 @@ struct ladder {
 				     from climbing, without a break */
 	struct mono low_since;	  /* not kept: since when at drain, proven, with the score calling
 				     for silent */
-	struct mono pressed_since; /* not kept: since when overload alone calls for a lower rung */
+	struct mono pressed_since; /* not kept: since when overload alone calls for a lower rung,
+				      with enough others there */
 	bool pressed; /* not kept: overload alone, in view of others, made the last fall; until the
 			 next climb */
 	bool helping; /* not kept: by relief on a rung that its score does not bear */
@@ -85,7 +86,7 @@ enum preflight { /* bits: what is missing before an announcement or a climb */
 struct ladder_fleet {
 	enum fleet_standing standing;
 	bool vital, granted, back, emergency, keep;
-	int8_t refuge, strained;
+	int8_t strained;
 	const char *because; /* static text, or NULL */
 };
 

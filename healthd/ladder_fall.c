@@ -213,11 +213,31 @@ pressed_until(const struct turn *t)
 {
 	struct mono until = mono_add_ms(t->s->pressed_since, t->conf->absorb_ms);
 
-	if (t->in->fleet.standing < FLEET_ISOLATED || !ladder_is_pressed(t))
-		return MONO_NEVER;
 	if (!t->s->borne)
 		until = mono_max(until, way_back_at(t));
 	return until;
+}
+
+/* Overload alone would take it down, and not yet, or not at all: a fall is of use only where others
+ * are there who can bear more than they do. */
+static bool
+bears_pressure(struct turn *t)
+{
+	struct mono until;
+
+	if (t->in->fleet.standing < FLEET_ISOLATED || !ladder_is_pressed(t))
+		return false;
+	if (t->in->fleet.emergency) {
+		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, t->s->rung, MONO_NEVER,
+		    "too few others announce without overload: whoever still answers is needed");
+		return true;
+	}
+	until = pressed_until(t);
+	if (!mono_before(t->now, until))
+		return false;
+	turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, t->s->rung, until,
+	    "overload is borne a while: others may come to help, and a fall must leave a way back");
+	return true;
 }
 
 struct course
@@ -225,7 +245,6 @@ ladder_fall(struct turn *t)
 {
 	const struct judgement *j = &t->j;
 	int rung = t->s->rung, to;
-	struct mono pressed;
 
 	if (rung == RUNG_SILENT)
 		return (struct course){rung, RULE_STAY};
@@ -243,12 +262,8 @@ ladder_fall(struct turn *t)
 		    (long long)(t->conf->latch_ms / 1000));
 		return (struct course){rung, RULE_WAIT};
 	}
-	pressed = pressed_until(t);
-	if (mono_before(t->now, pressed)) {
-		turn_limit(t, OWNER_ABSORB, LIMIT_FLOOR, rung, pressed,
-		    "overload is borne a while: others may come to help, and a fall must leave a way back");
+	if (bears_pressure(t))
 		return (struct course){rung, RULE_WAIT};
-	}
 	if (to < RUNG_DRAIN)
 		to = RUNG_DRAIN;
 	if (to < t->floor)

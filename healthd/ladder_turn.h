@@ -14,9 +14,8 @@ struct turn {
 	const struct ladder_in *in;
 	const struct ladder *s;
 	struct mono now;
-	struct judgement j; /* as it counts here: overload that nobody would take over has no say */
-	bool absorbs;	    /* ... and without that it would be another */
-	bool needed;	    /* ill, and others bear more than they can: nor has the illness */
+	struct judgement j; /* as it counts here */
+	bool needed;	    /* ill, and others bear more than they can: the score has no say */
 	struct ladder_out *out; /* limits, wish, next, next_move, next_rung, because */
 	int ceiling;		/* lowest outside cap, shutdown included */
 	int floor;		/* highest outside floor */

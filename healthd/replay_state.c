@@ -48,8 +48,8 @@ refuse(struct replay *r, const struct head *h)
 	    h->record > FLIGHT_VERSION
 		? "it was recorded by anypop %s, which is newer and records what this one "
 		  "(" ANYPOP_VERSION ") does not know; use its own bgpctl"
-		: "it was recorded by anypop %s, before all was recorded that decisions rest on; "
-		  "`bgpctl events` reads it",
+		: "it was recorded by anypop %s, whose decisions rested on other things than this "
+		  "one's (" ANYPOP_VERSION "); `bgpctl events` reads it",
 	    h->version);
 }
 

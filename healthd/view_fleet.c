@@ -125,7 +125,6 @@ view_guard(const struct brain *b, const struct lane *lane, struct mono now)
 	json_object_set_new(o, "back", json_boolean(g->back));
 	json_object_set_new(o, "emergency", json_boolean(g->emergency));
 	json_object_set_new(o, "keep", json_boolean(g->keep));
-	json_object_set_new(o, "room", view_rung(b, g->refuge));
 	json_object_set_new(o, "overload", view_rung(b, g->strained));
 	json_object_set_new(o, "load", view_load(b->load));
 	json_object_set_new(o, "frozen_s", view_left(lane->guard.frozen_until, now));
@@ -207,7 +206,6 @@ NUMBER(fleet_rank, lane->guarded.rank)
 NUMBER(fleet_intent, lane->guard.severity)
 NUMBER(fleet_emergency, lane->guarded.emergency)
 NUMBER(fleet_conflict, v->conflict)
-NUMBER(fleet_room, lane->guarded.refuge)
 NUMBER(fleet_overload, lane->guarded.strained)
 
 static const struct {
@@ -223,7 +221,6 @@ static const struct {
     {"fleet_rank", "How many are suspended or go before us.", fleet_rank},
     {"fleet_intent", "Severity of our published intent, 0 none to 4 vital.", fleet_intent},
     {"fleet_emergency", "1 while too few others announce.", fleet_emergency},
-    {"fleet_room", "Best rung at which others have room for our clients, 0 none.", fleet_room},
     {"fleet_overload", "Best rung at which another tells overload, 0 none.", fleet_overload},
     {"fleet_conflict", "1 while another node tells beacons of our id.", fleet_conflict},
 };

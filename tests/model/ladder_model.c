@@ -123,8 +123,8 @@ happen(const struct setup *u, const struct mutant *m, struct world *w, struct ha
 	case EV_FRESH:
 		w->fresh = !w->fresh;
 		break;
-	case EV_ROOM:
-		w->room = !w->room;
+	case EV_FEW:
+		w->few = !w->few;
 		break;
 	case EV_STRAIN:
 		w->strained = e.a;
@@ -171,7 +171,7 @@ call(const struct setup *u, const struct mutant *m, struct world *w, struct sigh
 	in.shutdown_silent = w->shutdown > 1;
 	if (u->fleet)
 		in.fleet = (struct ladder_fleet){.standing = w->fresh ? FLEET_FRESH : FLEET_STALE,
-		    .refuge = (int8_t)(w->room ? u->conf.n_rungs - 1 : RUNG_SILENT),
+		    .emergency = w->few,
 		    .strained = (int8_t)w->strained};
 	if (m && m->conf)
 		m->conf(&conf);
@@ -278,7 +278,7 @@ happenings(const struct setup *u, const struct world *w, struct happening *list)
 		n = add(list, n, EV_SHUTDOWN, 0, 0);
 	if (u->fleet) {
 		n = add(list, n, EV_FRESH, 0, 0);
-		n = add(list, n, EV_ROOM, 0, 0);
+		n = add(list, n, EV_FEW, 0, 0);
 		for (int r = 0; r < u->conf.n_rungs; r++)
 			if (r != 1 && r != w->strained)
 				n = add(list, n, EV_STRAIN, r, 0);
@@ -296,7 +296,7 @@ static void
 print_step(const struct visit *n)
 {
 	static const char *const names[N_EVENTS] = {"a second passes", "check", "late ok",
-	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "view", "room",
+	    "again ok", "proof", "proof lost", "limit", "preflight", "stop", "view", "few",
 	    "another is overloaded", "starved", "new brain, adopts",
 	    "new brain"};
 

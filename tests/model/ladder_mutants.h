@@ -498,24 +498,17 @@ moves_without_a_rule(struct ladder_out *out)
 }
 
 static void
-others_always_have_room(struct ladder *s, struct ladder_in *in)
+others_always_enough(struct ladder *s, struct ladder_in *in)
 {
-	(void)s;
-	in->fleet.refuge = 3;
+	if (s->rung > RUNG_SILENT)
+		in->fleet.emergency = false;
 }
 
 static void
-room_seen_from_full(struct ladder *s, struct ladder_in *in)
+others_never_enough(struct ladder *s, struct ladder_in *in)
 {
-	if (s->rung == 3)
-		in->fleet.refuge = 3;
-}
-
-static void
-others_never_have_room(struct ladder *s, struct ladder_in *in)
-{
-	(void)s;
-	in->fleet.refuge = RUNG_SILENT;
+	if (s->rung > RUNG_SILENT)
+		in->fleet.emergency = true;
 }
 
 static void
@@ -700,9 +693,8 @@ static const struct mutant mutants[] = {
 	.adopted = emergency_forgotten},
     {.name = "deadline forgotten", .in = IN_ATTRIBUTION, .after = deadline_forgotten},
     {.name = "reasons forgotten", .in = IN_ATTRIBUTION, .after = reasons_forgotten},
-    {.name = "others always have room", .in = IN_PRESSURE, .before = others_always_have_room},
-    {.name = "from full others always have room", .in = IN_PRESSURE, .before = room_seen_from_full},
-    {.name = "others never have room", .in = IN_PRESSURE, .before = others_never_have_room},
+    {.name = "others are always enough", .in = IN_PRESSURE, .before = others_always_enough},
+    {.name = "others are never enough", .in = IN_PRESSURE, .before = others_never_enough},
     {.name = "overload not borne", .in = IN_PRESSURE, .conf = overload_not_borne},
     {.name = "overload not borne for vital silence", .in = IN_SHARE, .conf = overload_not_borne},
     {.name = "overload borne for ever", .in = IN_PRESSURE, .conf = borne_for_ever},

@@ -10,10 +10,9 @@
 
 /* What a person who sees only the checks knows of this moment. */
 struct sight {
-	int score; /* by the watcher's own arithmetic; without overload where nobody has room */
+	int score; /* by the watcher's own arithmetic */
 	int firm;  /* ... without what others say, which is no matter of silent */
 	bool denied; /* others find us well, and were to be asked */
-	int calm;  /* ... were there no overload */
 	bool bears; /* the score as it is bears this rung */
 	bool needed; /* it does not, or no better one, where others tell overload: no matter */
 	bool pressed; /* overload alone calls for a lower rung, or the end of a help */
@@ -76,7 +75,7 @@ enum promise {
 	P_EMERGENCY_TRUE,
 	P_EMERGENCY_WAIT,
 	P_EMERGENCY_COMES,
-	P_PRESSED_ROOM,
+	P_PRESSED_FEW,
 	P_PRESSED_WAIT,
 	P_PRESSED_BACK,
 	P_PRESSED_COMES,
@@ -127,10 +126,10 @@ static const char *const promises[N_PROMISES] = {
 	"an emergency climb is alone or called, at silent, with every self check well",
     [P_EMERGENCY_WAIT] = "emergency climbs that relapse wait longer each time",
     [P_EMERGENCY_COMES] = "alone or called, an emergency climb comes when its wait is over",
-    [P_PRESSED_ROOM] = "overload alone takes nothing down where nobody has room",
+    [P_PRESSED_FEW] = "overload alone takes nothing down where too few others bear it",
     [P_PRESSED_WAIT] = "in view of others overload is borne for its time first",
     [P_PRESSED_BACK] = "a fall by overload leaves budget for the way back, or was borne before",
-    [P_PRESSED_COMES] = "lasting overload takes the lane down where others have room",
+    [P_PRESSED_COMES] = "lasting overload takes the lane down where enough others bear it",
     [P_RELIEF_TRUE] = "who climbs to help is called to that rung or a better one",
     [P_RELIEF_COMES] = "who serves helps at once, as far as the flap budget allows",
     [P_NEEDED_STAYS] = "who serves falls for no score where others tell overload",
@@ -187,7 +186,7 @@ own_score(const struct setup *u, const struct world *w, bool asked)
 
 /* The same with all that overload explains taken for well. */
 static int
-own_calm(const struct setup *u, const struct world *w, bool told)
+own_calm(const struct setup *u, const struct world *w)
 {
 	struct world well = *w;
 
@@ -195,7 +194,7 @@ own_calm(const struct setup *u, const struct world *w, bool told)
 		if (explained(u, w, i) && w->last[i] == VERDICT_FAIL &&
 		    (u->checks[i].overload || w->verdict[i] == VERDICT_FAIL))
 			well.last[i] = VERDICT_OK;
-	return own_score(u, &well, told);
+	return own_score(u, &well, true);
 }
 
 /* The one that counts at the thresholds of a rung. */
@@ -253,17 +252,12 @@ static void
 see_pressure(const struct setup *u, const struct world *w, struct sight *s)
 {
 	s->bears = !s->empty && !s->vital && wished(u, s, w->rung) >= w->rung;
-	s->calm = s->vital ? 0 : own_calm(u, w, true);
-	if (w->fresh && !w->room && w->rung >= RUNG_DRAIN) {
-		s->score = s->calm;
-		s->firm = s->vital ? 0 : own_calm(u, w, false);
-	}
 	s->needed = is_needed(u, w, s);
 	if (s->needed)
 		s->score = s->firm = 100;
 	s->pressed = !s->empty && !s->vital && w->rung > RUNG_DRAIN &&
 	    called_by(u, s->score) < w->rung &&
-	    (w->watch.help || called_by(u, s->calm) >= w->rung);
+	    (w->watch.help || called_by(u, own_calm(u, w)) >= w->rung);
 }
 
 static void
@@ -491,7 +485,7 @@ called_back(const struct seen *o)
 static bool
 emergency(const struct seen *o)
 {
-	return (o->u->conf.alone || called_back(o)) && o->before == RUNG_SILENT &&
+	return (o->u->conf.alone || o->w->few || called_back(o)) && o->before == RUNG_SILENT &&
 	    o->s.self_ok && !o->s.vital &&
 	    !o->w->preflight && o->s.pin < 0 && o->s.cap > RUNG_SILENT && !o->w->shutdown;
 }
@@ -517,6 +511,8 @@ wrong_about_pressure(const struct seen *o)
 	const struct watch *h = &o->w->watch;
 	const struct flap_conf *f = &o->u->conf.flap;
 
+	if (o->w->few)
+		return P_PRESSED_FEW;
 	if (h->pressed_age == NONE || h->pressed_age * 1000 < o->u->conf.absorb_ms)
 		return P_PRESSED_WAIT;
 	if (h->trial != 2 && h->budget * GRAIN + 2 * f->change_cost > f->limit)
@@ -527,8 +523,6 @@ wrong_about_pressure(const struct seen *o)
 static enum promise
 check_score_fall(const struct seen *o)
 {
-	if (o->w->fresh && !o->w->room && o->s.calm >= o->u->conf.enter[o->after])
-		return P_PRESSED_ROOM;
 	if (o->s.needed)
 		return P_NEEDED_STAYS;
 	if (o->after < RUNG_DRAIN || o->after >= o->before || o->s.empty ||

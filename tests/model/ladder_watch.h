@@ -56,7 +56,7 @@ watch_truth(const struct setup *u, struct world *w)
 	keep_since(&h->good_age, s.may_rise);
 	keep_since(&h->low_age,
 	    w->rung == RUNG_DRAIN && w->proof && !s.vital && calls_silent(u, &s));
-	keep_since(&h->pressed_age, u->fleet && s.pressed);
+	keep_since(&h->pressed_age, u->fleet && s.pressed && !w->few);
 	return s;
 }
 

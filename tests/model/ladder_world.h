@@ -39,7 +39,7 @@ struct setup {
 	struct limit limits[5]; /* each may be put and dropped */
 	bool slow_proof;	/* BIRD may lag, fail and lose the proof; else it proves at once */
 	bool preflight, shutdown, restarts;
-	bool fleet; /* others are in view or not, have room or not, tell overload or not */
+	bool fleet; /* others are in view or not, enough or not, tell overload or not */
 	bool starves; /* workers may be too slow to answer */
 	uint8_t most; /* ages beyond this many ticks are one */
 };
@@ -84,8 +84,8 @@ struct world {
 	uint8_t limits;	   /* bit per limit that stands */
 	uint8_t preflight; /* workers are missing */
 	uint8_t shutdown;  /* 1: draining, 2: silent */
-	uint8_t fresh, room; /* the fleet is in view; others have room */
-	uint8_t strained;    /* rung on which another tells overload */
+	uint8_t fresh, few; /* the fleet is in view; too few of it announce without overload */
+	uint8_t strained;  /* rung on which another tells overload */
 	uint8_t starved;   /* workers live and are too slow to answer */
 };
 
@@ -99,7 +99,7 @@ enum event_kind {
 	EV_LIMIT, /* limit a is put or dropped */
 	EV_PREFLIGHT,
 	EV_SHUTDOWN,
-	EV_FRESH, EV_ROOM,
+	EV_FRESH, EV_FEW,
 	EV_STRAIN, /* another tells overload on rung a */
 	EV_STARVE, /* workers become too slow to answer, or quick again */
 	EV_ADOPT,   /* a new brain; the rung stands and the lease is fresh */

@@ -144,8 +144,7 @@ ask_fleet(struct world *w, struct node *n)
 		return;
 	}
 	fleet_step(w, n,
-	    (struct guard_in){.load = n->load,
-		.silent = silent,
+	    (struct guard_in){.silent = silent,
 		.discretionary = silent && n->ladder.chosen,
 		.severity = n->severity,
 		.fault = (uint8_t)(n->fault + 1)});
@@ -153,10 +152,8 @@ ask_fleet(struct world *w, struct node *n)
 		g->granted = n->severity >= SEVERITY_LOW && g->standing == FLEET_FRESH;
 		g->back = false;
 	}
-	if (w->conf.bent == BENT_CASCADE) {
-		g->refuge = (int8_t)(w->ladder.n_rungs - 1);
+	if (w->conf.bent == BENT_CASCADE)
 		g->strained = RUNG_SILENT;
-	}
 	if (w->conf.bent == BENT_NO_EMERGENCY)
 		g->emergency = g->back = false;
 }
@@ -170,7 +167,6 @@ bound(const struct guard_out *g)
 	    .back = g->back,
 	    .emergency = g->emergency,
 	    .keep = g->keep,
-	    .refuge = g->refuge,
 	    .strained = g->strained,
 	    .because = g->because};
 }

@@ -213,7 +213,7 @@ judge_borne(struct world *w, struct node *n, int from)
 		    (other->silent64 == 0 || w->now.us - other->burdened_since < KNOWN_MS * 1000))
 			return;
 	}
-	broken(w, P_BORNE, n->id, "node %d falls from rung %d for overload; no other has room",
+	broken(w, P_BORNE, n->id, "node %d falls from rung %d for overload; all others have it",
 	    n->id, from);
 }
 

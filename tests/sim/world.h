@@ -36,7 +36,7 @@ enum bent {
 	BENT_NO_EMERGENCY, /* nobody comes back because too few announce */
 	BENT_NO_ABSORB,	   /* overload is taken for malfunction */
 	BENT_NO_BRAKE,	   /* a shared fault is no reason to stay */
-	BENT_CASCADE,	   /* others are always taken to have room */
+	BENT_CASCADE,	   /* nobody is taken to tell overload */
 	BENT_EAGER,	   /* beacons tell the order, not the proof */
 };
 #define N_BENTS 7

@@ -43,7 +43,7 @@ read_peers(const char *text, struct peer *peers)
 	int n = 0;
 
 	while (*text != '\0') {
-		struct peer p = {.max_suspended = MAX_FLEET, .load = BEACON_LOAD_UNKNOWN};
+		struct peer p = {.max_suspended = MAX_FLEET};
 		char *end;
 
 		p.id = (uint16_t)strtol(text, &end, 10);
@@ -56,8 +56,6 @@ read_peers(const char *text, struct peer *peers)
 				p.rung = *text == 'B' ? RUNG_DRAIN + 1 : RUNG_DRAIN + 2;
 			else if (*text == '!')
 				p.flags |= BEACON_ABSORBING;
-			else if (*text == '%')
-				p.load = (uint8_t)(*++text - '0');
 			else if (at != NULL)
 				p.severity = (uint8_t)(at - "?slhv");
 			else if (*text == 'w')
@@ -209,39 +207,31 @@ every_view_is_judged_as_its_row_says(void **state)
 
 /* Rungs: 0 silent, 1 drain, 2 backup, 3 full. */
 static void
-room_and_overload_are_seen_by_rung(void **state)
+overload_is_seen_by_rung(void **state)
 {
 	static const struct {
 		const char *name, *peers;
-		uint8_t load;
-		int room, overload;
+		int overload;
 	} all[] = {
-	    {"who tells no load has room", "1F 2A 3A 4A", 8, 3, 0},
-	    {"... also for one who tells none", "1F 2A 3A 4A", BEACON_LOAD_UNKNOWN, 3, 0},
-	    {"who tells overload has none", "1F! 2B! 3A 4A", 8, 1, 3},
-	    {"all tell overload", "1F! 2B! 3A! 4A!", 8, 0, 3},
-	    {"one cannot take all", "1F%2 2A%8 3A%8 4A%8", 8, 0, 0},
-	    {"two together can", "1F%4 2F%4 3A%8 4A%8", 8, 3, 0},
-	    {"those below are counted with those above", "1F%4 2B%7 3A%5 4A%8", 8, 1, 0},
-	    {"less is needed for less", "1F%4 2A%8 3A%8 4A%8", 4, 3, 0},
-	    {"an idle node needs somebody all the same", "1F%8 2A%8 3A%8 4A%8", 0, 0, 0},
-	    {"more than full is no room", "1F%9 2F%4 3A%8 4A%8", 5, 0, 0},
-	    {"a silent one is not asked", "1S! 2S%0 3A%8 4A%8", 8, 0, 0},
-	    {"nor one that fails vitally", "1Fv! 2Fv%0 3A%8 4A%8", 8, 0, 0},
-	    {"nobody in view", "", 8, 0, 0},
+	    {"nobody tells it", "1F 2A 3A 4A", 0},
+	    {"the best rung counts", "1A! 2F! 3B! 4A", 3},
+	    {"all tell it", "1F! 2B! 3A! 4A!", 3},
+	    {"those above who do not are no matter", "1F 2B! 3A! 4A", 2},
+	    {"a silent one is not asked", "1S! 2S 3A 4A", 0},
+	    {"nor one that fails vitally", "1Fv! 2Fv 3A! 4A", 1},
+	    {"nobody in view", "", 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct peer peers[MOST];
-		struct guard_in in = {.peers = peers, .view_at = ago(1000), .load = all[i].load};
+		struct guard_in in = {.peers = peers, .view_at = ago(1000)};
 		struct guard_out o;
 
 		in.n_peers = read_peers(all[i].peers, peers);
 		o = guard_step(&defaults, guard_init(), &in, now);
-		if (o.refuge != all[i].room || o.strained != all[i].overload)
-			fail_msg(
-			    "%s: room at %d, overload at %d", all[i].name, o.refuge, o.strained);
+		if (o.strained != all[i].overload)
+			fail_msg("%s: overload at %d", all[i].name, o.strained);
 	}
 }
 
@@ -487,7 +477,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_view_is_judged_as_its_row_says),
-	    cmocka_unit_test(room_and_overload_are_seen_by_rung),
+	    cmocka_unit_test(overload_is_seen_by_rung),
 	    cmocka_unit_test(a_rise_settles_anew_and_a_decline_does_not),
 	    cmocka_unit_test(a_wish_that_cannot_come_true_is_held_back),
 	    cmocka_unit_test(a_wish_held_back_for_the_region_says_so_at_the_highest_id_too),

@@ -407,51 +407,62 @@ static const struct ladder_story ladder_stories[] = {
 	"fleet fresh\n"
 	"keep bad no well vital vital_leave\n"
 	"is silent vital_fall\n"},
-    {"in view of others none of whom has room overload costs no rung",
-	QUIET
-	"fleet fresh\n"
-	"score 10 calm 100 overload\n"
-	"is full stay\n"
-	"limit absorb\n"
-	"run 5000\n"
-	"is full stay\n"},
-    {"a view of few is enough for that",
-	QUIET
-	"fleet isolated\n"
-	"score 10 calm 100 overload\n"
-	"run 5000\n"
-	"is full stay\n"},
     {"without a view overload costs the rung at once",
 	QUIET
 	"fleet stale\n"
 	"score 10 calm 100 overload\n"
 	"is drain score_fall\n"},
-    {"where others have room overload is borne for a while, and then left to them",
+    {"in view of others overload is borne for a while, and then left to them",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10 calm 100 overload\n"
+	"score 10 calm 100 overload\n"
 	"is full wait\n"
 	"limit absorb 10\n"
+	"until drain 10 10\n"
+	"is drain score_fall\n"},
+    {"... also in a view of few",
+	QUIET
+	"fleet isolated\n"
+	"score 10 calm 100 overload\n"
+	"is full wait\n"
+	"until drain 10 10\n"
+	"is drain score_fall\n"},
+    {"... and for as long as another tells overload",
+	QUIET
+	"fleet fresh\n"
+	"strained 3 score 10 calm 100 overload\n"
+	"is full stay\n"
+	"limit absorb\n"
+	"run 5000\n"
+	"is full stay\n"},
+    {"... and for as long as too few others announce and bear it",
+	QUIET
+	"fleet fresh\n"
+	"few score 10 calm 100 overload\n"
+	"run 5000\n"
+	"is full wait\n"
+	"limit absorb\n"
+	"no few\n"
 	"until drain 10 10\n"
 	"is drain score_fall\n"},
     {"overload that ends in time costs nothing",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10 calm 100 overload\n"
+	"score 10 calm 100 overload\n"
 	"run 9\n"
 	"healthy\n"
-	"room 3 score 10 calm 100 overload\n"
+	"score 10 calm 100 overload\n"
 	"run 9\n"
 	"is full wait\n"},
     {"a malfunction beside overload costs the rung at once",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10 calm 45 overload\n"
+	"score 10 calm 45 overload\n"
 	"is drain score_fall\n"},
     {"a fall by overload waits until the routers would bear the climb back",
 	START
 	"fleet fresh\n"
-	"room 3 score 10 calm 100 overload\n"
+	"score 10 calm 100 overload\n"
 	"limit absorb\n"
 	"run 30\n"
 	"is full wait\n"},
@@ -513,7 +524,7 @@ static const struct ladder_story ladder_stories[] = {
     {"who is ill and still serves keeps a rung on which another tells overload",
 	QUIET
 	"fleet fresh\n"
-	"room 3 strained 3 score 10\n"
+	"strained 3 score 10\n"
 	"run 60\n"
 	"is full stay\n"
 	"says score 10; another node tells overload\n"
@@ -523,7 +534,7 @@ static const struct ladder_story ladder_stories[] = {
     {"who is ill and still serves climbs to help, and tries to leave when that is over",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10\n"
+	"score 10\n"
 	"is drain score_fall\n"
 	"run 30\n"
 	"strained 3\n"
@@ -537,7 +548,7 @@ static const struct ladder_story ladder_stories[] = {
     {"... no further than where overload is told",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10\n"
+	"score 10\n"
 	"run 30\n"
 	"strained 2\n"
 	"is backup relief\n"
@@ -546,7 +557,7 @@ static const struct ladder_story ladder_stories[] = {
     {"... and does not wish to be silent meanwhile",
 	QUIET
 	"fleet fresh\n"
-	"room 3 proof score 10\n"
+	"proof score 10\n"
 	"is drain score_fall\n"
 	"run 30\n"
 	"wishes high\n"
@@ -555,7 +566,7 @@ static const struct ladder_story ladder_stories[] = {
     {"... but not whom most others find failed",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10 hearsay 90\n"
+	"score 10 hearsay 90\n"
 	"is drain score_fall\n"
 	"run 30\n"
 	"strained 3\n"
@@ -564,7 +575,7 @@ static const struct ladder_story ladder_stories[] = {
     {"... and once well for long enough is there in its own right",
 	QUIET
 	"fleet fresh\n"
-	"room 3 score 10\n"
+	"score 10\n"
 	"run 30\n"
 	"strained 3\n"
 	"is full relief\n"

@@ -409,8 +409,6 @@ change(struct story *s, char **w)
 			s->in.judgement.hearsay = (int)number(*++w);
 		else if (strcmp(*w, "calm") == 0)
 			s->calm = (int)number(*++w);
-		else if (strcmp(*w, "room") == 0)
-			s->in.fleet.refuge = (int8_t)number(*++w);
 		else if (strcmp(*w, "strained") == 0)
 			s->in.fleet.strained = (int8_t)number(*++w);
 		else if (strcmp(*w, "no") == 0)

@@ -32,6 +32,7 @@ __lsan_default_suppressions(void)
 }
 
 static uint64_t rig_random = 1;
+static uint64_t rig_seed = 1; /* of what happens in rig_record() */
 
 static inline uint32_t
 rig_draw(uint32_t below)
@@ -227,7 +228,6 @@ rig_new_word(struct lane *lane)
 		    .back = rig_draw(2),
 		    .emergency = rig_draw(2),
 		    .keep = rig_draw(2),
-		    .refuge = (int8_t)rig_draw(4),
 		    .strained = (int8_t)rig_draw(4),
 		    .because = because[rig_draw(3)]};
 }
@@ -312,7 +312,7 @@ rig_record(const char *path, int seconds, int64_t size)
 {
 	struct brain *b, *next;
 
-	rig_random = 1;
+	rig_random = rig_seed;
 	memset(rig_faults, 0, sizeof(rig_faults));
 	b = rig_recording(path, NULL, size);
 	rig_live(b, seconds);
