@@ -389,6 +389,11 @@ the_example_shows_every_key_and_the_defaults(void **state)
 	    "pop = \"ams\"; node = \"ams-1\"; listen = [ \"192.0.2.53\","
 	    "\"2001:db8:53::53\" ]; engine = { root_hints = \"%s\"; trust_anchor = \"%s\"; };",
 	    scratch, scratch));
+	/* Who copies the example is to have neither as root. */
+	assert_string_equal(c->worker.user, "anypop-worker");
+	assert_string_equal(c->engine.user, "anypop-engine");
+	plain->worker.user = c->worker.user;
+	plain->engine.user = c->engine.user;
 	plain->allow = c->allow;
 	plain->n_allow = c->n_allow;
 	defaults = rendered(plain);
