@@ -120,6 +120,8 @@ static const int sanitisers_own[] = {
     SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
     SCMP_SYS(readlink), SCMP_SYS(ioctl), SCMP_SYS(pipe2), SCMP_SYS(sigaltstack),
     SCMP_SYS(sched_yield),
+    /* where a thread's stack is, which whoever aborts on another one is asked */
+    SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity),
     /* leaks are looked for from a thread that traces all others */
     SCMP_SYS(clone), SCMP_SYS(ptrace), SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(getppid),
     SCMP_SYS(getdents), SCMP_SYS(getdents64),
