@@ -7,11 +7,11 @@ import os
 import struct
 import time
 
+import scorewire
 import stage
 
 ANSWERING, STOPPING = 1, 4  # enum score_state
 READY_AT = 64  # struct board
-KIND_AT, PID_AT, STATE_AT, RCODE_AT, RCODES = 12, 80, 96, 144, 24  # struct scoreboard
 LOOK_S = 0.0002
 
 
@@ -62,14 +62,15 @@ class Score:
     """The scoreboard of the engine or worker that runs as `pid`, as the node counts them."""
 
     def __init__(self, keeper, pid):
-        self.memory, = [m for m in _maps(keeper, 'anypop-scoreboard') if _word(m, PID_AT) == pid]
+        self.memory, = [m for m in _maps(keeper, 'anypop-scoreboard')
+                        if _word(scorewire.check(m), scorewire.PID) == pid]
 
     def pid(self):
-        return _word(self.memory, PID_AT)
+        return _word(self.memory, scorewire.PID)
 
     def serves(self):
-        return ANSWERING <= _word(self.memory, STATE_AT) < STOPPING
+        return ANSWERING <= _word(self.memory, scorewire.STATE) < STOPPING
 
     def told(self):
         """Answers given so far, by this process and those before it."""
-        return sum(struct.unpack_from(f'={RCODES}Q', self.memory, RCODE_AT))
+        return sum(scorewire.words(self.memory, scorewire.RCODE, scorewire.RCODES))

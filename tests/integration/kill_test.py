@@ -33,7 +33,6 @@ import random
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -50,12 +49,15 @@ sys.path.insert(0, ROOT + '/lab')
 import asked  # noqa: E402
 import client  # noqa: E402
 import internet  # noqa: E402
+import scorewire  # noqa: E402
 import stall  # noqa: E402
 
 BINDIR = keeper_test.BINDIR
 KILLS = 250 if os.path.dirname(os.path.realpath(BINDIR)).endswith('-san') else 2500
 WORKERS, ENGINES, ENGINE_SLOT, PROBATION_SLOT = 4, 2, 64, 72
 BATCH = 32
+# What the next kill has taken can have been asked before this one, in another worker's queue: a few.
+BESIDE = 4
 RATE, MANY = 1000, 8000
 PACE_S = 0.02
 FILL_S = 0.025  # shorter than until the keeper steers around a worker that does not read
@@ -141,8 +143,7 @@ class Brains:
 
 
 class Scores:
-    """The scoreboards that keepers hold, by the process that writes each (lib/scoreboard.h)."""
-    BEAT, PID, RCODE, DROP_OLD, IN_FLIGHT = 64, 80, 144, 352, 656
+    """The scoreboards that keepers hold, by the process that writes each."""
 
     def __init__(self):
         self.maps, self.base = {}, {}
@@ -153,22 +154,23 @@ class Scores:
                 with open(f'/proc/{keeper}/fd/{n}', 'rb') as f:
                     number = os.fstat(f.fileno()).st_ino
                     if number not in self.maps:
-                        self.maps[number] = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+                        self.maps[number] = scorewire.check(
+                            mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ))
 
     def read(self, pid, at):
         """Of a process that has one; else 0."""
         for m in self.maps.values():
-            if struct.unpack_from('=Q', m, self.PID)[0] == pid:
-                return struct.unpack_from('=Q', m, at)[0]
+            if scorewire.word(m, scorewire.PID) == pid:
+                return scorewire.word(m, at)
         return 0
 
     def old(self):
         """Datagrams that were dropped for their age, by all of them so far."""
-        return sum(struct.unpack_from('=Q', m, self.DROP_OLD)[0] for m in self.maps.values())
+        return sum(scorewire.word(m, scorewire.DROP_OLD) for m in self.maps.values())
 
     def resolves(self, pid):
         """It has told a good answer since it was seen for the first time."""
-        good = self.read(pid, self.RCODE)
+        good = self.read(pid, scorewire.RCODE)
         return good > self.base.setdefault(pid, good)
 
 
@@ -231,8 +233,8 @@ class Node:
         now, left = client.now_us(), set(self.brains.of('worker').values())
 
         def look():
-            left.difference_update({p for p in left if self.scores.read(p, Scores.BEAT) > now
-                                    and self.scores.read(p, Scores.IN_FLIGHT) == 0})
+            left.difference_update({p for p in left if self.scores.read(p, scorewire.HEARTBEAT) > now
+                                    and self.scores.read(p, scorewire.IN_FLIGHT) == 0})
             return not left
         self.follow_until('nobody to wait for an engine', look)
 
@@ -241,7 +243,7 @@ class Node:
         workers = {'worker': [pid], 'keeper': list(self.brains.of('worker').values())}.get(kind, [])
 
         def waiting(pids):
-            return sum(self.scores.read(p, Scores.IN_FLIGHT) for p in pids)
+            return sum(self.scores.read(p, scorewire.IN_FLIGHT) for p in pids)
         hands = [pid] if 'engine' in kind else []
         lose, fail, old = waiting(workers), waiting(hands), self.scores.old()
         try:
@@ -320,7 +322,7 @@ def as_it_reads(node, dice, number):
             os.kill(pid, signal.SIGSTOP)
             node.follow(FILL_S)
             # The engines' answers may be read before the queue, and leave after it.
-            node.waited = node.scores.read(pid, Scores.IN_FLIGHT)
+            node.waited = node.scores.read(pid, scorewire.IN_FLIGHT)
             os.kill(pid, signal.SIGCONT)
         except ProcessLookupError:
             return kind, None
@@ -440,7 +442,8 @@ def account(node, rows, kills, mixed=False):
     expect(not sorts['wrong'], f'no wrong answer, got {sorts["wrong"][:3]}')
     expect(not unexplained, f'a kill before each loss; there are {len(unexplained)} without')
     for kill, n in lost:
-        expect(n <= kill.may_lose, f'at most {kill.may_lose} lost by one {kill.kind}, not {n}')
+        most = kill.may_lose + (BESIDE if kill.may_lose else 0)
+        expect(n <= most, f'at most {most} lost by one {kill.kind}, not {n}')
     known = [r for r in sorts['failed'] if r.kind in asked.KNOWN]
     expect(not known, f'what is cached to be answered, not SERVFAIL: {len(known)}, {known[:3]}')
     may_fail = sum(k.may_fail for k in kills)

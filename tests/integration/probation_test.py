@@ -11,13 +11,13 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
 
 import heldwire  # noqa: I001  (first: it keeps the low descriptors)
 import resolver_test as rt
+import scorewire
 from resolver_test import BINDIR, dns, expect, hang, stop
 from worker_test import Failed
 
@@ -27,7 +27,6 @@ if not os.path.exists(MORTAL):
 PATIENCE = 120  # for what must come, on a machine that may be busy
 WORKERS = 2
 SUSPECTS, QUARANTINED = 6, 7  # of enum score_event
-EVENTS = 128 + 8 * (2 + 24 + 7 + 3 + 6 + 32 + 3)  # see lib/scoreboard.h
 SITE = '''
 services = ( {{ name = "dns"; prefixes = [ "192.0.2.0/24" ]; addresses = [ "192.0.2.53" ]; }} );
 workers = {{ count = 1; resolver = "{conf}"; }};
@@ -104,8 +103,8 @@ class Mortal(rt.Resolver):
     def event(self, number, worker=None):
         """A counter, of one worker or of all."""
         those = range(WORKERS) if worker is None else [worker]
-        return sum(struct.unpack_from('=Q', os.pread(self.held[f'score.w{w}'], 8192, 0),
-                                      EVENTS + 8 * number)[0] for w in those)
+        return sum(scorewire.word(scorewire.check(os.pread(self.held[f'score.w{w}'], 8192, 0)),
+                                  scorewire.EVENT + 8 * number) for w in those)
 
     def answer(self, socket_):
         """What comes next, with the supervisor at work; None: nothing in time."""
@@ -243,8 +242,8 @@ def the_innocent_are_answered(m):
 
 def in_flight(m):
     """At the engines."""
-    return sum(struct.unpack_from('=Q', os.pread(m.held[f'score.e{e}'], 8192, 0),
-                                  128 + 8 * (2 + 24 + 7 + 3 + 6 + 32))[0] for e in (0, 1))
+    return sum(scorewire.word(scorewire.check(os.pread(m.held[f'score.e{e}'], 8192, 0)),
+                              scorewire.IN_FLIGHT) for e in (0, 1))
 
 
 def engines_killed_by_hand_put_nobody_in_quarantine(m):

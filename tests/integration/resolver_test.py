@@ -24,6 +24,7 @@ import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
 import proc  # noqa: E402
 import internet  # noqa: E402
+import scorewire  # noqa: E402
 from worker_test import Failed, eventually, expect, frame, mortal, unframe  # noqa: E402
 
 BINDIR = os.path.abspath(os.environ.get('BIN', ROOT + '/build/bin'))
@@ -161,12 +162,12 @@ def zone_names():
 def score(process):
     """Answers by layer."""
     return dict(zip(('local', 'l1', 'l2', 'engine', 'stale'),
-                    struct.unpack_from('=5Q', scoreboard(process), 128 + 26 * 8)))
+                    scorewire.words(scoreboard(process), scorewire.LAYER, 5)))
 
 
 def resolves(engine):
     """It has told a good answer."""
-    return struct.unpack_from('=Q', scoreboard(engine), 128 + 16)[0] > 0
+    return scorewire.word(scoreboard(engine), scorewire.RCODE) > 0
 
 
 def scoreboard(process):
@@ -174,7 +175,7 @@ def scoreboard(process):
     data = proc.scoreboard(process.pid)
     if data is None:
         raise Failed('no scoreboard')
-    return data
+    return scorewire.check(data)
 
 
 class Resolver:
@@ -454,7 +455,7 @@ def what_is_held_outlives_every_process(r):
         expect(a.id, r.client.id, 'what was asked meanwhile')
 
         def together():
-            return [struct.unpack_from('=Q', os.pread(held[f'score.{n}'], 4096, 0), 96)[0]
+            return [scorewire.word(os.pread(held[f'score.{n}'], 4096, 0), scorewire.STATE)
                     for n in ('w0', 'e0', 'e1')] == [1, 1, 1]
         eventually('all are there again', together)
         for name, qtype in names:
@@ -463,7 +464,8 @@ def what_is_held_outlives_every_process(r):
         expect(after[2] - before[2], 100, 'answers out of the shards')
         told = [sum(os.pread(held[f'hits.{e}'], 1 << 20, 0)) for e in (0, 1)]
         expect(min(told) > 10 and sum(told) >= 100, True, f'hits that the engines are told of: {told}')
-        expect(struct.unpack_from('=Q', os.pread(held['score.w0'], 4096, 0), 72)[0], 2, 'its generation')
+        expect(scorewire.word(os.pread(held['score.w0'], 4096, 0), scorewire.GENERATION), 2,
+               'its generation')
         for p in (r.worker, *r.engines):
             expect(stop(p, signal.SIGTERM), 0, 'exit status')
     finally:
@@ -474,7 +476,7 @@ def what_is_held_outlives_every_process(r):
 
 def counted(fd):
     """Answers by layer, as long as there are readers of that memory."""
-    return struct.unpack_from('=5Q', os.pread(fd, 4096, 0), 128 + 26 * 8)
+    return scorewire.words(scorewire.check(os.pread(fd, 4096, 0)), scorewire.LAYER, 5)
 
 
 def both_end_well(r):

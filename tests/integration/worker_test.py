@@ -21,10 +21,11 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, HERE + '/../../lab']
 import heldwire  # noqa: E402
 import dnswire as dns  # noqa: E402
 import proc  # noqa: E402
+import scorewire  # noqa: E402
 
 BINDIR = os.path.abspath(os.environ.get('BIN', HERE + '/../../build/bin'))
 TOOL = os.environ.get('ENGINE_TEST_TOOL', os.path.dirname(os.path.realpath(BINDIR))
@@ -259,14 +260,17 @@ class Worker:
 
 
 def counters(data):
-    """What a scoreboard says (lib/scoreboard.h)."""
-    words = struct.unpack_from(f'={(len(data) - 128) // 8}Q', data, 128)
-    heartbeat, generation, pid, _, state = struct.unpack_from('=5Q', data, 64)
-    return {'udp': words[0], 'tcp': words[1], 'rcode': words[2:26], 'layer': words[26:33],
-            'cause': words[33:36], 'drop': words[36:42], 'latency': words[42:74],
-            'in_flight': words[74], 'joined': words[75], 'truncated': words[76],
-            'event': words[77:95], 'state': state,
-            'heartbeat': heartbeat, 'generation': generation, 'pid': pid}
+    """What a scoreboard says."""
+    at = scorewire
+    at.check(data)
+    return {'udp': at.word(data, at.QUERIES), 'tcp': at.word(data, at.QUERIES + 8),
+            'rcode': at.words(data, at.RCODE, at.RCODES), 'layer': at.words(data, at.LAYER, at.LAYERS),
+            'cause': at.words(data, at.CAUSE, at.CAUSES), 'drop': at.words(data, at.DROP, at.DROPS),
+            'latency': at.words(data, at.LATENCY, at.BUCKETS),
+            'in_flight': at.word(data, at.IN_FLIGHT), 'joined': at.word(data, at.JOINED),
+            'truncated': at.word(data, at.TRUNCATED), 'event': at.words(data, at.EVENT, at.EVENTS),
+            'state': at.word(data, at.STATE), 'heartbeat': at.word(data, at.HEARTBEAT),
+            'generation': at.word(data, at.GENERATION), 'pid': at.word(data, at.PID)}
 
 
 def mortal():
