@@ -188,7 +188,7 @@ $(B)/tests/bench/eviction_bench $(B)/tests/bench/density_bench: $(B)/tests/bench
 	@echo "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_RESOLVER) -lm
 
-# Where things go. An /etc/anypop/healthd.conf that is there is never overwritten.
+# Where things go. A configuration in /etc/anypop that is there is never overwritten.
 SBIN    := $(DESTDIR)$(PREFIX)/sbin
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/anypop
 DATA    := $(DESTDIR)$(PREFIX)/share/doc/anypop
@@ -204,6 +204,8 @@ install: all
 	install -D -m 644 etc/resolver.conf $(DATA)/examples/resolver.conf
 	[ -e $(DESTDIR)$(SYSCONF)/anypop/healthd.conf ] || \
 		install -D -m 640 etc/healthd.conf $(DESTDIR)$(SYSCONF)/anypop/healthd.conf
+	[ -e $(DESTDIR)$(SYSCONF)/anypop/resolver.conf ] || \
+		install -D -m 644 etc/resolver.conf $(DESTDIR)$(SYSCONF)/anypop/resolver.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in healthd.service anypop-anchor.service anypop-anchor.timer; do \
 		sed 's,/usr/sbin/,$(PREFIX)/sbin/,g' systemd/$$unit \
