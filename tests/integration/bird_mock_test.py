@@ -11,6 +11,7 @@ import atexit
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -395,4 +396,5 @@ def run(lab, test):
 
 
 if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the namespace goes too
     sys.exit(play(TESTS, Lab, run))
