@@ -158,17 +158,25 @@ cli_show(const struct cli *cli, cli_render *render, const json_t *data)
 	free(text);
 }
 
+json_t *
+cli_ask_loudly(struct cli *cli, const char *verb, json_t *args, int *code)
+{
+	struct err err;
+	json_t *answer = cli_ask(cli, verb, args, code, &err);
+
+	if (answer == NULL)
+		cli_trouble("%s", err.text);
+	return answer;
+}
+
 int
 cli_ask_and_show(struct cli *cli, const char *verb, json_t *args, cli_render *render, json_t **data)
 {
-	struct err err;
 	int code;
-	json_t *answer = cli_ask(cli, verb, args, &code, &err);
+	json_t *answer = cli_ask_loudly(cli, verb, args, &code);
 
-	if (answer == NULL) {
-		cli_trouble("%s", err.text);
+	if (answer == NULL)
 		return code;
-	}
 	cli_show(cli, render, answer);
 	if (data != NULL)
 		*data = json_incref(answer);

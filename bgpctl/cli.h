@@ -68,7 +68,9 @@ json_t *cli_lanes(struct cli *cli, int first);
 /* One request and the `data` of its answer (new reference; `args` stolen). NULL and `err` set; then
  * *code says whether healthd refused (EXIT_NO) or could not be asked (EXIT_TROUBLE). */
 json_t *cli_ask(struct cli *cli, const char *verb, json_t *args, int *code, struct err *err);
-/* The same on an open connection, whose events that come between are passed over. */
+/* The same, with the complaint made. */
+json_t *cli_ask_loudly(struct cli *cli, const char *verb, json_t *args, int *code);
+/* As cli_ask() on an open connection, whose events that come between are passed over. */
 json_t *cli_ask_on(struct control *c, const char *verb, json_t *args, int timeout_ms, int *code,
     struct err *err);
 

@@ -25,14 +25,11 @@ say_kept(const json_t *answer)
 static int
 ask_and_show(struct cli *cli, const char *verb, json_t *args, cli_render *render, json_t **data)
 {
-	struct err err;
 	int code;
-	json_t *answer = cli_ask(cli, verb, args, &code, &err);
+	json_t *answer = cli_ask_loudly(cli, verb, args, &code);
 
-	if (answer == NULL) {
-		cli_trouble("%s", err.text);
+	if (answer == NULL)
 		return code;
-	}
 	wait_kept(cli, answer, DISK_MS);
 	cli_show(cli, render, answer);
 	say_kept(answer);
